@@ -1,0 +1,21 @@
+/** From speech to mouth: 15 viseme weights every 20 ms. */
+import type { Phone } from '../providers/types.ts'
+
+/** Row-major [frames, VISEMES.length] at MOUTH_FPS; row i is the mouth at i / MOUTH_FPS seconds. Rows sum to 1. */
+export type MouthFrames = Float32Array
+
+/** Exact mouth from known phones by dominance blending (Cohen and Massaro 1993). */
+export type MouthFromPhones = (phones: readonly Phone[], durationS: number) => MouthFrames
+
+/** Mouth from sound alone: one stream per utterance, sound in order, frames in order. */
+export interface LipSyncStream {
+  /** 16-bit PCM mono SAMPLE_RATE Hz, any length; resolves to the frames that became certain. */
+  push(pcm: Int16Array): Promise<MouthFrames>
+  /** The rest, so that frames cover all the sound. The stream is over afterwards. */
+  flush(): Promise<MouthFrames>
+}
+
+export interface LipSync {
+  open(): LipSyncStream
+  close(): Promise<void>
+}

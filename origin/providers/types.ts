@@ -1,0 +1,44 @@
+/** What the origin asks of voices and minds. Providers are the only code that speaks a vendor's protocol. */
+import type { ChatMessage, VoiceInfo, VoiceSettings } from '../../shared/api.ts'
+
+/** A speech sound with its place in the audio of its clause, seconds from the clause's first sample. */
+export interface Phone {
+  /** CMU phone name in lower case (`p`, `iy`, `hh`); `pau` for silence. */
+  name: string
+  startS: number
+  endS: number
+}
+
+/** A piece of a clause's sound. Pieces come in order and are contiguous. */
+export interface SpeechPiece {
+  /** 16-bit PCM, mono, SAMPLE_RATE Hz. */
+  pcm: Int16Array
+  /** All phones of the clause, on its first piece, from voices that know them. */
+  phones?: Phone[]
+}
+
+export interface SpeechRequest {
+  /** A clause: at most a sentence. */
+  text: string
+  voiceId: string
+  settings: VoiceSettings
+}
+
+export interface SpeechProvider {
+  readonly name: string
+  readonly voices: readonly VoiceInfo[]
+  readonly defaultVoiceId: string
+  /** Speech of one clause, as it becomes ready. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
+  speak(request: SpeechRequest, signal: AbortSignal): AsyncIterable<SpeechPiece>
+  /** Seconds that a text will take, within 25 %. */
+  estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number
+  close(): Promise<void>
+}
+
+export interface ChatProvider {
+  readonly name: string
+  /** The model that answers when the caller names none. */
+  readonly defaultModel: string
+  /** Tokens of the reply. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
+  reply(request: { messages: ChatMessage[]; model: string }, signal: AbortSignal): AsyncIterable<string>
+}

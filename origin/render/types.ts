@@ -1,0 +1,48 @@
+/** What the session engine asks of the renderer. */
+
+import type { AvatarInfo } from '../../shared/api.ts'
+import type { ClipName } from '../../shared/avatar-pack.ts'
+import type { Quality } from '../../shared/media.ts'
+
+export interface PictureRequest {
+  avatarId: string
+  quality: Quality
+  clip: ClipName
+  /** Index into the clip's loop; taken modulo its length. */
+  picture: number
+  /** FACE_PARAMS values to draw into the picture; undefined: the clip's picture as it is (no inference). */
+  face?: Float32Array
+  /** 0..1: share of the drawn patch over the clip's picture; ramps of a few pictures hide the change from idle to speech. */
+  blend?: number
+}
+
+export interface Picture {
+  jpeg: Uint8Array
+  size: number
+}
+
+/** One renderer serves all sessions of the process; models, clips and caches are shared. */
+export interface Renderer {
+  readonly avatars: readonly AvatarInfo[]
+  /** onnxruntime execution provider that really runs: 'cpu', 'cuda'. */
+  readonly device: string
+  /** Speaking sessions at medium quality that this machine carries in real time, measured at start. */
+  readonly capacity: number
+  /** Pictures in the loop of a clip; `listening` falls back to `idle` where a pack has none. */
+  clipLength(avatarId: string, clip: ClipName): number
+  /**
+   * Pictures of one tick, in the order asked. All that need a model run in one batch. Never blocks the event loop.
+   * Concurrent calls are served in order. One picture's failure rejects only its own slot.
+   */
+  render(requests: readonly PictureRequest[]): Promise<PromiseSettledResult<Picture>[]>
+  /** Timings and counts for `/metrics`: `patch_ms_p50`, `compose_ms_p50`, `encode_ms_p50`, `batch_mean`, `pictures`, `cached_pictures`. */
+  stats(): Record<string, number>
+  close(): Promise<void>
+}
+
+export interface RendererOptions {
+  /** Folder of packs, one folder each. */
+  packsDir: string
+  /** Says what is loading, with its share done 0..1. */
+  onProgress?: (what: string, done: number) => void
+}

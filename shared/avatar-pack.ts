@@ -1,0 +1,61 @@
+/**
+ * An avatar pack: a folder with `manifest.json` (this schema), looped clips, placements, masks, a model, licence and provenance.
+ * One renderer serves every pack. All pictures are square, sRGB, 25 a second.
+ */
+import * as z from 'zod'
+import { FACE_PARAMS } from './face.ts'
+
+const File = z
+  .string()
+  .regex(/^[A-Za-z0-9_.\-/]+$/)
+  .refine((path) => !path.split('/').includes('..') && !path.startsWith('/'), 'must be a path inside the pack')
+
+/**
+ * A looped clip. `file` is an ordinary video (H.264, `size` x `size`, 25 fps, no sound); its last picture leads back to its first.
+ * `tracks`: little-endian float32, `pictures` rows of FACE_PARAMS.length values: the face that each picture shows (its blink, say).
+ */
+export const Clip = z.object({ file: File, pictures: z.int().min(1).max(3000), tracks: File })
+
+/**
+ * A part of the face that a model draws anew.
+ *
+ * `mask`: 8-bit grey PNG of the patch's size; the share of the patch in the result, 0 at its border.
+ * `placements[clip]`: little-endian float32; per picture of that clip one row of 4 + 2 * grid * grid values:
+ * x, y, width, height of the box that the patch may touch, in clip pixels (integers), then for grid x grid nodes spread evenly
+ * over that box (corners included, row by row) the x and y of the patch pixel seen there, in patch pixels, pixel centres at +0.5.
+ * Between nodes the renderer interpolates bilinearly.
+ */
+export const Layer = z.object({
+  name: z.enum(['face', 'mouth', 'eyes']),
+  patch: z.object({ width: z.int().min(16).max(512), height: z.int().min(16).max(512) }),
+  mask: File,
+  grid: z.int().min(2).max(16),
+  placements: z.record(z.string(), File),
+  model: z.discriminatedUnion('kind', [
+    /**
+     * Our decoder. Input `params` float32 [B, inputs.length], FACE_PARAMS values in the order of `inputs`;
+     * output `patch` float32 [B, 3, height, width], RGB 0..1.
+     */
+    z.object({
+      kind: z.literal('decoder'),
+      file: File,
+      inputs: z.array(z.enum(FACE_PARAMS)).min(1),
+      viseme_gain: z.number().min(0.5).max(1.5),
+    }),
+  ]),
+})
+export type Layer = z.infer<typeof Layer>
+
+export const AvatarManifest = z.object({
+  schema: z.literal(1),
+  id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  name: z.string().min(1),
+  description: z.string(),
+  licence: z.string().meta({ description: 'SPDX id or a few words; the text is in LICENSE of the pack.' }),
+  size: z.int().min(128).max(1080).meta({ description: 'Side of the clips, pixels.' }),
+  fps: z.literal(25),
+  clips: z.object({ idle: Clip, listening: Clip.optional() }),
+  layers: z.array(Layer).min(1).max(2),
+})
+export type AvatarManifest = z.infer<typeof AvatarManifest>
+export type ClipName = keyof AvatarManifest['clips']

@@ -1,0 +1,215 @@
+/** WebSocket events, both ways. Clients ignore types and fields they do not know; the server refuses unknown types. */
+import * as z from 'zod'
+import { ERROR_CODES } from './errors.ts'
+import { SessionId, TaskId } from './ids.ts'
+
+/** How a socket wants its media; query parameters of `/ws/SESSION_ID`. */
+export const SocketOptions = z
+  .object({
+    media: z
+      .enum(['json', 'binary'])
+      .default('json')
+      .meta({ description: 'binary: one binary message per picture or sound, see `binary-media` in shared/.' }),
+    audio: z
+      .enum(['clauses', 'chunks', 'off'])
+      .default('clauses')
+      .meta({ description: 'clauses: a playable WAV of up to 2.5 s when it starts to sound; chunks: 100 ms of PCM with timestamps.' }),
+    video: z.enum(['on', 'off']).default('on'),
+    resume_from: z.coerce.number().int().min(0).optional().meta({ description: 'Last `seq` seen; later control events are sent again.' }),
+    token: z.string().optional().meta({ description: 'Session token, where no Authorization header can be set.' }),
+  })
+  .meta({ id: 'SocketOptions' })
+export type SocketOptions = z.infer<typeof SocketOptions>
+
+/** Raw audio without a container: how to read it. Ignored where the bytes carry their own header. */
+const AudioData = z.object({
+  audio: z.string().min(1).meta({ description: 'base64: WAV, MP3, Ogg, WebM or FLAC, or raw PCM as described by `format`.' }),
+  format: z
+    .enum(['auto', 'pcm_s16le', 'pcm_f32le'])
+    .default('auto')
+    .meta({ description: 'auto: what the bytes say, else raw 16-bit PCM.' }),
+  sample_rate: z.int().min(8_000).max(192_000).default(24_000),
+  channels: z.int().min(1).max(2).default(1),
+})
+export type AudioData = z.infer<typeof AudioData>
+
+export const AudioBufferAppend = z
+  .object({ type: z.literal('audio_buffer_append'), data: AudioData })
+  .meta({ id: 'AudioBufferAppend', description: 'Adds sound that the avatar will speak.' })
+export const AudioBufferCommit = z
+  .object({ type: z.literal('audio_buffer_commit') })
+  .meta({ id: 'AudioBufferCommit', description: 'Speaks what was appended.' })
+export const AudioBufferClear = z
+  .object({ type: z.literal('audio_buffer_clear') })
+  .meta({ id: 'AudioBufferClear', description: 'Forgets what was appended and not committed.' })
+export const StartListening = z
+  .object({ type: z.literal('start_listening') })
+  .meta({ id: 'StartListening', description: "Opens the user's ear." })
+export const StopListening = z
+  .object({ type: z.literal('stop_listening') })
+  .meta({ id: 'StopListening', description: "Closes the user's ear." })
+export const Interrupt = z
+  .object({ type: z.literal('interrupt') })
+  .meta({ id: 'Interrupt', description: 'Stops the speech at once. Valid in every state, also twice.' })
+export const UserAudioAppend = z
+  .object({ type: z.literal('user_audio_append'), data: AudioData })
+  .meta({ id: 'UserAudioAppend', description: "The user's own voice, while listening." })
+export const FrameAck = z
+  .object({ type: z.literal('frame_ack'), frame_id: z.int().min(0) })
+  .meta({ id: 'FrameAck', description: 'Says that a picture was shown. From the first one on, at most 5 pictures are outstanding.' })
+export const Ping = z.object({ type: z.literal('ping') }).meta({ id: 'Ping' })
+export const KeepAlive = z.object({ type: z.literal('keep_alive') }).meta({ id: 'KeepAlive', description: 'Starts the idle time anew.' })
+
+/** What a client may send. */
+export const ClientEvent = z.discriminatedUnion('type', [
+  AudioBufferAppend,
+  AudioBufferCommit,
+  AudioBufferClear,
+  StartListening,
+  StopListening,
+  Interrupt,
+  UserAudioAppend,
+  FrameAck,
+  Ping,
+  KeepAlive,
+])
+export type ClientEvent = z.infer<typeof ClientEvent>
+
+/** Carried by every server event. */
+const common = {
+  seq: z.int().min(0).meta({ description: 'Rises by one with every event of the session.' }),
+  session_id: SessionId,
+  task_id: TaskId.optional(),
+  turn_id: z.string().optional(),
+  generation: z.int().optional().meta({ description: 'Rises with every interrupt; older media is to be dropped.' }),
+}
+
+export const FrameEvent = z
+  .object({
+    type: z.literal('frame'),
+    ...common,
+    data: z.string().meta({ description: 'base64 JPEG' }),
+    frame_id: z.int(),
+    timestamp: z.number().meta({ description: 'Unix seconds at which this picture is due; the clock that sound has too.' }),
+  })
+  .meta({ id: 'FrameEvent', description: 'One picture.' })
+
+export const AudioEvent = z
+  .object({
+    type: z.literal('audio'),
+    ...common,
+    data: z.string().meta({ description: 'base64: a playable WAV, or with audio=chunks raw PCM 16 bit.' }),
+    format: z.enum(['wav', 'pcm_s16le']),
+    duration: z.number().meta({ description: 'seconds' }),
+    sample_rate: z.int(),
+    timestamp: z.number().meta({ description: 'Unix seconds at which its first sample is due.' }),
+    pts_ms: z.number().meta({ description: 'ms from the first sample of its task.' }),
+  })
+  .meta({ id: 'AudioEvent', description: 'Sound, sent when it starts to sound.' })
+
+export const ChatEvent = z
+  .object({ type: z.literal('chat'), ...common, role: z.enum(['user', 'agent']), content: z.string(), partial: z.boolean().optional() })
+  .meta({ id: 'ChatEvent', description: "What was said, by whom. The agent's sentence comes when it starts to sound." })
+
+export const StatusEvent = z
+  .object({ type: z.literal('status'), ...common, status: z.enum(['idle', 'listening', 'thinking', 'speaking']), message: z.string() })
+  .meta({ id: 'StatusEvent', description: 'What the avatar does now.' })
+
+export const ErrorEvent = z
+  .object({
+    type: z.literal('error'),
+    ...common,
+    code: z.enum(ERROR_CODES),
+    message: z.string(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({ id: 'ErrorEvent', description: 'What went wrong; the session goes on unless session_ended follows.' })
+
+export const SessionEndReason = z.enum([
+  'client_stop',
+  'idle_timeout',
+  'max_duration',
+  'join_timeout',
+  'ice_failed',
+  'origin_lost',
+  'capacity',
+  'auth_revoked',
+  'admin',
+  'error',
+])
+export type SessionEndReason = z.infer<typeof SessionEndReason>
+
+export const SessionStateEvent = z
+  .object({
+    type: z.literal('session_state'),
+    ...common,
+    state: z.enum(['live', 'reconnecting']),
+    resumed: z.boolean(),
+    missed: z.int().meta({ description: 'Control events that the replay ring no longer had.' }),
+  })
+  .meta({ id: 'SessionStateEvent', description: 'First event on every socket, and whenever the origin is lost or found again.' })
+export const SessionExpiring = z
+  .object({ type: z.literal('session_expiring'), ...common, in_s: z.number(), reason: z.enum(['idle_timeout', 'max_duration']) })
+  .meta({ id: 'SessionExpiring' })
+export const SessionEnded = z
+  .object({ type: z.literal('session_ended'), ...common, reason: SessionEndReason, duration: z.number() })
+  .meta({ id: 'SessionEnded' })
+
+export const AudioBufferAppended = z
+  .object({ type: z.literal('audio_buffer_appended'), ...common, buffered_ms: z.number(), appended_ms: z.number() })
+  .meta({ id: 'AudioBufferAppended' })
+export const AudioBufferCommitted = z
+  .object({ type: z.literal('audio_buffer_committed'), ...common, duration_ms: z.number() })
+  .meta({ id: 'AudioBufferCommitted' })
+export const AudioBufferCleared = z
+  .object({ type: z.literal('audio_buffer_cleared'), ...common, cleared_ms: z.number() })
+  .meta({ id: 'AudioBufferCleared' })
+
+export const SpeechStarted = z
+  .object({
+    type: z.literal('speech_started'),
+    ...common,
+    latency_ms: z.number().meta({ description: 'From the request to its first sound.' }),
+  })
+  .meta({ id: 'SpeechStarted', description: 'The first sound of a task leaves.' })
+export const SpeechFinished = z
+  .object({ type: z.literal('speech_finished'), ...common, reason: z.enum(['completed', 'interrupted', 'failed']), played_ms: z.number() })
+  .meta({ id: 'SpeechFinished', description: 'Exactly once per task.' })
+export const Interrupted = z
+  .object({
+    type: z.literal('interrupted'),
+    ...common,
+    task_id: TaskId.nullable(),
+    played_ms: z.number(),
+    spoken_text: z.string(),
+    dropped_ms: z.number(),
+  })
+  .meta({ id: 'Interrupted', description: 'Exactly one per interrupt. Stop what you play.' })
+export const FramesDropped = z
+  .object({ type: z.literal('frames_dropped'), ...common, dropped: z.int(), total: z.int() })
+  .meta({ id: 'FramesDropped', description: 'Pictures left out because this client was slow; at most one a second.' })
+export const Pong = z.object({ type: z.literal('pong') }).meta({ id: 'Pong' })
+
+/** What a client may receive. */
+export const ServerEvent = z.discriminatedUnion('type', [
+  FrameEvent,
+  AudioEvent,
+  ChatEvent,
+  StatusEvent,
+  ErrorEvent,
+  SessionStateEvent,
+  SessionExpiring,
+  SessionEnded,
+  AudioBufferAppended,
+  AudioBufferCommitted,
+  AudioBufferCleared,
+  SpeechStarted,
+  SpeechFinished,
+  Interrupted,
+  FramesDropped,
+  Pong,
+])
+export type ServerEvent = z.infer<typeof ServerEvent>
+
+/** A server event as the origin makes it: the edge adds `seq`. */
+export type OriginEvent = ServerEvent extends infer Event ? (Event extends { seq: number } ? Omit<Event, 'seq'> : never) : never
