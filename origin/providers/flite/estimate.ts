@@ -1,0 +1,3 @@
+export function estimateSpeechS(text: string): number {
+  return text.length * 0.065
+}

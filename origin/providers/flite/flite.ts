@@ -1,0 +1,94 @@
+/** The embedded voice: CMU Flite in a worker thread. No key, no network; English; knows its own phones. */
+import type { VoiceSettings } from '../../../shared/api.ts'
+import { AvatarError } from '../../../shared/errors.ts'
+import { JobError, JobQueue, type JobWorker, threadWorker } from '../../jobs.ts'
+import { log } from '../../log.ts'
+import type { SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
+import { estimateSpeechS } from './estimate.ts'
+import type { Synthesis, SynthesisJob } from './synthesize.ts'
+import { speakableText } from './text.ts'
+import { VOICES, voiceById } from './voices.ts'
+
+/** Clauses that may wait: at about 50 ms each, one that waits longer than this has lost its listener. */
+const MAX_QUEUED = 64
+/** ms for one clause; the longest takes 0.6 s on a free core. */
+const TIMEOUT_MS = 15_000
+const WARM_UP_TEXT = 'Hello, how are you today?'
+
+export interface FliteVoiceOptions {
+  /** How a worker is started. @internal */
+  spawn?: () => JobWorker
+}
+
+class FliteSpeech implements SpeechProvider {
+  readonly name = 'flite'
+  readonly voices = VOICES.map(({ voice_id, name, provider, language, default: isDefault }) => ({
+    voice_id,
+    name,
+    provider,
+    language,
+    default: isDefault,
+  }))
+  readonly defaultVoiceId = VOICES[0].voice_id
+  readonly #jobs: JobQueue<SynthesisJob, Synthesis>
+
+  constructor(spawn: () => JobWorker) {
+    this.#jobs = new JobQueue({
+      name: 'flite',
+      spawn,
+      maxQueued: MAX_QUEUED,
+      timeoutMs: TIMEOUT_MS,
+      onCrash: (why) => log.error({ why }, 'the speech thread ended; the next clause starts a new one'),
+    })
+  }
+
+  async *speak({ text, voiceId, settings }: SpeechRequest, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
+    const { engineName, gainDb } = voiceById(voiceId)
+    const job = { text: speakableText(text), engineName, gainDb, stretch: stretchOf(settings) }
+    let synthesis: Synthesis
+    try {
+      synthesis = await this.#jobs.run(job, { signal })
+    } catch (thrown) {
+      throw thrown instanceof JobError ? providerFailure(thrown) : thrown
+    }
+    signal.throwIfAborted()
+    yield synthesis
+  }
+
+  estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number {
+    return estimateSpeechS(text) * voiceById(voiceId).pace * stretchOf(settings)
+  }
+
+  close(): Promise<void> {
+    return this.#jobs.close()
+  }
+}
+
+function stretchOf({ speed = 1 }: VoiceSettings): number {
+  return 1 / Math.min(2, Math.max(0.5, speed))
+}
+
+function providerFailure(error: JobError): AvatarError {
+  const message =
+    error.kind === 'busy'
+      ? 'The embedded voice has too much to say at once; try again in a moment.'
+      : 'The embedded voice could not speak this; try again, or with another text.'
+  return new AvatarError('PROVIDER_FAILED', message, { provider: 'flite', reason: error.kind }, { cause: error })
+}
+
+/** The embedded voice, warm: its first clause is as quick as any. @throws AvatarError `PROVIDER_FAILED` when it cannot run here */
+export async function createFliteVoice({ spawn = startThread }: FliteVoiceOptions = {}): Promise<SpeechProvider> {
+  const speech = new FliteSpeech(spawn)
+  const request = { text: WARM_UP_TEXT, voiceId: speech.defaultVoiceId, settings: {} }
+  try {
+    for await (const piece of speech.speak(request, new AbortController().signal)) void piece
+  } catch (thrown) {
+    await speech.close()
+    throw thrown
+  }
+  return speech
+}
+
+function startThread(): JobWorker {
+  return threadWorker(new URL('./flite-worker.ts', import.meta.url), 'flite')
+}

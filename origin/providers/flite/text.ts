@@ -1,0 +1,66 @@
+/** What people write, turned into what the embedded voice can read: plain English in ASCII. */
+
+/** Longest text of one request, characters: about 40 s of speech. Callers send clauses of at most 300. */
+export const MAX_TEXT_CHARS = 600
+
+/** In order: later rules see what earlier ones made. */
+const RULES: readonly (readonly [RegExp, string | ((match: string, ...groups: string[]) => string)])[] = [
+  // Links: nobody wants to hear the scheme, and the engine reads a dot inside a word as a pause.
+  [/\b(?:https?|wss?|ftp):\/\/(?:www\.)?/gi, ''],
+  [/\bwww\./gi, ''],
+  [/(?<=[a-z0-9-])\.(?=[a-z]{2,}(?:[\s/?:#]|[.,;!)]*(?:\s|$)|\.[a-z]))/gi, ' dot '],
+  // Marks of typesetting.
+  [/```|\*\*|__|[*`~^|\\{}<>]+/g, ' '],
+  [/(?<![\w])[_#]+|_+(?![\w])/g, ' '],
+  [/[\u2018\u2019\u201b\u2032\u02bc]/g, "'"],
+  [/[\u201c\u201d\u201e\u2033\u00ab\u00bb"]/g, ' '],
+  [/\s*[\u2013\u2014\u2015]\s*|\s+-+\s+/g, ', '],
+  [/\u2026|\.{3,}/g, ', '],
+  // Signs that are words.
+  [/\u20ac\s?(\d[\d.,]*\d|\d)/g, (_match, amount: string) => `${amount} euros`],
+  [/\u00a3\s?(\d[\d.,]*\d|\d)/g, (_match, amount: string) => `${amount} pounds`],
+  [/\u00a5\s?(\d[\d.,]*\d|\d)/g, (_match, amount: string) => `${amount} yen`],
+  [/\s*\u00b0\s?C\b/g, ' degrees Celsius'],
+  [/\s*\u00b0\s?F\b/g, ' degrees Fahrenheit'],
+  [/\s*\u00b0/g, ' degrees'],
+  [/\u00bd/g, ' and a half'],
+  [/\u00bc/g, ' and a quarter'],
+  [/\u00d7/g, ' times '],
+  [/\b([A-Z])&([A-Z])\b/g, '$1 and $2'],
+  [/\s*&\s*/g, ' and '],
+  [/\s*\+\s*(?=\d)/g, ' plus '],
+  [/\s+=\s+/g, ' equals '],
+  // Sounds that the engine would spell.
+  [/\b[Hh]m+\b/g, 'hum'],
+  [/\b([Aa]|[Oo]|[Uu])h{2,}\b/g, '$1h'],
+  // Letters beyond ASCII whose decomposition does not reach it.
+  [/[\u00e6\u00c6]/g, 'ae'],
+  [/[\u00f8\u00d8]/g, 'o'],
+  [/\u00df/g, 'ss'],
+  [/[\u0141\u0142]/g, 'l'],
+]
+
+/**
+ * Text as the engine gets it: one line of printable ASCII without markup, at most MAX_TEXT_CHARS long.
+ *
+ * @returns '' when nothing in it can be spoken (only emoji, only a script that the voice does not know)
+ */
+export function speakableText(text: string): string {
+  let out = text.slice(0, MAX_TEXT_CHARS * 4)
+  for (const [pattern, replacement] of RULES) {
+    out = typeof replacement === 'string' ? out.replace(pattern, replacement) : out.replace(pattern, replacement)
+  }
+  out = out
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .replace(/\s+/g, ' ')
+    .replace(/ (?=[,.;:!?])/g, '')
+    // A leading sign would be taken for a pause, or by other programs for an option.
+    .replace(/^[\s\-,.;:!?/]+/, '')
+    .trim()
+  if (!/[A-Za-z0-9]/.test(out)) return ''
+  if (out.length <= MAX_TEXT_CHARS) return out
+  const space = out.lastIndexOf(' ', MAX_TEXT_CHARS)
+  return out.slice(0, space > MAX_TEXT_CHARS / 2 ? space : MAX_TEXT_CHARS)
+}
