@@ -42,3 +42,9 @@ export interface ChatProvider {
   /** Tokens of the reply. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
   reply(request: { messages: ChatMessage[]; model: string }, signal: AbortSignal): AsyncIterable<string>
 }
+
+export interface TranscriptionProvider {
+  readonly name: string
+  /** Text of a WAV file. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
+  transcribe(wav: Uint8Array, signal: AbortSignal): Promise<string>
+}

@@ -1,0 +1,47 @@
+/** Client audio that waits for its commit. */
+import { AvatarError } from '../shared/errors.ts'
+import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
+
+export function toMs(samples: number): number {
+  return (samples / SAMPLE_RATE) * 1000
+}
+
+export class AudioBuffer {
+  #pieces: Int16Array[] = []
+  #samples = 0
+
+  get bufferedMs(): number {
+    return toMs(this.#samples)
+  }
+
+  /** @throws AvatarError `AUDIO_BUFFER_FULL`; what was there before stays */
+  append(pcm: Int16Array): void {
+    const totalMs = toMs(this.#samples + pcm.length)
+    if (totalMs > MAX_AUDIO_BUFFER_MS) {
+      throw new AvatarError(
+        'AUDIO_BUFFER_FULL',
+        `The buffer holds at most ${MAX_AUDIO_BUFFER_MS / 1000} s of sound; commit or clear it first.`,
+        {
+          buffered_ms: Math.round(this.bufferedMs),
+          rejected_ms: Math.round(toMs(pcm.length)),
+          max_ms: MAX_AUDIO_BUFFER_MS,
+        },
+      )
+    }
+    this.#pieces.push(pcm)
+    this.#samples += pcm.length
+  }
+
+  /** All of it, as one; the buffer is empty afterwards. */
+  take(): Int16Array {
+    const whole = new Int16Array(this.#samples)
+    let at = 0
+    for (const piece of this.#pieces) {
+      whole.set(piece, at)
+      at += piece.length
+    }
+    this.#pieces = []
+    this.#samples = 0
+    return whole
+  }
+}

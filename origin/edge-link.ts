@@ -1,0 +1,136 @@
+/** The control socket: announces this origin to the pool, takes sessions, tells its load. */
+import { ControlDown, type ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../shared/link.ts'
+import { PROTOCOL_VERSION } from '../shared/version.ts'
+import type { Host } from './host.ts'
+import { LinkSocket } from './link-socket.ts'
+import type { LoadMeter } from './load.ts'
+import type { Logger } from './log.ts'
+import { SessionLink } from './session-link.ts'
+import type { SessionParts } from './session-parts.ts'
+
+/** How many times more idle sessions than speaking ones a machine may hold: they cost a cached picture each. */
+const SESSIONS_PER_SPEAKER = 4
+
+export interface EdgeLinkOptions {
+  edgeUrl: string
+  key: string
+  about: Omit<OriginHello, 'type' | 'protocol_version' | 'sessions' | 'load'>
+  host: Host
+  parts: SessionParts
+  load: LoadMeter
+  log: Logger
+  /** The edge has welcomed this origin, for the first time or again. */
+  onWelcome: () => void
+  onRefused: (why: string) => void
+}
+
+export class EdgeLink {
+  readonly #options: EdgeLinkOptions
+  readonly #socket: LinkSocket
+  readonly #heartbeat: NodeJS.Timeout
+  readonly #links = new Map<string, SessionLink>()
+  #draining = false
+
+  constructor(options: EdgeLinkOptions) {
+    this.#options = options
+    const { edgeUrl, key, about, load, log, onRefused } = options
+    this.#socket = new LinkSocket({
+      url: `${edgeUrl}/link/control`,
+      key,
+      log,
+      onOpen: () => {
+        this.#send({
+          type: 'origin_hello',
+          protocol_version: PROTOCOL_VERSION,
+          ...about,
+          sessions: [...this.#links.keys()],
+          load: load.read(),
+        })
+        if (this.#draining) this.#send({ type: 'draining' })
+      },
+      onText: (text) => this.#receive(text),
+      onRefused,
+    })
+    this.#heartbeat = setInterval(() => this.#send({ type: 'heartbeat', load: load.read() }), HEARTBEAT_S * 1000)
+  }
+
+  /** Takes no more sessions. */
+  drain(): void {
+    this.#draining = true
+    this.#send({ type: 'draining' })
+  }
+
+  /** Ends all sessions and leaves. */
+  close(): void {
+    clearInterval(this.#heartbeat)
+    for (const link of [...this.#links.values()]) link.abandon()
+    this.#socket.close()
+  }
+
+  #send(message: ControlUp): void {
+    this.#socket.send(JSON.stringify(message))
+  }
+
+  #receive(text: string): void {
+    const { log, onWelcome } = this.#options
+    let message: ControlDown
+    try {
+      message = ControlDown.parse(JSON.parse(text))
+    } catch (thrown) {
+      log.warn({ err: thrown }, 'the edge sent a control message that this version does not know')
+      return
+    }
+    switch (message.type) {
+      case 'welcome':
+        onWelcome()
+        return
+      case 'session_open':
+        this.#open(message.config)
+        return
+      case 'session_drop':
+        this.#links.get(message.session_id)?.session.close(message.reason, { afterSpeech: false })
+        return
+      case 'drain':
+        this.drain()
+        return
+    }
+  }
+
+  #open(config: SessionConfig): void {
+    const { edgeUrl, key, about, parts, log, host, load } = this.#options
+    const session_id = config.session_id
+    const refuse = (code: string, message: string): void =>
+      this.#send({ type: 'session_opened', session_id, accepted: false, code, message })
+    if (this.#draining) {
+      refuse('ORIGIN_UNAVAILABLE', 'This origin takes no more sessions.')
+      return
+    }
+    if (!about.avatars.some((avatar) => avatar.avatar_id === config.avatar_id)) {
+      refuse('AVATAR_NOT_FOUND', 'This origin does not have that avatar.')
+      return
+    }
+    if (this.#links.size >= load.capacity * SESSIONS_PER_SPEAKER) {
+      refuse('CAPACITY_EXCEEDED', 'This origin carries all the sessions it can.')
+      return
+    }
+    this.#links.get(session_id)?.abandon()
+    const link = new SessionLink({
+      edgeUrl,
+      key,
+      originId: about.origin_id,
+      bootId: about.boot_id,
+      config,
+      parts,
+      log,
+      onEnd: () => {
+        this.#links.delete(session_id)
+        host.remove(session_id)
+        log.info({ session_id, sessions: this.#links.size }, 'session ended')
+      },
+    })
+    this.#links.set(session_id, link)
+    host.add(link.session)
+    this.#send({ type: 'session_opened', session_id, accepted: true })
+    log.info({ session_id, avatar_id: config.avatar_id, quality: config.quality, sessions: this.#links.size }, 'session opened')
+  }
+}

@@ -1,0 +1,41 @@
+/** The origin's configuration: read once, checked, frozen. Nothing else reads `process.env`. */
+import { availableParallelism, hostname } from 'node:os'
+import * as z from 'zod'
+
+const optional = z.string().trim().min(1).optional()
+
+const Env = z.object({
+  EDGE_URL: z.url({ protocol: /^wss?$/ }).default('ws://127.0.0.1:8000'),
+  ORIGIN_KEY: z.string().min(16, 'must have at least 16 characters; the edge has the same one'),
+  ORIGIN_ID: z.string().min(1).max(128).default(hostname()),
+  AVATARS_DIR: z.string().default('avatars'),
+  LIPSYNC_MODEL: z.string().default('models/lipsync/lipsync.onnx'),
+  DEVICE: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
+  RENDER_THREADS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(Math.max(1, availableParallelism() - 1)),
+  CAPACITY: z.coerce.number().int().min(1).max(10_000).optional(),
+  OPENAI_API_KEY: optional,
+  OPENAI_BASE_URL: z.url().optional(),
+  OPENAI_MODEL: z.string().default('gpt-5.1-mini'),
+  OPENAI_TRANSCRIPTION_MODEL: z.string().default('gpt-transcribe'),
+  PERSONA: z
+    .string()
+    .max(8_000)
+    .default('You are Anna, a friendly person on a video call. Answer in one to three short spoken sentences, without lists or markup.'),
+})
+export type Env = Readonly<z.infer<typeof Env>>
+
+/** @throws Error that names every bad variable, and no value */
+export function readEnv(source: NodeJS.ProcessEnv): Env {
+  const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''))
+  const parsed = Env.safeParse(set)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new Error(`The origin's configuration is not right. ${problems.join('; ')}`)
+  }
+  return Object.freeze(parsed.data)
+}

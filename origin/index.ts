@@ -1,0 +1,111 @@
+/** The origin's process: reads its configuration, loads what renders and speaks, dials the edge, leaves in order. */
+import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import process from 'node:process'
+import { VERSION } from '../shared/version.ts'
+import { decodeAudioData } from './codec/audio.ts'
+import { EdgeLink } from './edge-link.ts'
+import { readEnv } from './env.ts'
+import { Host } from './host.ts'
+import { createLipSync } from './lipsync/net.ts'
+import { mouthFromPhones } from './lipsync/phones.ts'
+import { LoadMeter } from './load.ts'
+import { log } from './log.ts'
+import { createDemoPersona } from './providers/demo-persona.ts'
+import { createFliteVoice } from './providers/flite/index.ts'
+import { createOpenAiChat } from './providers/openai-chat.ts'
+import { createOpenAiTranscription } from './providers/openai-transcription.ts'
+import { createRenderer } from './render/index.ts'
+import { SessionParts } from './session-parts.ts'
+
+/** ms that sessions have to come to an end after SIGTERM. */
+const DRAIN_MS = 2_000
+
+async function timed<T>(what: string, work: Promise<T>): Promise<T> {
+  const startedMs = performance.now()
+  const result = await work
+  log.info({ elapsed_ms: Math.round(performance.now() - startedMs) }, what)
+  return result
+}
+
+async function main(): Promise<void> {
+  const env = readEnv(process.env)
+  const startedMs = performance.now()
+  const [renderer, voice, lipSync] = await Promise.all([
+    timed(
+      'renderer ready',
+      createRenderer({ packsDir: env.AVATARS_DIR, device: env.DEVICE, threads: env.RENDER_THREADS, capacity: env.CAPACITY, log }),
+    ),
+    timed('voice ready', createFliteVoice()),
+    timed('lip sync ready', createLipSync({ modelPath: env.LIPSYNC_MODEL })),
+  ])
+  const openai = env.OPENAI_API_KEY ? { apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL } : undefined
+  const chat = openai ? createOpenAiChat({ ...openai, model: env.OPENAI_MODEL }) : createDemoPersona()
+  const host = new Host({ renderer, log })
+  const load = new LoadMeter({ host, renderer })
+  const parts = new SessionParts({
+    voice,
+    chat,
+    transcription: openai ? createOpenAiTranscription({ ...openai, model: env.OPENAI_TRANSCRIPTION_MODEL }) : undefined,
+    lipSync,
+    mouthFromPhones,
+    decodeAudio: decodeAudioData,
+    persona: env.PERSONA,
+    onLatency: (ms) => load.addLatency(ms),
+  })
+  const avatars = [...renderer.avatars]
+  log.info(
+    {
+      device: renderer.device,
+      capacity: renderer.capacity,
+      avatars: avatars.map((avatar) => avatar.avatar_id),
+      voice: voice.name,
+      chat: chat.name,
+      model: chat.defaultModel,
+    },
+    'runs on',
+  )
+  const edge = new EdgeLink({
+    edgeUrl: env.EDGE_URL,
+    key: env.ORIGIN_KEY,
+    about: {
+      version: VERSION,
+      origin_id: env.ORIGIN_ID,
+      boot_id: randomUUID(),
+      started_at: Date.now(),
+      device: renderer.device,
+      avatars,
+      voices: [...voice.voices],
+    },
+    host,
+    parts,
+    load,
+    log,
+    onWelcome: () => log.info({ elapsed_ms: Math.round(performance.now() - startedMs), edge: env.EDGE_URL }, 'connected to the edge'),
+    onRefused: (why) => {
+      log.error({ edge: env.EDGE_URL }, `the edge does not take this origin: ${why}; check ORIGIN_KEY and EDGE_URL`)
+      process.exitCode = 1
+      void leave()
+    },
+  })
+
+  let leaving = false
+  async function leave(): Promise<void> {
+    if (leaving) return
+    leaving = true
+    edge.drain()
+    edge.close()
+    host.stop()
+    setTimeout(() => process.exit(), DRAIN_MS).unref()
+    await Promise.allSettled([renderer.close(), voice.close(), lipSync.close()])
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void leave())
+}
+
+main().catch((error: unknown) => {
+  log.fatal(error instanceof Error ? { detail: error.message } : {}, 'the origin could not start')
+  log.debug({ err: error }, 'where it failed')
+  process.exitCode = 1
+  // worker threads of parts that did load must not keep the process
+  setTimeout(() => process.exit(), 100).unref()
+})

@@ -1,0 +1,66 @@
+/** What this process and its machine are doing, for heartbeats: measured, never guessed. */
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import process from 'node:process'
+import type { OriginLoad } from '../shared/link.ts'
+import type { Host } from './host.ts'
+import type { Renderer } from './render/types.ts'
+
+/** Requests over which the mean latency is taken. */
+const LATENCIES = 100
+
+export class LoadMeter {
+  readonly #host: Host
+  readonly #renderer: Renderer
+  #latencies: number[] = []
+  #cpu = cpuTimes()
+
+  constructor({ host, renderer }: { host: Host; renderer: Renderer }) {
+    this.#host = host
+    this.#renderer = renderer
+  }
+
+  /** Speaking sessions that this machine carries. */
+  get capacity(): number {
+    return this.#renderer.capacity
+  }
+
+  /** @param ms from a request to its first sound */
+  addLatency(ms: number): void {
+    this.#latencies.push(ms)
+    if (this.#latencies.length > LATENCIES) this.#latencies.shift()
+  }
+
+  /** The load since the last call. */
+  read(): OriginLoad {
+    const now = cpuTimes()
+    const total = now.total - this.#cpu.total
+    const cpuUsage = total > 0 ? 100 * (1 - (now.idle - this.#cpu.idle) / total) : 0
+    this.#cpu = now
+    const sessions = [...this.#host.sessions.values()]
+    return {
+      sessions: sessions.length,
+      speaking: sessions.filter((session) => session.speaking).length,
+      capacity: this.#renderer.capacity,
+      cpu_usage: round(cpuUsage),
+      memory_usage: round(100 * (1 - freemem() / totalmem())),
+      gpu_usage: null,
+      rss_bytes: process.memoryUsage.rss(),
+      average_latency: this.#latencies.length > 0 ? round(this.#latencies.reduce((a, b) => a + b, 0) / this.#latencies.length) : null,
+      render: { ...this.#renderer.stats(), ...this.#host.stats(), cores: availableParallelism() },
+    }
+  }
+}
+
+function cpuTimes(): { idle: number; total: number } {
+  let idle = 0
+  let total = 0
+  for (const { times } of cpus()) {
+    idle += times.idle
+    total += times.user + times.nice + times.sys + times.irq + times.idle
+  }
+  return { idle, total }
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10
+}

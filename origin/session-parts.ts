@@ -1,0 +1,111 @@
+/** What all sessions of the process share: voices, minds, ears, and the pipelines made of them. */
+import type { VoiceSettings } from '../shared/api.ts'
+import { AvatarError } from '../shared/errors.ts'
+import type { AudioData } from '../shared/events.ts'
+import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
+import { toMs } from './audio-buffer.ts'
+import { encodeWav } from './codec/wav.ts'
+import type { LipSync, MouthFromPhones } from './lipsync/types.ts'
+import type { ChatProvider, SpeechProvider, TranscriptionProvider } from './providers/types.ts'
+import { cutSegments } from './stages/cut-segments.ts'
+import { moveMouth } from './stages/move-mouth.ts'
+import { speak } from './stages/speak.ts'
+import { splitSentences } from './stages/split-sentences.ts'
+import type { Segment, Speech } from './stages/types.ts'
+
+/** Pieces in which client audio goes through the lip-sync network: the first is short, so that it sounds soon. */
+const FIRST_PIECE_SAMPLES = 0.4 * SAMPLE_RATE
+const PIECE_SAMPLES = 2.4 * SAMPLE_RATE
+const TRANSCRIPTION_TIMEOUT_MS = 20_000
+
+export interface SessionPartsOptions {
+  voice: SpeechProvider
+  chat: ChatProvider
+  transcription: TranscriptionProvider | undefined
+  lipSync: LipSync
+  mouthFromPhones: MouthFromPhones
+  decodeAudio: (data: AudioData) => Promise<{ pcm: Int16Array }>
+  persona: string
+  /** Told the ms from a request to its first sound. */
+  onLatency: (ms: number) => void
+}
+
+export class SessionParts {
+  readonly voice: SpeechProvider
+  readonly chat: ChatProvider
+  readonly persona: string
+  readonly onLatency: (ms: number) => void
+  readonly decodeAudio: SessionPartsOptions['decodeAudio']
+  readonly #transcription: TranscriptionProvider | undefined
+  readonly #moveMouth: ReturnType<typeof moveMouth>
+
+  constructor({ voice, chat, transcription, lipSync, mouthFromPhones, decodeAudio, persona, onLatency }: SessionPartsOptions) {
+    this.voice = voice
+    this.chat = chat
+    this.persona = persona
+    this.onLatency = onLatency
+    this.decodeAudio = decodeAudio
+    this.#transcription = transcription
+    this.#moveMouth = moveMouth({ mouthFromPhones, lipSync })
+  }
+
+  /** Text to segments: clauses, sound, mouth. Every stage streams. */
+  spoken(
+    text: AsyncIterable<string>,
+    { voiceId, settings, signal }: { voiceId: string; settings: VoiceSettings; signal: AbortSignal },
+  ): AsyncIterable<Segment> {
+    const context = { signal }
+    const speech = speak({ voice: this.voice, voiceId, settings })(splitSentences(text, context), context)
+    return cutSegments(this.#moveMouth(speech, context), context)
+  }
+
+  /** The client's own sound to segments. */
+  sounded(pcm: Int16Array, signal: AbortSignal): AsyncIterable<Segment> {
+    return cutSegments(this.#moveMouth(inPieces(pcm), { signal }), { signal })
+  }
+
+  /** @throws AvatarError `STT_UNAVAILABLE` */
+  requireTranscription(): TranscriptionProvider {
+    if (this.#transcription) return this.#transcription
+    throw new AvatarError(
+      'STT_UNAVAILABLE',
+      'This origin cannot hear: set OPENAI_API_KEY (and OPENAI_BASE_URL for another server) for speech recognition. Text works without.',
+      {
+        variable: 'OPENAI_API_KEY',
+      },
+    )
+  }
+
+  /** Adds the user's sound to what was heard. @throws AvatarError `AUDIO_BUFFER_FULL` past one minute */
+  appendHeard(heard: Int16Array[], pcm: Int16Array): void {
+    const totalMs = toMs(heard.reduce((sum, piece) => sum + piece.length, pcm.length))
+    if (totalMs > MAX_AUDIO_BUFFER_MS) {
+      throw new AvatarError(
+        'AUDIO_BUFFER_FULL',
+        `One utterance may last ${MAX_AUDIO_BUFFER_MS / 1000} s; send stop_listening to have it answered.`,
+        { max_ms: MAX_AUDIO_BUFFER_MS },
+      )
+    }
+    heard.push(pcm)
+  }
+
+  async transcribe(heard: readonly Int16Array[]): Promise<string> {
+    const whole = new Int16Array(heard.reduce((sum, piece) => sum + piece.length, 0))
+    let at = 0
+    for (const piece of heard) {
+      whole.set(piece, at)
+      at += piece.length
+    }
+    return await this.requireTranscription().transcribe(encodeWav(whole, SAMPLE_RATE), AbortSignal.timeout(TRANSCRIPTION_TIMEOUT_MS))
+  }
+}
+
+async function* inPieces(pcm: Int16Array): AsyncGenerator<Speech> {
+  const clause = { text: '', durationMs: toMs(pcm.length) }
+  let start = 0
+  while (start < pcm.length) {
+    const end = Math.min(pcm.length, start + (start === 0 ? FIRST_PIECE_SAMPLES : PIECE_SAMPLES))
+    yield { clause, pcm: pcm.subarray(start, end), first: start === 0, last: end === pcm.length }
+    start = end
+  }
+}

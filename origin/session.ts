@@ -1,0 +1,309 @@
+/** One session: its turns, its face, and what leaves for its clients. Driven by the host's clock and the edge's messages. */
+import { performance } from 'node:perf_hooks'
+import type { ChatRequest, InterruptResponse, SpeakRequest, SpeakResponse } from '../shared/api.ts'
+import type { ClipName } from '../shared/avatar-pack.ts'
+import { AvatarError, toAvatarError } from '../shared/errors.ts'
+import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
+import type { ForwardedEvent, MediaWants, RelayClass, SessionConfig } from '../shared/link.ts'
+import { SAMPLE_RATE } from '../shared/media.ts'
+import { ClientEvents } from './client-events.ts'
+import { Conversation, MAX_REPLY_CHARS } from './conversation.ts'
+import { FaceDriver } from './face-driver.ts'
+import type { Logger } from './log.ts'
+import { MediaOut, type MediaSink, type Stamp } from './media-out.ts'
+import { Channel } from './pipeline/channel.ts'
+import type { TickSound } from './playout.ts'
+import type { Picture, PictureRequest } from './render/types.ts'
+import type { SessionParts } from './session-parts.ts'
+import type { Segment } from './stages/types.ts'
+import type { Turn, TurnKind } from './turn.ts'
+import { Turns } from './turns.ts'
+
+/** ms that a sentence may go on past the end of the session. */
+const LAST_WORDS_MS = 30_000
+
+const STATUS_MESSAGES = {
+  idle: 'Avatar is idle.',
+  listening: 'Avatar is now listening...',
+  thinking: 'Avatar is thinking...',
+  speaking: 'Avatar is speaking...',
+} as const
+type Status = keyof typeof STATUS_MESSAGES
+
+/** The session's way to the edge. */
+export interface SessionSink extends MediaSink {
+  /** @param to one client; everyone without */
+  sendEvent(relayClass: RelayClass, event: OriginEvent, to?: string): void
+  sendActivity(busy: boolean): void
+  /** The session is over: the last message, then the socket closes. */
+  end(reason: SessionEndReason): void
+}
+
+/** What one tick of the clock shows and sounds like; made at the tick, delivered one tick later with its picture. */
+export interface PreparedTick {
+  generation: number
+  turn: Turn | undefined
+  sound: TickSound | undefined
+  /** When it is due, on `performance.now()`'s scale. */
+  dueMs: number
+  request: PictureRequest | undefined
+}
+
+export interface ChatOutcome {
+  taskId: string
+  model: string
+  text: string
+  finishReason: 'stop' | 'length' | 'interrupted'
+}
+type OnToken = (token: string, about: { taskId: string; model: string }) => void
+
+export interface SessionOptions {
+  config: SessionConfig
+  parts: SessionParts
+  sink: SessionSink
+  log: Logger
+}
+
+export class Session {
+  readonly id: string
+  readonly #config: SessionConfig
+  readonly #parts: SessionParts
+  readonly #sink: SessionSink
+  readonly #log: Logger
+  readonly #media: MediaOut
+  readonly #conversation: Conversation
+  readonly #turns: Turns
+  readonly #clientEvents: ClientEvents
+  readonly #face = new FaceDriver()
+  #generation = 0
+  #picture = 0
+  #status: Status = 'idle'
+  #busy = false
+  #ending: { reason: SessionEndReason; byMs: number } | undefined
+  #ended = false
+
+  constructor({ config, parts, sink, log }: SessionOptions) {
+    this.id = config.session_id
+    this.#config = config
+    this.#parts = parts
+    this.#sink = sink
+    this.#log = log.child({ session_id: this.id })
+    this.#media = new MediaOut(sink)
+    this.#conversation = new Conversation(parts.persona)
+    this.#turns = new Turns({
+      onFinished: (turn, reason) => {
+        if (turn.kind !== 'audio') this.#conversation.saidByAvatar(turn.spokenText)
+        const played_ms = Math.round(turn.playedMs)
+        this.#emit({ type: 'speech_finished', session_id: this.id, task_id: turn.taskId, reason, played_ms })
+      },
+      onFailed: (turn, error) => {
+        this.#log.warn({ err: error.cause ?? error, code: error.code, task_id: turn.taskId }, 'turn failed')
+        this.#sendError(error, { taskId: turn.taskId })
+      },
+      onChange: () => this.#showStatus(),
+    })
+    this.#clientEvents = new ClientEvents({
+      sessionId: this.id,
+      parts,
+      emit: (event, to) => this.#emit(event, to),
+      sendError: (error, to) => this.#sendError(error, { to }),
+      speakAudio: (pcm) => this.#begin('audio', (signal) => parts.sounded(pcm, signal)),
+      answer: (text) => this.#answer(text),
+      onListeningChange: () => this.#showStatus(),
+    })
+  }
+
+  get speaking(): boolean {
+    return this.#turns.speaking
+  }
+
+  set wants(wants: MediaWants) {
+    this.#media.wants = wants
+  }
+
+  // --- what clients ask for --------------------------------------------------------------------------------------
+
+  speak({ text, voice_id, voice_settings: settings = {} }: SpeakRequest): SpeakResponse {
+    const { voiceId, warnings } = this.#voice(voice_id)
+    const queued = this.#turns.current !== undefined
+    const turn = this.#begin('speak', (signal) => this.#parts.spoken(once(text), { voiceId, settings, signal }))
+    return {
+      task_id: turn.taskId,
+      status: queued ? 'queued' : 'processing',
+      duration_estimate: Math.round(this.#parts.voice.estimateDurationS(text, voiceId, settings) * 100) / 100,
+      ...(warnings.length > 0 ? { warnings } : {}),
+    }
+  }
+
+  /** Answers a message aloud. @param onToken called for every piece of text as it comes */
+  async chat({ messages, model }: Pick<ChatRequest, 'messages' | 'model'>, onToken: OnToken, cancelled: AbortSignal): Promise<ChatOutcome> {
+    const { chat } = this.#parts
+    const prompt = this.#conversation.prompt(messages)
+    const tokens = new Channel<string>({ capacity: MAX_REPLY_CHARS, weigh: (token) => token.length })
+    const { voiceId } = this.#voice(undefined)
+    const turn = this.#begin('chat', (signal) => this.#parts.spoken(tokens, { voiceId, settings: {}, signal }))
+    const stop = (): void => (this.#turns.current === turn ? void this.interrupt() : this.#turns.end(turn, 'interrupted'))
+    cancelled.addEventListener('abort', stop, { once: true })
+    const said = this.#conversation.heardFromUser(messages)
+    if (said !== undefined) this.#emit({ type: 'chat', session_id: this.id, task_id: turn.taskId, role: 'user', content: said })
+    // the scripted persona is never passed off as a model that somebody asked for
+    const answering = chat.name === 'demo' ? chat.defaultModel : (model ?? chat.defaultModel)
+    const outcome: ChatOutcome = { taskId: turn.taskId, model: answering, text: '', finishReason: 'stop' }
+    try {
+      for await (const token of chat.reply({ messages: prompt, model: answering }, turn.signal)) {
+        outcome.text += token
+        onToken(token, outcome)
+        await tokens.push(token, turn.signal)
+        if (outcome.text.length >= MAX_REPLY_CHARS) {
+          outcome.finishReason = 'length'
+          break
+        }
+      }
+      tokens.close()
+      return outcome
+    } catch (thrown) {
+      if (turn.signal.aborted) return { ...outcome, finishReason: 'interrupted' }
+      const error = toAvatarError(thrown)
+      tokens.fail(error)
+      throw error
+    } finally {
+      cancelled.removeEventListener('abort', stop)
+    }
+  }
+
+  /** Stops all speech; what was rendered for it before no longer leaves. */
+  interrupt(): InterruptResponse {
+    this.#generation += 1
+    return this.#turns.interrupt((facts) => this.#emit({ type: 'interrupted', session_id: this.id, ...facts }))
+  }
+
+  /** @throws AvatarError `WEBRTC_NOT_READY`: pictures and sound leave over the socket */
+  start(): never {
+    const message = 'WebRTC is not available here; open the session’s WebSocket, which carries pictures and sound.'
+    throw new AvatarError('WEBRTC_NOT_READY', message, { session_id: this.id })
+  }
+
+  handleEvent(event: ForwardedEvent, clientId: string): void {
+    if (event.type === 'interrupt') this.interrupt()
+    else this.#clientEvents.handle(event, clientId)
+  }
+
+  /** Ends the session, at once or when the task being spoken is over. */
+  close(reason: SessionEndReason, { afterSpeech }: { afterSpeech: boolean }): void {
+    this.#ending = { reason, byMs: performance.now() + (afterSpeech && this.speaking ? LAST_WORDS_MS : 0) }
+    this.#endWhenDue()
+  }
+
+  // --- the clock -------------------------------------------------------------------------------------------------
+
+  prepare(dueMs: number): PreparedTick {
+    const turn = this.#turns.current
+    const sound = this.#turns.next()
+    const { face, blend } = this.#face.next(sound?.mouth)
+    this.#picture += 1
+    const { avatar_id: avatarId, quality } = this.#config
+    const request = this.#media.wantsFrames
+      ? { avatarId, quality, clip: this.#clip, picture: this.#picture, ...(face ? { face, blend } : {}) }
+      : undefined
+    return { generation: this.#generation, turn, sound, dueMs, request }
+  }
+
+  /** Sound and facts of a tick leave; its picture may come with them or a little later. */
+  deliverSound({ generation, turn, sound, dueMs }: PreparedTick): void {
+    this.#endWhenDue()
+    if (!turn || !sound || generation !== this.#generation || !this.#turns.has(turn)) return
+    for (const { segment, pcm, atSample, ptsMs } of sound.segments) {
+      if (turn.startedMs === undefined) this.#speechStarts(turn)
+      if (segment.offsetMs === 0 && turn.kind !== 'audio') {
+        this.#emit({ type: 'chat', session_id: this.id, task_id: turn.taskId, role: 'agent', content: segment.clause.text })
+      }
+      this.#media.clause(pcm, ptsMs, this.#stamp(dueMs, turn, atSample))
+    }
+    for (const { pcm, atSample, ptsMs } of sound.chunks) this.#media.chunk(pcm, ptsMs, this.#stamp(dueMs, turn, atSample))
+    if (sound.state === 'finished') this.#turns.end(turn, 'completed')
+  }
+
+  deliverPicture({ generation, turn, dueMs }: PreparedTick, picture: Picture): void {
+    if (generation === this.#generation && !this.#ended) this.#media.frame(picture.jpeg, this.#stamp(dueMs, turn, 0))
+  }
+
+  // --- inside ----------------------------------------------------------------------------------------------------
+
+  get #clip(): ClipName {
+    return this.#clientEvents.listening && !this.speaking ? 'listening' : 'idle'
+  }
+
+  #begin(kind: TurnKind, segments: (signal: AbortSignal) => AsyncIterable<Segment>): Turn {
+    if (this.#ending) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.', { session_id: this.id })
+    return this.#turns.add(kind, segments)
+  }
+
+  #voice(wanted: string | undefined): { voiceId: string; warnings: string[] } {
+    const { voice } = this.#parts
+    const known = (id: string | null): id is string => voice.voices.some((info) => info.voice_id === id)
+    const ours = known(this.#config.voice_id) ? this.#config.voice_id : voice.defaultVoiceId
+    if (wanted === undefined || known(wanted)) return { voiceId: wanted ?? ours, warnings: [] }
+    return { voiceId: ours, warnings: [`The voice provider (${voice.name}) has no voice "${wanted}"; "${ours}" speaks instead.`] }
+  }
+
+  /** Answers what the user said; the answer plays while later messages are worked on. */
+  #answer(text: string): void {
+    const unheard = (thrown: unknown): void => this.#log.warn({ err: thrown }, 'no answer to speech')
+    void this.chat({ messages: [{ role: 'user', content: text }] }, () => undefined, new AbortController().signal).catch(unheard)
+  }
+
+  #stamp(dueMs: number, turn: Turn | undefined, atSample: number): Stamp {
+    const timestamp = (performance.timeOrigin + dueMs + (atSample / SAMPLE_RATE) * 1000) / 1000
+    return { sessionId: this.id, ...(turn ? { taskId: turn.taskId } : {}), generation: this.#generation, timestamp }
+  }
+
+  #speechStarts(turn: Turn): void {
+    turn.startedMs = performance.now()
+    const latencyMs = turn.startedMs - turn.requestedMs
+    this.#parts.onLatency(latencyMs)
+    this.#emit({ type: 'speech_started', session_id: this.id, task_id: turn.taskId, latency_ms: Math.round(latencyMs) })
+    this.#showStatus()
+  }
+
+  #showStatus(): void {
+    const status = this.#statusNow()
+    if (status !== this.#status) {
+      this.#status = status
+      this.#emit({ type: 'status', session_id: this.id, status, message: STATUS_MESSAGES[status] })
+    }
+    const busy = this.#turns.current !== undefined || this.#clientEvents.listening
+    if (busy !== this.#busy) {
+      this.#busy = busy
+      this.#sink.sendActivity(busy)
+    }
+  }
+
+  #statusNow(): Status {
+    const { current } = this.#turns
+    if (current?.startedMs !== undefined) return 'speaking'
+    if (current?.kind === 'chat') return 'thinking'
+    return this.#clientEvents.listening ? 'listening' : 'idle'
+  }
+
+  #sendError(error: AvatarError, { to, taskId }: { to?: string; taskId?: string }): void {
+    if (error.code === 'INTERNAL_ERROR') this.#log.error({ err: error.cause ?? error }, 'a bug surfaced in a session')
+    const { code, message, details } = error
+    this.#emit({ type: 'error', session_id: this.id, ...(taskId ? { task_id: taskId } : {}), code, message, details }, to)
+  }
+
+  #emit(event: OriginEvent, to?: string): void {
+    if (!this.#ended) this.#sink.sendEvent('control', { ...event, generation: this.#generation }, to)
+  }
+
+  #endWhenDue(): void {
+    if (this.#ended || !this.#ending || (this.speaking && performance.now() < this.#ending.byMs)) return
+    const { current } = this.#turns
+    if (current) this.interrupt()
+    this.#ended = true
+    this.#sink.end(this.#ending.reason)
+  }
+}
+
+async function* once(text: string): AsyncGenerator<string> {
+  yield text
+}

@@ -1,0 +1,33 @@
+/** Clauses in, their sound out, in order. */
+import type { VoiceSettings } from '../../shared/api.ts'
+import { SAMPLE_RATE } from '../../shared/media.ts'
+import type { Stage } from '../pipeline/stage.ts'
+import type { SpeechPiece, SpeechProvider } from '../providers/types.ts'
+import type { Speech } from './types.ts'
+
+export interface SpeakOptions {
+  voice: SpeechProvider
+  voiceId: string
+  settings: VoiceSettings
+}
+
+export const speak = ({ voice, voiceId, settings }: SpeakOptions): Stage<string, Speech> =>
+  async function* speak(clauses, { signal }) {
+    for await (const text of clauses) {
+      const clause = { text, durationMs: voice.estimateDurationS(text, voiceId, settings) * 1000 }
+      let held: SpeechPiece | undefined
+      let first = true
+      let samples = 0
+      for await (const piece of voice.speak({ text, voiceId, settings }, signal)) {
+        signal.throwIfAborted()
+        if (held !== undefined) {
+          yield { clause, ...held, first, last: false }
+          first = false
+        }
+        held = piece
+        samples += piece.pcm.length
+      }
+      clause.durationMs = (samples / SAMPLE_RATE) * 1000
+      if (held !== undefined) yield { clause, ...held, first, last: true }
+    }
+  }

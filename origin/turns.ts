@@ -1,0 +1,118 @@
+/** The session's tasks: one plays, the others wait; each ends exactly once. */
+import { performance } from 'node:perf_hooks'
+import type { InterruptResponse } from '../shared/api.ts'
+import { AvatarError, toAvatarError } from '../shared/errors.ts'
+import { newId } from '../shared/ids.ts'
+import { Playout, type TickSound } from './playout.ts'
+import type { Segment } from './stages/types.ts'
+import { Turn, type TurnEnd, type TurnKind } from './turn.ts'
+
+/** Tasks that may wait their turn. */
+const MAX_TURNS = 16
+/** ms without any sound after which a turn is given up: voices and minds have shorter limits of their own. */
+const STALL_MS = 30_000
+
+export interface TurnsOptions {
+  /** A task is over; called exactly once for each. */
+  onFinished: (turn: Turn, reason: TurnEnd) => void
+  /** Before `onFinished` of a task that failed. */
+  onFailed: (turn: Turn, error: AvatarError) => void
+  /** Which task is current, or whether it sounds, may have changed. */
+  onChange: () => void
+}
+
+export class Turns {
+  readonly #options: TurnsOptions
+  readonly #playout = new Playout()
+  #turns: Turn[] = []
+  #waitingSinceMs: number | undefined
+
+  constructor(options: TurnsOptions) {
+    this.#options = options
+  }
+
+  get current(): Turn | undefined {
+    return this.#turns[0]
+  }
+
+  get speaking(): boolean {
+    return this.current?.startedMs !== undefined
+  }
+
+  has(turn: Turn): boolean {
+    return this.#turns.includes(turn)
+  }
+
+  /** @throws AvatarError `RATE_LIMITED` when too many wait */
+  add(kind: TurnKind, segments: (signal: AbortSignal) => AsyncIterable<Segment>): Turn {
+    if (this.#turns.length >= MAX_TURNS) {
+      const message = `At most ${MAX_TURNS} tasks may wait in one session; let some finish, or interrupt.`
+      throw new AvatarError('RATE_LIMITED', message, { queued: this.#turns.length })
+    }
+    const turn = new Turn({ taskId: newId('task'), kind, segments })
+    this.#turns.push(turn)
+    this.#options.onChange()
+    return turn
+  }
+
+  /** The next 40 ms of sound; undefined when nothing is to be said. */
+  next(): TickSound | undefined {
+    const turn = this.current
+    if (!turn) return undefined
+    try {
+      const sound = this.#playout.next(turn)
+      if (sound.state === 'waiting') this.#giveUpWhenStalled()
+      else this.#waitingSinceMs = undefined
+      return sound
+    } catch (thrown) {
+      this.#options.onFailed(turn, toAvatarError(thrown))
+      this.end(turn, 'failed')
+      return undefined
+    }
+  }
+
+  /** Takes one task out, wherever it waits. */
+  end(turn: Turn, reason: TurnEnd): void {
+    if (!this.has(turn)) return
+    if (this.current === turn) this.#rewind()
+    this.#turns = this.#turns.filter((other) => other !== turn)
+    this.#finish(turn, reason)
+    this.#options.onChange()
+  }
+
+  /** Stops everything. @param announce told the facts before the tasks' ends are */
+  interrupt(announce: (facts: Omit<InterruptResponse, 'status'>) => void): InterruptResponse {
+    const stopped = this.#turns
+    const current = this.current
+    const facts = {
+      task_id: current?.taskId ?? null,
+      played_ms: Math.round(current?.playedMs ?? 0),
+      spoken_text: current?.spokenText ?? '',
+      dropped_ms: Math.round(stopped.reduce((sum, turn) => sum + turn.droppedMs, 0)),
+    }
+    this.#turns = []
+    this.#rewind()
+    announce(facts)
+    for (const turn of stopped) this.#finish(turn, 'interrupted')
+    this.#options.onChange()
+    return { status: current ? 'interrupted' : 'nothing_to_interrupt', ...facts }
+  }
+
+  #rewind(): void {
+    this.#playout.stop()
+    this.#waitingSinceMs = undefined
+  }
+
+  #finish(turn: Turn, reason: TurnEnd): void {
+    turn.abort()
+    this.#options.onFinished(turn, reason)
+  }
+
+  /** @throws AvatarError `PROVIDER_FAILED` */
+  #giveUpWhenStalled(): void {
+    this.#waitingSinceMs ??= performance.now()
+    if (performance.now() - this.#waitingSinceMs > STALL_MS) {
+      throw new AvatarError('PROVIDER_FAILED', `Nothing to say came for ${STALL_MS / 1000} s; the task was given up.`)
+    }
+  }
+}

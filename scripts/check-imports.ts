@@ -1,0 +1,88 @@
+/** Who may import whom. Prints every import that breaks a rule and ends with 1 if there is one. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import process from 'node:process'
+
+interface Rule {
+  /** Files that the rule is about: a path prefix. */
+  in: string
+  /** Folders or files of ours that they may import, besides their own folder. */
+  may: readonly string[]
+  /** Packages that they may import; undefined: any. */
+  packages?: RegExp
+}
+
+/** The first rule whose prefix fits is the one that counts. */
+const RULES: readonly Rule[] = [
+  ...['errors', 'media', 'version', 'face', 'binary-media'].map((name) => ({ in: `shared/${name}.ts`, may: [], packages: /^$/ })),
+  { in: 'shared/', may: [], packages: /^zod$/ },
+  { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod|jose|cloudflare:.*)(\/.*)?$/ },
+  { in: 'origin/pipeline/', may: [], packages: /^node:/ },
+  { in: 'origin/stages/', may: ['shared/', 'origin/pipeline/', 'origin/providers/types.ts', 'origin/lipsync/types.ts'], packages: /^$/ },
+  { in: 'origin/codec/', may: ['shared/', 'origin/log.ts', 'origin/jobs.ts'], packages: /^(node:.*|node-av(\/.*)?)$/ },
+  { in: 'origin/lipsync/', may: ['shared/', 'origin/codec/', 'origin/jobs.ts', 'origin/log.ts', 'origin/providers/types.ts'] },
+  { in: 'origin/providers/', may: ['shared/', 'origin/codec/', 'origin/jobs.ts', 'origin/log.ts'] },
+  { in: 'origin/render/', may: ['shared/', 'origin/codec/', 'origin/jobs.ts', 'origin/log.ts'] },
+  { in: 'origin/', may: ['shared/', 'origin/'], packages: /^(node:.*|ws|pino|pino-pretty|zod)$/ },
+  { in: 'sdk/typescript/src/core/', may: ['shared/', 'sdk/typescript/src/'], packages: /^$/ },
+  { in: 'sdk/typescript/', may: ['shared/'], packages: /^$/ },
+  { in: 'web/', may: [], packages: /^(@avatar\/sdk(\/.*)?|node:.*|esbuild)$/ },
+]
+
+/** Packages that one folder only may import. */
+const ONE_IMPORTER: Readonly<Record<string, string>> = {
+  'node-av': 'origin/codec/',
+  ws: 'origin/link-socket.ts',
+  openai: 'origin/providers/',
+  '@julusian/jpeg-turbo': 'origin/render/',
+  hono: 'worker/',
+  jose: 'worker/',
+}
+/** The SDK takes values only from shared files without zod. */
+const ZOD_FREE = /^shared\/(errors|media|version|face|binary-media)\.ts$/
+const FOLDERS = ['shared', 'worker', 'origin', 'sdk', 'web']
+const IMPORT = /^\s*(import|export)\s+(type\s+)?[^'"]*?from\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]/gm
+
+function* sources(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory() && !['node_modules', 'dist', 'generated'].includes(entry.name)) yield* sources(path)
+    else if (/\.tsx?$/.test(entry.name)) yield path
+  }
+}
+
+function problem(file: string, target: string, typeOnly: boolean): string | undefined {
+  const rule = RULES.find((candidate) => file.startsWith(candidate.in))
+  if (!rule) return undefined
+  if (!target.startsWith('.')) {
+    const name = target
+      .split('/')
+      .slice(0, target.startsWith('@') ? 2 : 1)
+      .join('/')
+    const only = ONE_IMPORTER[name]
+    if (only && !file.startsWith(only)) return `${name} is imported from ${only} only`
+    return rule.packages && !rule.packages.test(target) ? `${rule.in} may not import the package ${target}` : undefined
+  }
+  const path = relative('.', resolve(dirname(file), target))
+  const home = rule.in.endsWith('/') ? rule.in : `${dirname(rule.in)}/`
+  const allowed = rule.in.endsWith('/') ? [home, ...rule.may] : rule.may
+  if (!allowed.some((prefix) => path.startsWith(prefix))) return `${rule.in} may not import ${path}`
+  if (file.startsWith('sdk/') && path.startsWith('shared/') && !typeOnly && !ZOD_FREE.test(path))
+    return `${path} brings zod: take types only`
+  return undefined
+}
+
+let broken = 0
+for (const folder of FOLDERS) {
+  for (const file of sources(folder)) {
+    for (const match of readFileSync(file, 'utf8').matchAll(IMPORT)) {
+      const why = problem(file, match[3] ?? match[4] ?? '', match[2] !== undefined)
+      if (why) {
+        broken += 1
+        console.log(`${file}: ${why}`)
+      }
+    }
+  }
+}
+console.log(broken === 0 ? 'imports: all rules kept' : `imports: ${broken} broken`)
+process.exitCode = broken === 0 ? 0 : 1

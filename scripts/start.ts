@@ -1,0 +1,172 @@
+/**
+ * Starts everything on this machine: the Worker (wrangler dev), its socket address, and the origin.
+ * `--watch` reloads each part when its files change. Ctrl-C ends all of it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Server } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseEnv } from 'node:util'
+
+const HOST = process.env.HOST ?? '127.0.0.1'
+const API_PORT = Number(process.env.PORT ?? 8000)
+const SOCKET_PORT = Number(process.env.SOCKET_PORT ?? 8001)
+const READY_TIMEOUT_MS = 60_000
+const STOP_TIMEOUT_MS = 4_000
+const LOCAL_VARS = '.wrangler/local.vars'
+const watch = process.argv.includes('--watch')
+const startedMs = performance.now()
+const children = new Set<ChildProcess>()
+let stopping = false
+
+function say(line: string): void {
+  process.stdout.write(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(5)} s  ${line}\n`)
+}
+
+/** Ends the whole with one line that says why. */
+function giveUp(why: string): never {
+  process.stderr.write(`avatar: ${why}\n`)
+  void stop(1)
+  throw new Error(why)
+}
+
+async function requireFreePort(port: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => giveUp(`port ${port} is in use; stop what uses it, or set ${port === API_PORT ? 'PORT' : 'SOCKET_PORT'}`))
+    probe.listen(port, HOST, () => probe.close(() => resolve()))
+  })
+}
+
+/** Secrets of this machine, made once; what `.dev.vars` sets wins. */
+function localVars(): Record<string, string> {
+  const own = existsSync('.dev.vars') ? parseEnv(readFileSync('.dev.vars', 'utf8')) : {}
+  const before = existsSync(LOCAL_VARS) ? parseEnv(readFileSync(LOCAL_VARS, 'utf8')) : {}
+  const secret = (): string => randomBytes(32).toString('hex')
+  const vars: Record<string, string> = {
+    AUTH_MODE: 'open',
+    ...before,
+    ORIGIN_KEY: before.ORIGIN_KEY ?? secret(),
+    TOKEN_SECRET: before.TOKEN_SECRET ?? secret(),
+    DEPLOYMENT: 'local',
+    WS_URL: `ws://localhost:${SOCKET_PORT}/ws`,
+    ...own,
+  } as Record<string, string>
+  mkdirSync('.wrangler', { recursive: true })
+  const text = Object.entries(vars).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+  writeFileSync(LOCAL_VARS, `${text.join('\n')}\n`, { mode: 0o600 })
+  return vars
+}
+
+/** wrangler has one port: the second is a plain forwarder in front of it, so that the documented socket address works. */
+function forwardSockets(): Server {
+  const server = createServer({ noDelay: true }, (client) => {
+    const edge = connect({ host: HOST, port: API_PORT, noDelay: true })
+    client.pipe(edge).pipe(client)
+    // either side may vanish; the other then ends too
+    client.on('error', () => edge.destroy())
+    edge.on('error', () => client.destroy())
+  })
+  return server.listen(SOCKET_PORT, HOST)
+}
+
+function run(name: string, args: string[], env: Record<string, string>, onExit: (code: number | null) => void): ChildProcess {
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.add(child)
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      if (line.trim() !== '' && !stopping) process.stdout.write(`${name.padEnd(6)} │ ${line}\n`)
+    })
+  }
+  child.on('exit', (code) => {
+    children.delete(child)
+    if (!stopping) onExit(code)
+  })
+  return child
+}
+
+function startEdge(): void {
+  const args = ['node_modules/wrangler/bin/wrangler.js', 'dev', '--ip', HOST, '--port', String(API_PORT), '--env-file', LOCAL_VARS]
+  const quiet = ['--log-level', watch ? 'info' : 'error', '--show-interactive-dev-session=false', '--inspector-port', '0']
+  const env = {
+    CI: '1',
+    WRANGLER_SEND_METRICS: 'false',
+    WRANGLER_SEND_ERROR_REPORTS: 'false',
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    X_LOCAL_OBSERVABILITY: 'false',
+    X_LOCAL_EXPLORER: 'false',
+  }
+  run('edge', [...args, ...quiet], env, (code) => giveUp(`the edge (wrangler dev) ended with code ${code}`))
+}
+
+/** An origin that was ready once is started again when it falls; one that never was is not. */
+function startOrigin(vars: Record<string, string>, isReady: () => boolean): void {
+  const env = { LOG_FORMAT: 'pretty', EDGE_URL: `ws://${HOST}:${API_PORT}`, ORIGIN_KEY: vars.ORIGIN_KEY ?? '' }
+  const args = ['--env-file-if-exists=.env', ...(watch ? ['--watch', '--watch-preserve-output'] : []), 'origin/index.ts']
+  run('origin', args, env, (code) => {
+    if (!isReady()) giveUp(`the origin ended with code ${code} before it was ready`)
+    say(`the origin ended with code ${code}; starting it again`)
+    setTimeout(() => startOrigin(vars, isReady), 1_000)
+  })
+}
+
+async function stop(code: number): Promise<void> {
+  if (stopping) return
+  stopping = true
+  process.exitCode = code
+  for (const child of children) child.kill('SIGTERM')
+  const byMs = performance.now() + STOP_TIMEOUT_MS
+  while (children.size > 0 && performance.now() < byMs) await delay(20)
+  for (const child of children) child.kill('SIGKILL')
+  process.exit()
+}
+
+interface Health {
+  status: string
+  services: { gpu: string }
+  origins: number
+}
+
+async function untilReady(): Promise<Health> {
+  while (performance.now() - startedMs < READY_TIMEOUT_MS) {
+    try {
+      const response = await fetch(`http://${HOST}:${API_PORT}/health`, { signal: AbortSignal.timeout(2_000) })
+      const health = (await response.json()) as Health
+      if (health.origins > 0) return health
+    } catch {
+      // not up yet: asked again until the time is over
+    }
+    await delay(100)
+  }
+  return giveUp(`not ready after ${READY_TIMEOUT_MS / 1000} s; the lines above say what is missing`)
+}
+
+async function main(): Promise<void> {
+  if (Number(process.versions.node.split('.')[0]) < 24)
+    giveUp(`Node 24 is needed, this is ${process.version}: start with "npm start", which brings its own`)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
+  await requireFreePort(API_PORT)
+  await requireFreePort(SOCKET_PORT)
+  say('starting the edge and the origin')
+  const vars = localVars()
+  let ready = false
+  startOrigin(vars, () => ready)
+  startEdge()
+  const sockets = forwardSockets()
+  sockets.on('error', (error) => giveUp(`port ${SOCKET_PORT}: ${error.message}`))
+  const health = await untilReady()
+  ready = true
+  say(`ready, ${health.services.gpu === 'available' ? 'rendering on the GPU' : 'rendering on the CPU'}\n
+         talk to her   http://localhost:${API_PORT}/
+         API           http://localhost:${API_PORT}/v1   (documentation: http://localhost:${API_PORT}/docs)
+         WebSocket     ws://localhost:${SOCKET_PORT}/ws
+         Ctrl-C ends everything\n`)
+}
+
+main().catch(() => {
+  // `giveUp` has said why
+})
