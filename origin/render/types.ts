@@ -17,6 +17,7 @@ export interface PictureRequest {
 }
 
 export interface Picture {
+  /** Shared by everyone who asked for the same picture of a clip: not to be changed. */
   jpeg: Uint8Array
   size: number
 }
@@ -40,9 +41,28 @@ export interface Renderer {
   close(): Promise<void>
 }
 
+/** Where the renderer says what an operator should know; pino fits. */
+export interface RenderLog {
+  info(fields: Record<string, unknown>, message: string): void
+  warn(fields: Record<string, unknown>, message: string): void
+  error(fields: Record<string, unknown>, message: string): void
+}
+
 export interface RendererOptions {
   /** Folder of packs, one folder each. */
   packsDir: string
   /** Says what is loading, with its share done 0..1. */
   onProgress?: (what: string, done: number) => void
+  /** @default silent */
+  log?: RenderLog
+  /** `auto` tries CUDA and says aloud when it falls back to the CPU; a device asked for by name must work. @default 'auto' */
+  device?: 'auto' | 'cpu' | 'cuda' | 'tensorrt'
+  /** Threads inside one model run. @default one less than the cores, at least 1 */
+  intraOpThreads?: number
+  /** Threads that paste and encode. @default half the cores, at least 1 */
+  composeThreads?: number
+  /** Speaking sessions; measured when not given. */
+  capacity?: number
+  /** Ticks that drawn pictures may lag behind before new ones are refused with `CAPACITY_EXCEEDED`. @default 8 */
+  maxTicksBehind?: number
 }

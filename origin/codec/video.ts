@@ -1,0 +1,100 @@
+/** Reads a video file picture by picture. Synchronous: for worker threads, never for the event loop. */
+import {
+  AV_PIX_FMT_RGB24,
+  AVERROR_EAGAIN,
+  AVERROR_EOF,
+  AVMEDIA_TYPE_VIDEO,
+  SWS_ACCURATE_RND,
+  SWS_AREA,
+  SWS_BICUBIC,
+} from 'node-av/constants'
+import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Packet, SoftwareScaleContext } from 'node-av/lib'
+
+/** One decoded picture; valid until the reader's next picture is asked for. */
+export interface VideoPicture {
+  readonly width: number
+  readonly height: number
+  /** The picture at another size (square scale, no crop): tightly packed sRGB bytes, 3 * size * size, owned by the caller. */
+  rgb(size: number): Buffer
+}
+
+/** Frees everything when the loop ends, also early. @throws Error with the file's name when it cannot be opened or decoded */
+export function* readVideo(file: string): Generator<VideoPicture, void, undefined> {
+  const input = new FormatContext()
+  const decoder = new CodecContext()
+  const packet = new Packet()
+  const frame = new Frame()
+  const scalers = new Map<number, SoftwareScaleContext>()
+  let opened = false
+  const check = (code: number, doing: string): void => FFmpegError.throwIfError(code, `${doing} ${file}`)
+  try {
+    packet.alloc()
+    frame.alloc()
+    check(input.openInputSync(file), 'cannot open')
+    opened = true
+    check(input.findStreamInfoSync(), 'cannot read the streams of')
+    const index = input.findBestStream(AVMEDIA_TYPE_VIDEO)
+    const stream = input.streams?.[index]
+    if (stream === undefined) throw new Error(`${file} has no video stream`)
+    const codec = Codec.findDecoder(stream.codecpar.codecId)
+    if (codec === null) throw new Error(`no decoder for the video codec of ${file}`)
+    decoder.allocContext3(codec)
+    check(decoder.parametersToContext(stream.codecpar), 'cannot set up the decoder for')
+    decoder.threadCount = 1
+    check(decoder.open2Sync(codec, null), 'cannot open the decoder for')
+
+    const picture: VideoPicture = {
+      get width() {
+        return frame.width
+      },
+      get height() {
+        return frame.height
+      },
+      rgb: (size) => scaledRgb(frame, size, scalers, file),
+    }
+    for (;;) {
+      const read = input.readFrameSync(packet)
+      if (read < 0 && read !== AVERROR_EOF) check(read, 'cannot read')
+      const ended = read === AVERROR_EOF
+      if (ended || packet.streamIndex === index) check(decoder.sendPacketSync(ended ? null : packet), 'cannot decode')
+      packet.unref()
+      for (;;) {
+        const received = decoder.receiveFrameSync(frame)
+        if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break
+        check(received, 'cannot decode')
+        yield picture
+        frame.unref()
+      }
+      if (ended) return
+    }
+  } finally {
+    for (const scaler of scalers.values()) scaler.freeContext()
+    frame.free()
+    packet.free()
+    decoder.freeContext()
+    if (opened) input.closeInputSync()
+  }
+}
+
+/** The frame's own colour tags decide the conversion, so BT.601 and BT.709 files both come out right. */
+function scaledRgb(frame: Frame, size: number, scalers: Map<number, SoftwareScaleContext>, file: string): Buffer {
+  let scaler = scalers.get(size)
+  if (scaler === undefined) {
+    scaler = new SoftwareScaleContext()
+    scaler.allocContext()
+    scaler.setOption('sws_flags', (size < frame.width ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND)
+    scalers.set(size, scaler)
+  }
+  const target = new Frame()
+  try {
+    target.alloc()
+    target.width = size
+    target.height = size
+    target.format = AV_PIX_FMT_RGB24
+    FFmpegError.throwIfError(target.getBuffer(), `no memory for a picture of ${file}`)
+    FFmpegError.throwIfError(scaler.scaleFrameSync(target, frame), `cannot scale ${file}`)
+    return target.toBuffer()
+  } finally {
+    target.free()
+  }
+}

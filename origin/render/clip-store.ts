@@ -1,0 +1,153 @@
+/** Every clip's pictures as JPEGs of each quality: made in order by a worker, first seconds first. */
+import type { ClipName } from '../../shared/avatar-pack.ts'
+import { FPS, QUALITIES, type Quality } from '../../shared/media.ts'
+import type { ClipJob, ClipResult } from './clip-worker.ts'
+import { type AvatarPack, CLIP_NAMES, PackError } from './pack.ts'
+import { WorkerHost } from './worker-host.ts'
+
+/**
+ * JPEG quality by picture size. Clips and composed pictures use the same, so that decoding a clip's picture and encoding it
+ * again hardly changes what the patch does not touch: nothing outside the face shifts when speech begins.
+ */
+export const JPEG_QUALITY: Record<Quality, number> = { low: 86, medium: 84, high: 82 }
+export const QUALITY_NAMES = Object.keys(QUALITIES) as Quality[]
+const OUTPUTS = QUALITY_NAMES.map((quality) => ({ size: QUALITIES[quality].size, jpegQuality: JPEG_QUALITY[quality] }))
+/** Pictures of each idle clip that are ready before serving starts. */
+const FIRST_PICTURES = FPS
+/** Pictures of one background job: short, so that closing need not wait. */
+const RUN_PICTURES = 10
+
+/** A picture of a clip and which one it is. */
+export interface StoredPicture {
+  clip: ClipName
+  index: number
+  jpeg: Uint8Array
+}
+
+interface StoredClip {
+  pack: AvatarPack
+  name: ClipName
+  file: string
+  pictures: number
+  /** Per quality in QUALITY_NAMES order; filled from the front. */
+  jpegs: Uint8Array[][]
+}
+
+export interface ClipStoreOptions {
+  packs: readonly AvatarPack[]
+  onProgress: (what: string, done: number) => void
+  onError: (error: Error) => void
+}
+
+export class ClipStore {
+  readonly #clips = new Map<AvatarPack, Partial<Record<ClipName, StoredClip>>>()
+  readonly #all: StoredClip[] = []
+  readonly #options: ClipStoreOptions
+  #host: WorkerHost<ClipJob, ClipResult> | undefined
+  #closed = false
+  /** Resolves when all pictures are there, or the store was closed. */
+  filled: Promise<void> = Promise.resolve()
+
+  private constructor(options: ClipStoreOptions) {
+    this.#options = options
+    for (const pack of options.packs) {
+      const stored: Partial<Record<ClipName, StoredClip>> = {}
+      for (const name of CLIP_NAMES) {
+        const clip = pack.clips[name]
+        if (clip === undefined) continue
+        const entry: StoredClip = { pack, name, file: clip.file, pictures: clip.pictures, jpegs: QUALITY_NAMES.map(() => []) }
+        stored[name] = entry
+        this.#all.push(entry)
+      }
+      this.#clips.set(pack, stored)
+    }
+    // idle clips of all packs come first
+    this.#all.sort((a, b) => CLIP_NAMES.indexOf(a.name) - CLIP_NAMES.indexOf(b.name))
+  }
+
+  /** Resolves when the first second of every idle clip is ready. @throws PackError when a clip is not as its manifest says */
+  static async open(options: ClipStoreOptions): Promise<ClipStore> {
+    const store = new ClipStore(options)
+    store.#host = await WorkerHost.start<ClipJob, ClipResult>({
+      url: new URL('./clip-worker.ts', import.meta.url),
+      name: 'clips',
+      onCrash: options.onError,
+    })
+    try {
+      for (const clip of store.#all) {
+        if (clip.name === 'idle') await store.#make(clip, Math.min(FIRST_PICTURES, clip.pictures), false)
+      }
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+    return store
+  }
+
+  /** Makes the rest in the background; `filled` tells when it is done. */
+  fill(): void {
+    this.filled = this.#fill()
+  }
+
+  /**
+   * The picture asked for. While a clip is being filled, the last ready one before it; while it has none at all, the idle
+   * clip's.
+   */
+  picture(pack: AvatarPack, clip: ClipName, index: number, quality: Quality): StoredPicture {
+    const stored = this.#clips.get(pack)
+    const of = QUALITY_NAMES.indexOf(quality)
+    for (const entry of [stored?.[clip], stored?.idle]) {
+      const jpegs = entry?.jpegs[of]
+      if (entry === undefined || jpegs === undefined || jpegs.length === 0) continue
+      const wanted = index % entry.pictures
+      const at = Math.min(wanted, jpegs.length - 1)
+      const jpeg = jpegs[at]
+      if (jpeg !== undefined) return { clip: entry.name, index: at, jpeg }
+    }
+    throw new PackError(`avatar pack ${pack.folder}: no picture of its idle clip is ready`)
+  }
+
+  /** Bytes of all JPEGs. */
+  get bytes(): number {
+    let sum = 0
+    for (const { jpegs } of this.#all) for (const list of jpegs) for (const { length } of list) sum += length
+    return sum
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#host?.close()
+  }
+
+  async #fill(): Promise<void> {
+    const total = this.#all.reduce((sum, { pictures }) => sum + pictures, 0)
+    for (const clip of this.#all) {
+      while (!this.#closed) {
+        const ready = clip.jpegs[0]?.length ?? 0
+        if (ready >= clip.pictures) break
+        try {
+          await this.#make(clip, Math.min(RUN_PICTURES, clip.pictures - ready), true)
+        } catch (error) {
+          if (this.#closed) return
+          // what is there is served; the loop then jumps at its end
+          this.#options.onError(error instanceof Error ? error : new Error(String(error)))
+          break
+        }
+        const done = this.#all.reduce((sum, { jpegs }) => sum + (jpegs[0]?.length ?? 0), 0)
+        this.#options.onProgress(`pictures of ${clip.pack.manifest.id} (${clip.name})`, done / total)
+      }
+    }
+    await this.#host?.close()
+  }
+
+  async #make(clip: StoredClip, count: number, background: boolean): Promise<void> {
+    const from = clip.jpegs[0]?.length ?? 0
+    const size = clip.pack.manifest.size
+    const made = await this.#host?.request({ file: clip.file, size, from, count, outputs: OUTPUTS, background })
+    if (made === undefined || made.length < count) {
+      const found = from + (made?.length ?? 0)
+      throw new PackError(`avatar pack ${clip.pack.folder}: ${clip.file} has ${found} pictures, the manifest says ${clip.pictures}`)
+    }
+    for (const jpegs of made) for (const [i, jpeg] of jpegs.entries()) clip.jpegs[i]?.push(jpeg)
+  }
+}

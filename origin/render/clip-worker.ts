@@ -1,0 +1,67 @@
+/** Worker: turns a clip's pictures into JPEGs of every quality, in order, a run at a time. */
+import { setPriority } from 'node:os'
+import { readVideo, type VideoPicture } from '../codec/video.ts'
+import { encodeJpeg, jpegBound } from './jpeg.ts'
+import { serveJobs } from './worker-host.ts'
+
+export interface ClipJob {
+  file: string
+  /** Side of the clip that the manifest promises. */
+  size: number
+  /** First picture wanted, and how many. */
+  from: number
+  count: number
+  outputs: { size: number; jpegQuality: number }[]
+  /** Gives way to speech: for what is needed later. */
+  background: boolean
+}
+/** Per picture one JPEG per output, in shared memory; shorter than asked at the end of the video. */
+export type ClipResult = Uint8Array[][]
+
+interface Pass {
+  file: string
+  next: number
+  pictures: Generator<VideoPicture, void, undefined>
+}
+
+/** Priority of background work (nice value of this thread alone; Linux gives every thread its own). */
+const BACKGROUND_NICE = 10
+
+await serveJobs<ClipJob, ClipResult>(async () => {
+  const passes = new Map<string, Pass>()
+  let inBackground = false
+  return (job) => {
+    if (job.background && !inBackground) {
+      inBackground = true
+      if (process.platform === 'linux') setPriority(0, BACKGROUND_NICE)
+    }
+    let pass = passes.get(job.file)
+    if (pass === undefined || pass.next > job.from) {
+      pass?.pictures.return()
+      pass = { file: job.file, next: 0, pictures: readVideo(job.file) }
+      passes.set(job.file, pass)
+    }
+    const made: ClipResult = []
+    while (pass.next < job.from + job.count) {
+      const step = pass.pictures.next()
+      if (step.done) {
+        passes.delete(job.file)
+        break
+      }
+      const picture = step.value
+      if (picture.width !== job.size || picture.height !== job.size) {
+        throw new Error(`${job.file} is ${picture.width} x ${picture.height}, the manifest says ${job.size} x ${job.size}`)
+      }
+      if (pass.next >= job.from) made.push(job.outputs.map(({ size, jpegQuality }) => compress(picture.rgb(size), size, jpegQuality)))
+      pass.next++
+    }
+    return { result: made }
+  }
+})
+
+function compress(rgb: Buffer, size: number, jpegQuality: number): Uint8Array {
+  const jpeg = encodeJpeg(rgb, size, jpegQuality, Buffer.allocUnsafe(jpegBound(size)))
+  const shared = new Uint8Array(new SharedArrayBuffer(jpeg.length))
+  shared.set(jpeg)
+  return shared
+}

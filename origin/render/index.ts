@@ -1,0 +1,126 @@
+/** Starts the renderer: loads packs, opens clips, starts the threads, measures the machine. */
+import { availableParallelism } from 'node:os'
+import { measureCapacity } from './calibrate.ts'
+import { ClipStore } from './clip-store.ts'
+import type { ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
+import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
+import { findPacks, loadPack, PackError } from './pack.ts'
+import { PatchSource } from './patch-source.ts'
+import { AvatarRenderer, type RendererParts, type ServedPack } from './renderer.ts'
+import { RenderStats } from './stats.ts'
+import type { Renderer, RendererOptions, RenderLog } from './types.ts'
+import { WorkerHost } from './worker-host.ts'
+
+const SILENT: RenderLog = { info: () => {}, warn: () => {}, error: () => {} }
+/** Pretended sessions of the trial at start: what the design asks of two cores, and a full batch for an accelerator. */
+const TRIAL_SESSIONS = { cpu: 4, accelerator: 32 }
+
+/** Everything that runs in threads. */
+interface Threads {
+  store: ClipStore
+  infer: WorkerHost<InferJob, InferResult>
+  composers: WorkerHost<ComposeJob, ComposeResult>[]
+}
+
+/**
+ * Loads every pack under `packsDir`; resolves as soon as the first second of every idle clip can be shown.
+ *
+ * @throws PackError naming the file that is wrong; Error when a model or the device asked for does not work
+ */
+export async function createRenderer(options: RendererOptions): Promise<Renderer> {
+  const { packsDir, onProgress = () => {}, log = SILENT, maxTicksBehind = 8 } = options
+  const served = await loadPacks(packsDir, onProgress)
+  const stats = new RenderStats()
+  onProgress('models and clips', 0.2)
+  const threads = await startThreads(served, options, stats)
+  const { store, infer, composers } = threads
+  const close = (): Promise<void> => closeThreads(threads)
+  try {
+    const { device, fallback } = await infer.request({ kind: 'device' })
+    if (fallback !== undefined) log.warn({ device, reason: fallback }, 'no accelerator: models run on the cpu')
+    const models = served.flatMap(({ layers }) => layers)
+    const parts = (figures: RenderStats): Omit<RendererParts, 'capacity' | 'maxTicksBehind'> => {
+      return { served, store, composers, patches: new PatchSource({ host: infer, models, stats: figures }), stats: figures, device, close }
+    }
+    let { capacity } = options
+    if (capacity === undefined) {
+      onProgress('measuring this machine', 0.8)
+      const sessions = device === 'cpu' ? TRIAL_SESSIONS.cpu : TRIAL_SESSIONS.accelerator
+      const trial = new AvatarRenderer({ ...parts(new RenderStats()), capacity: sessions, maxTicksBehind: 1_000 })
+      capacity = await measureCapacity(trial, sessions)
+    }
+    const renderer = new AvatarRenderer({ ...parts(stats), capacity, maxTicksBehind })
+    store.fill()
+    onProgress('ready', 1)
+    log.info({ avatars: renderer.avatars.map(({ avatar_id }) => avatar_id), device, capacity }, 'renderer ready')
+    return renderer
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function loadPacks(packsDir: string, onProgress: (what: string, done: number) => void): Promise<ServedPack[]> {
+  const served: ServedPack[] = []
+  const folders = await findPacks(packsDir)
+  let index = 0
+  for (const [i, folder] of folders.entries()) {
+    onProgress(`avatar pack ${folder}`, (0.2 * i) / folders.length)
+    const pack = await loadPack(folder)
+    if (served.some((other) => other.pack.manifest.id === pack.manifest.id)) {
+      throw new PackError(`avatar pack ${folder}: manifest.json has the id ${pack.manifest.id} of another pack`)
+    }
+    served.push({ pack, layers: pack.layers.map((layer) => ({ ...layer, index: index++ })) })
+  }
+  return served
+}
+
+/** Starts all threads at once; when one cannot start, the others are ended. */
+async function startThreads(served: readonly ServedPack[], options: RendererOptions, stats: RenderStats): Promise<Threads> {
+  const { log = SILENT } = options
+  const cores = availableParallelism()
+  const onCrash = (part: string) => (error: Error) => {
+    stats.crashes++
+    log.error({ part, err: error }, 'a render thread died and is started again')
+  }
+  const layers = served.flatMap((entry) => entry.layers.map((layer) => ({ ...layer, clipSize: entry.pack.manifest.size })))
+  const inferSetup: InferSetup = {
+    models: layers.map(({ modelFile, inputs, width, height }) => ({ file: modelFile, inputs: inputs.length, width, height })),
+    device: options.device ?? 'auto',
+    intraOpThreads: options.intraOpThreads ?? Math.max(1, cores - 1),
+  }
+  const composeSetup: ComposeSetup = {
+    layers: layers.map(({ clipSize, grid, width, height, mask }) => ({ clipSize, grid, width, height, mask })),
+  }
+  const store = ClipStore.open({
+    packs: served.map(({ pack }) => pack),
+    onProgress: (what, done) => log.info({ done: Math.round(done * 100) / 100 }, what),
+    onError: (error) => log.error({ part: 'clips', err: error }, 'a clip could not be prepared'),
+  })
+  const infer = WorkerHost.start<InferJob, InferResult>({
+    url: new URL('./infer-worker.ts', import.meta.url),
+    name: 'infer',
+    data: inferSetup,
+    onCrash: onCrash('infer'),
+  })
+  const composers = Array.from({ length: options.composeThreads ?? Math.max(1, cores >> 1) }, (_, i) =>
+    WorkerHost.start<ComposeJob, ComposeResult>({
+      url: new URL('./compose-worker.ts', import.meta.url),
+      name: `compose-${i}`,
+      data: composeSetup,
+      onCrash: onCrash('compose'),
+    }),
+  )
+  const started = [store, infer, ...composers]
+  const outcomes = await Promise.allSettled(started)
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failure !== undefined) {
+    await Promise.all(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.close() : undefined)))
+    throw failure.reason
+  }
+  return { store: await store, infer: await infer, composers: await Promise.all(composers) }
+}
+
+async function closeThreads({ store, infer, composers }: Threads): Promise<void> {
+  await Promise.all([store.close(), infer.close(), ...composers.map((composer) => composer.close())])
+}

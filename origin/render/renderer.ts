@@ -1,0 +1,213 @@
+/** Pictures for all sessions: a clip's own, or with a face drawn in. */
+import type { AvatarInfo } from '../../shared/api.ts'
+import type { ClipName } from '../../shared/avatar-pack.ts'
+import { AvatarError } from '../../shared/errors.ts'
+import { FACE_PARAMS } from '../../shared/face.ts'
+import { QUALITIES, type Quality, TICK_MS } from '../../shared/media.ts'
+import { type ClipStore, JPEG_QUALITY, type StoredPicture } from './clip-store.ts'
+import type { ComposeJob, ComposePatch, ComposeResult } from './compose-worker.ts'
+import { FACE_STEP, FADE_DISTANCE, faceDistance, mixFace, modelInputs } from './face-mix.ts'
+import type { AvatarPack, PackLayer } from './pack.ts'
+import type { PatchLoan, PatchSource } from './patch-source.ts'
+import type { RenderStats } from './stats.ts'
+import type { Picture, PictureRequest, Renderer } from './types.ts'
+import type { WorkerHost } from './worker-host.ts'
+
+/** A layer and its place among all models and masks of the process. */
+export interface ServedLayer extends PackLayer {
+  index: number
+}
+export interface ServedPack {
+  pack: AvatarPack
+  layers: ServedLayer[]
+}
+
+export interface RendererParts {
+  served: readonly ServedPack[]
+  store: ClipStore
+  composers: readonly WorkerHost<ComposeJob, ComposeResult>[]
+  patches: PatchSource
+  stats: RenderStats
+  device: string
+  capacity: number
+  maxTicksBehind: number
+  /** Ends the threads. */
+  close: () => Promise<void>
+}
+
+/** A layer that must be drawn for one picture. */
+interface Drawing {
+  layer: ServedLayer
+  row: Float32Array
+  placement: Float32Array
+  blend: number
+}
+
+/** One picture to be drawn. */
+interface Work {
+  stored: StoredPicture
+  drawings: Drawing[]
+  quality: Quality
+}
+
+/** Drawn pictures that may wait, per tick of allowed lag and session carried: bursts of twice the machine's own. */
+const QUEUED_PER_SESSION_TICK = 2
+const MIN_QUEUED = 64
+
+export class AvatarRenderer implements Renderer {
+  readonly avatars: readonly AvatarInfo[]
+  readonly device: string
+  readonly capacity: number
+  readonly #packs: Map<string, ServedPack>
+  readonly #parts: RendererParts
+  readonly #maxQueued: number
+  /** Start times (ms) of drawn pictures under way, oldest first. */
+  readonly #underWay = new Set<{ startedMs: number }>()
+  #last: Promise<unknown> = Promise.resolve()
+  #closed = false
+
+  constructor(parts: RendererParts) {
+    this.#parts = parts
+    this.avatars = parts.served.map(({ pack }) => pack.info)
+    this.#packs = new Map(parts.served.map((served) => [served.pack.manifest.id, served]))
+    this.device = parts.device
+    this.capacity = parts.capacity
+    this.#maxQueued = Math.max(MIN_QUEUED, parts.maxTicksBehind * parts.capacity * QUEUED_PER_SESSION_TICK)
+  }
+
+  clipLength(avatarId: string, clip: ClipName): number {
+    const { clips } = this.#served(avatarId).pack
+    return (clips[clip] ?? clips.idle).pictures
+  }
+
+  async render(requests: readonly PictureRequest[]): Promise<PromiseSettledResult<Picture>[]> {
+    const pictures = requests.map(async (request) => this.#picture(request))
+    const settled = Promise.allSettled(pictures)
+    const before = this.#last
+    this.#last = settled
+    await before
+    return settled
+  }
+
+  stats(): Record<string, number> {
+    return { ...this.#parts.stats.toRecord(), pictures_under_way: this.#underWay.size, clip_bytes: this.#parts.store.bytes }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#parts.close()
+  }
+
+  #served(avatarId: string): ServedPack {
+    const served = this.#packs.get(avatarId)
+    if (served === undefined) {
+      throw new AvatarError('AVATAR_NOT_FOUND', 'No such avatar; GET /v1/avatars lists them.', { avatar_id: avatarId })
+    }
+    return served
+  }
+
+  #picture(request: PictureRequest): Picture | Promise<Picture> {
+    if (this.#closed) throw new AvatarError('ORIGIN_UNAVAILABLE', 'The renderer is shutting down; try another origin.')
+    const { avatarId, quality, clip, picture, face, blend = 1 } = request
+    const served = this.#served(avatarId)
+    if (!Number.isInteger(picture)) throw new AvatarError('INVALID_REQUEST', 'A picture number must be whole.', { picture })
+    if (!Number.isFinite(blend)) throw new AvatarError('INVALID_REQUEST', 'A blend must be a number from 0 to 1.', { blend })
+    const { stats, store } = this.#parts
+    const length = this.clipLength(avatarId, clip)
+    const stored = store.picture(served.pack, clip, ((picture % length) + length) % length, quality)
+    const drawings = face === undefined || blend <= 0 ? [] : layersToDraw(served, stored, face, Math.min(1, blend))
+    if (drawings.length > 0) return this.#drawn({ stored, drawings, quality })
+    stats.pictures++
+    stats.cachedPictures++
+    return { jpeg: stored.jpeg, size: QUALITIES[quality].size }
+  }
+
+  async #drawn(work: Work): Promise<Picture> {
+    const { stats } = this.#parts
+    this.#refuseWhenBehind()
+    const ticket = { startedMs: performance.now() }
+    this.#underWay.add(ticket)
+    try {
+      const picture = await this.#compose(work)
+      stats.pictures++
+      stats.picture.add(performance.now() - ticket.startedMs)
+      return picture
+    } catch (error) {
+      stats.failed++
+      throw error
+    } finally {
+      this.#underWay.delete(ticket)
+    }
+  }
+
+  async #compose({ stored, drawings, quality }: Work): Promise<Picture> {
+    const { patches, stats } = this.#parts
+    const drawn = await Promise.allSettled(drawings.map(({ layer, row }) => patches.patch(layer.index, row)))
+    const loans = drawn.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    try {
+      for (const result of drawn) if (result.status === 'rejected') throw result.reason
+      const { size } = QUALITIES[quality]
+      const { jpeg, decodeMs, pasteMs, encodeMs } = await this.#idlest().request({
+        base: stored.jpeg,
+        size,
+        jpegQuality: JPEG_QUALITY[quality],
+        patches: composePatches(drawings, loans),
+      })
+      stats.decode.add(decodeMs)
+      stats.paste.add(pasteMs)
+      stats.encode.add(encodeMs)
+      return { jpeg, size }
+    } finally {
+      for (const loan of loans) loan.release()
+    }
+  }
+
+  #idlest(): WorkerHost<ComposeJob, ComposeResult> {
+    return this.#parts.composers.reduce((best, host) => (host.pending < best.pending ? host : best))
+  }
+
+  /** Lag that grows would only be handed on to every listener: new work is refused instead. */
+  #refuseWhenBehind(): void {
+    const { maxTicksBehind, stats } = this.#parts
+    const oldest = this.#underWay.values().next().value
+    const behindMs = oldest === undefined ? 0 : performance.now() - oldest.startedMs
+    if (behindMs <= maxTicksBehind * TICK_MS && this.#underWay.size < this.#maxQueued) return
+    stats.rejected++
+    throw new AvatarError('CAPACITY_EXCEEDED', 'This machine draws as many faces as it can; try again shortly.', {
+      behind_ms: Math.round(behindMs),
+      waiting: this.#underWay.size,
+    })
+  }
+}
+
+/** The layers whose model would draw something else than the clip's picture shows. @throws AvatarError `INVALID_REQUEST` */
+function layersToDraw({ pack, layers }: ServedPack, stored: StoredPicture, face: Float32Array, blend: number): Drawing[] {
+  if (face.length !== FACE_PARAMS.length || !face.every(Number.isFinite)) {
+    throw new AvatarError('INVALID_REQUEST', `A face is ${FACE_PARAMS.length} finite numbers.`, { length: face.length })
+  }
+  const tracks = pack.clips[stored.clip]?.tracks ?? new Float32Array(0)
+  const shown = tracks.subarray(stored.index * FACE_PARAMS.length, (stored.index + 1) * FACE_PARAMS.length)
+  const mixed = mixFace(shown, face)
+  const drawings: Drawing[] = []
+  for (const layer of layers) {
+    const distance = faceDistance(layer.inputs, mixed, shown)
+    const placements = layer.placements[stored.clip]
+    if (distance < FACE_STEP || placements === undefined) continue
+    const rowLength = 4 + 2 * layer.grid * layer.grid
+    drawings.push({
+      layer,
+      row: modelInputs(layer.inputs, layer.visemeGain, mixed),
+      placement: placements.subarray(stored.index * rowLength, (stored.index + 1) * rowLength),
+      blend: blend * Math.min(1, distance / FADE_DISTANCE),
+    })
+  }
+  return drawings
+}
+
+function composePatches(drawings: readonly Drawing[], loans: readonly PatchLoan[]): ComposePatch[] {
+  return drawings.flatMap(({ layer, placement, blend }, i) => {
+    const loan = loans[i]
+    return loan === undefined ? [] : [{ layer: layer.index, placement, patch: loan.values, blend }]
+  })
+}
