@@ -35,9 +35,14 @@ export interface JobWorker {
   kill(): Promise<void>
 }
 
-/** A worker thread. @param entry module that answers `JobMessage`s on its parent port */
-export function threadWorker(entry: URL, name: string): JobWorker {
-  const worker = new Worker(entry, { name, execArgv: [] })
+/**
+ * A worker thread.
+ *
+ * @param entry module that answers `JobMessage`s on its parent port
+ * @param data what it finds in `workerData`
+ */
+export function threadWorker(entry: URL, name: string, data?: unknown): JobWorker {
+  const worker = new Worker(entry, { name, workerData: data, execArgv: [] })
   let why = ''
   worker.on('error', (error) => {
     why = error.message
