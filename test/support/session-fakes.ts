@@ -1,0 +1,141 @@
+/** Deterministic parts for the session engine: a voice whose length follows from the text, a mind that replays tokens. */
+
+import type { ChatProvider, SpeechProvider } from '../../origin/providers/types.ts'
+import { Session, type SessionSink } from '../../origin/session.ts'
+import { SessionParts, type SessionPartsOptions } from '../../origin/session-parts.ts'
+import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
+import { VISEMES } from '../../shared/face.ts'
+import type { RelayClass, SessionConfig } from '../../shared/link.ts'
+import { MOUTH_FPS, SAMPLE_RATE, TICK_MS } from '../../shared/media.ts'
+import { createLogger } from './silent-log.ts'
+
+/** Seconds of speech for each character of text. */
+export const SECONDS_PER_CHAR = 0.02
+
+export const fakeVoice: SpeechProvider = {
+  name: 'fake',
+  voices: [{ voice_id: 'fake_a', name: 'A', provider: 'fake', language: 'en', default: true }],
+  defaultVoiceId: 'fake_a',
+  async *speak({ text }, signal) {
+    await Promise.resolve()
+    signal.throwIfAborted()
+    const durationS = text.length * SECONDS_PER_CHAR
+    yield { pcm: new Int16Array(Math.round(durationS * SAMPLE_RATE)).fill(1000), phones: [{ name: 'aa', startS: 0, endS: durationS }] }
+  },
+  estimateDurationS: (text) => text.length * SECONDS_PER_CHAR,
+  close: async () => undefined,
+}
+
+export function fakeChat(tokens: readonly string[], options: { failAfter?: number; hang?: boolean } = {}): ChatProvider {
+  return {
+    name: 'fake',
+    defaultModel: 'fake-model',
+    async *reply(_request, signal) {
+      for (const [i, token] of tokens.entries()) {
+        if (i === options.failAfter) throw new Error('the mind broke')
+        await Promise.resolve()
+        signal.throwIfAborted()
+        yield token
+      }
+      if (options.hang) {
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+      }
+    },
+  }
+}
+
+/** Keeps what a session sends. */
+export class RecordingSink implements SessionSink {
+  readonly events: { relayClass: RelayClass; event: OriginEvent; to: string | undefined }[] = []
+  readonly binaries: Uint8Array[] = []
+  readonly activity: boolean[] = []
+  ended: SessionEndReason | undefined
+  congested = false
+
+  sendEvent(relayClass: RelayClass, event: OriginEvent, to?: string): void {
+    this.events.push({ relayClass, event, to })
+  }
+  sendBinary(message: Uint8Array): void {
+    this.binaries.push(message)
+  }
+  sendActivity(busy: boolean): void {
+    this.activity.push(busy)
+  }
+  end(reason: SessionEndReason): void {
+    this.ended = reason
+  }
+
+  of<T extends OriginEvent['type']>(type: T): Extract<OriginEvent, { type: T }>[] {
+    return this.events.flatMap(({ event }) => (event.type === type ? [event as Extract<OriginEvent, { type: T }>] : []))
+  }
+  get types(): string[] {
+    return this.events.filter(({ relayClass }) => relayClass === 'control').map(({ event }) => event.type)
+  }
+}
+
+const CONFIG: SessionConfig = {
+  session_id: '550e8400-e29b-41d4-a716-446655440000',
+  avatar_id: 'avatar_1',
+  voice_id: null,
+  quality: 'low',
+  created_at: 0,
+  ice_servers: [],
+}
+
+export interface Rig {
+  session: Session
+  sink: RecordingSink
+  /** Lets pending work settle, then runs ticks of the clock, pictures included. */
+  run: (ticks: number) => Promise<void>
+}
+
+export function createRig(parts: Partial<SessionPartsOptions> = {}): Rig {
+  const sink = new RecordingSink()
+  const session = new Session({
+    config: CONFIG,
+    sink,
+    log: createLogger(),
+    parts: new SessionParts({
+      voice: fakeVoice,
+      chat: fakeChat(['Hello there. ', 'How are you?']),
+      transcription: undefined,
+      lipSync: {
+        open: () => ({ push: async (pcm) => rows(pcm.length), flush: async () => new Float32Array(0) }),
+        close: async () => undefined,
+      },
+      mouthFromPhones: (_phones, durationS) => rows(durationS * SAMPLE_RATE),
+      decodeAudio: async () => ({ pcm: new Int16Array(SAMPLE_RATE) }),
+      persona: 'persona',
+      onLatency: () => undefined,
+      ...parts,
+    }),
+  })
+  session.wants = { frame_json: true, frame_binary: false, clause_json: true, clause_binary: false, chunk_json: true, chunk_binary: true }
+  let dueMs = 0
+  return {
+    session,
+    sink,
+    run: async (ticks) => {
+      for (let i = 0; i < ticks; i++) {
+        await settle()
+        dueMs += TICK_MS
+        const prepared = session.prepare(dueMs)
+        await settle()
+        session.deliverSound(prepared)
+        session.deliverPicture(prepared, { jpeg: new Uint8Array([i]), size: 360 })
+      }
+    },
+  }
+}
+
+/** Lets promises that are ready run. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 30; i++) await Promise.resolve()
+}
+
+function rows(samples: number): Float32Array {
+  const frames = Math.ceil((samples / SAMPLE_RATE) * MOUTH_FPS)
+  const mouth = new Float32Array(frames * VISEMES.length)
+  for (let i = 0; i < frames; i++) mouth[i * VISEMES.length + VISEMES.indexOf('aa')] = 1
+  return mouth
+}
