@@ -34,7 +34,14 @@ async function main(): Promise<void> {
   const [renderer, voice, lipSync] = await Promise.all([
     timed(
       'renderer ready',
-      createRenderer({ packsDir: env.AVATARS_DIR, device: env.DEVICE, threads: env.RENDER_THREADS, capacity: env.CAPACITY, log }),
+      createRenderer({
+        packsDir: env.AVATARS_DIR,
+        device: env.DEVICE,
+        intraOpThreads: env.RENDER_THREADS,
+        ...(env.CAPACITY ? { capacity: env.CAPACITY } : {}),
+        log,
+        onProgress: (what, done) => log.debug({ done }, what),
+      }),
     ),
     timed('voice ready', createFliteVoice()),
     timed('lip sync ready', createLipSync({ modelPath: env.LIPSYNC_MODEL })),

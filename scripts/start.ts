@@ -17,7 +17,9 @@ const API_PORT = Number(process.env.PORT ?? 8000)
 const SOCKET_PORT = Number(process.env.SOCKET_PORT ?? 8001)
 const READY_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 4_000
-const LOCAL_VARS = '.wrangler/local.vars'
+/** State of this port's edge: a second one on other ports stands beside it. */
+const STATE_DIR = `.wrangler/${API_PORT}`
+const LOCAL_VARS = `${STATE_DIR}/local.vars`
 const watch = process.argv.includes('--watch')
 const startedMs = performance.now()
 const children = new Set<ChildProcess>()
@@ -56,7 +58,7 @@ function localVars(): Record<string, string> {
     WS_URL: `ws://localhost:${SOCKET_PORT}/ws`,
     ...own,
   } as Record<string, string>
-  mkdirSync('.wrangler', { recursive: true })
+  mkdirSync(STATE_DIR, { recursive: true })
   const text = Object.entries(vars).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
   writeFileSync(LOCAL_VARS, `${text.join('\n')}\n`, { mode: 0o600 })
   return vars
@@ -90,7 +92,18 @@ function run(name: string, args: string[], env: Record<string, string>, onExit: 
 }
 
 function startEdge(): void {
-  const args = ['node_modules/wrangler/bin/wrangler.js', 'dev', '--ip', HOST, '--port', String(API_PORT), '--env-file', LOCAL_VARS]
+  const args = [
+    'node_modules/wrangler/bin/wrangler.js',
+    'dev',
+    '--ip',
+    HOST,
+    '--port',
+    String(API_PORT),
+    '--env-file',
+    LOCAL_VARS,
+    '--persist-to',
+    STATE_DIR,
+  ]
   const quiet = ['--log-level', watch ? 'info' : 'error', '--show-interactive-dev-session=false', '--inspector-port', '0']
   const env = {
     CI: '1',

@@ -1,0 +1,126 @@
+/**
+ * A client written from the API reference alone, measured: how soon she appears, speaks and stops, and how steadily.
+ * `node bench/session.ts [API_URL WS_URL] [seconds]`; without addresses it starts the system itself.
+ */
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { difference, mouthRegion } from '../test/support/mouth.ts'
+import { startSystem } from '../test/support/running-system.ts'
+import { type ReceivedEvent, SocketClient } from '../test/support/socket-client.ts'
+
+const TEXT = 'Welcome to our interactive AI avatar system! I can say anything you type.'
+const SPEAKS = 12
+const INTERRUPTS = 12
+
+const given = process.argv.slice(2)
+const seconds = Number(given.find((argument) => /^\d+$/.test(argument)) ?? 60)
+const addresses = given.filter((argument) => /^(http|ws)/.test(argument))
+const system = addresses.length === 2 ? undefined : await startSystem({ RATE_LIMIT_SPEAK: '1000' })
+const apiUrl = system?.apiUrl ?? addresses[0] ?? ''
+const wsUrl = system?.wsUrl ?? addresses[1] ?? ''
+
+async function post<T>(path: string, body: unknown): Promise<T> {
+  const response = await fetch(`${apiUrl}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+  return (await response.json()) as T
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN) * 10) / 10
+}
+const p50 = (values: readonly number[]): number => quantile(values, 0.5)
+const p95 = (values: readonly number[]): number => quantile(values, 0.95)
+
+const figures: Record<string, number> = {}
+const startMs = performance.now()
+const { session_id } = await post<{ session_id: string }>('/v1/streaming.new', { quality: 'medium' })
+figures.new_ms = Math.round(performance.now() - startMs)
+const client = await SocketClient.open(`${wsUrl}/${session_id}`)
+const first = await client.next('frame')
+figures.first_frame_ms = Math.round(first.atMs - client.openedMs)
+
+const firstSounds: number[] = []
+const firstMoves: number[] = []
+const lengths: number[] = []
+const moving: number[] = []
+const resting: number[] = []
+const skews: number[] = []
+const steadyFromMs = performance.now()
+for (let i = 0; i < SPEAKS; i++) {
+  const from = client.events.length
+  const askedMs = performance.now()
+  const { task_id, duration_estimate } = await post<{ task_id: string; duration_estimate: number }>('/v1/avatar.speak', {
+    session_id,
+    text: TEXT,
+  })
+  const sound = await client.next('audio', { from, where: (event) => event.task_id === task_id })
+  firstSounds.push(sound.atMs - askedMs)
+  const moved = await client.next('frame', { from, where: (event) => Number(event.timestamp) >= Number(sound.timestamp) })
+  firstMoves.push(moved.atMs - askedMs)
+  const finished = await client.next('speech_finished', { from, timeoutMs: 20_000, where: (event) => event.task_id === task_id })
+  lengths.push(Number(finished.played_ms) / 1000 / duration_estimate)
+  const spoken = client.events.slice(from).filter((event) => event.type === 'frame' && event.task_id === task_id)
+  moving.push(...motion(spoken))
+  for (const event of client.events.slice(from).filter((other) => other.type === 'audio')) {
+    const partner = spoken.find((frame) => Number(frame.timestamp) + 0.04 > Number(event.timestamp))
+    if (partner) skews.push(partner.atMs - Number(partner.timestamp) * 1000 - (event.atMs - Number(event.timestamp) * 1000))
+  }
+  const restFrom = client.events.length
+  await delay(900)
+  const rested = client.events
+    .slice(restFrom)
+    .filter((event) => event.type === 'frame')
+    .slice(6)
+  resting.push(...motion(rested))
+}
+const spentMs = performance.now() - steadyFromMs
+await delay(Math.max(0, seconds * 1000 - spentMs))
+const steady = client.of('frame').filter((event) => event.atMs >= steadyFromMs)
+figures.fps = Math.round((steady.length / ((performance.now() - steadyFromMs) / 1000)) * 100) / 100
+const gaps = steady.slice(1).map((event, i) => event.atMs - (steady[i]?.atMs ?? event.atMs))
+figures.frame_gap_p95_ms = p95(gaps)
+figures.frame_gap_max_ms = Math.round(Math.max(...gaps))
+figures.first_sound_p50_ms = p50(firstSounds)
+figures.first_sound_p95_ms = p95(firstSounds)
+figures.first_moving_picture_p50_ms = p50(firstMoves)
+figures.length_ratio_min = Math.round(Math.min(...lengths) * 100) / 100
+figures.length_ratio_max = Math.round(Math.max(...lengths) * 100) / 100
+figures.mouth_motion_speaking = p50(moving)
+figures.mouth_motion_resting = p50(resting)
+figures.av_skew_p50_ms = p50(skews)
+figures.av_skew_p95_abs_ms = p95(skews.map(Math.abs))
+
+const stops: number[] = []
+let spokenAfter = 0
+for (let i = 0; i < INTERRUPTS; i++) {
+  const from = client.events.length
+  const { task_id } = await post<{ task_id: string }>('/v1/avatar.speak', { session_id, text: TEXT })
+  await client.next('audio', { from, where: (event) => event.task_id === task_id })
+  await delay(150 + i * 60)
+  const askedMs = performance.now()
+  client.send({ type: 'interrupt' })
+  const stopped = await client.next('interrupted', { from })
+  stops.push(stopped.atMs - askedMs)
+  const after = client.events.length
+  await delay(400)
+  spokenAfter += client.events.slice(after).filter((event) => event.type === 'audio').length
+}
+figures.interrupt_p50_ms = p50(stops)
+figures.interrupt_p95_ms = p95(stops)
+figures.sounds_after_interrupt = spokenAfter
+
+function motion(frames: readonly ReceivedEvent[]): number[] {
+  const regions = frames.map((frame) => mouthRegion(String(frame.data)))
+  return regions.slice(1).map((region, i) => difference(region, regions[i] ?? region))
+}
+
+client.close()
+await post('/v1/streaming.stop', { session_id })
+await system?.stop()
+for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(30)} ${value}`)
+console.log(JSON.stringify({ bench: 'session', seconds, ...figures }))

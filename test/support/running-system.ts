@@ -1,0 +1,61 @@
+/** The whole system as `npm start` runs it, on ports of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import process from 'node:process'
+
+export interface RunningSystem {
+  apiUrl: string
+  wsUrl: string
+  port: number
+  socketPort: number
+  /** Everything it printed. */
+  log(): string
+  stop(): Promise<void>
+}
+
+async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))))
+    })
+  })
+}
+
+/** @param env further variables, for the edge's and the origin's configuration */
+export async function startSystem(env: Record<string, string> = {}): Promise<RunningSystem> {
+  const port = await freePort()
+  const socketPort = await freePort()
+  const child = spawn(process.execPath, ['scripts/start.ts'], {
+    env: { ...process.env, ...env, PORT: String(port), SOCKET_PORT: String(socketPort) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let printed = ''
+  await new Promise<void>((resolve, reject) => {
+    const read = (data: Buffer): void => {
+      printed += data.toString()
+      if (printed.includes('ready,')) resolve()
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    child.on('exit', (code) => reject(new Error(`the system ended with code ${code} before it was ready:\n${printed}`)))
+    setTimeout(() => reject(new Error(`the system was not ready in 60 s:\n${printed}`)), 60_000).unref()
+  })
+  return {
+    apiUrl: `http://127.0.0.1:${port}`,
+    wsUrl: `ws://127.0.0.1:${socketPort}/ws`,
+    port,
+    socketPort,
+    log: () => printed,
+    stop: () => stop(child),
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await gone
+}
