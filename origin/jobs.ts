@@ -113,6 +113,8 @@ export interface JobQueueOptions {
   maxQueued: number
   /** ms that one job may run. */
   timeoutMs: number
+  /** ms without a job after which the worker is ended. @default never */
+  idleMs?: number
   /** Called when a worker dies that we did not end. */
   onCrash?: (why: string) => void
 }
@@ -125,6 +127,7 @@ export class JobQueue<Job, Result> {
   #queue: Pending[] = []
   #nextId = 1
   #closed = false
+  #idleTimer: NodeJS.Timeout | undefined
 
   constructor(options: JobQueueOptions) {
     this.#options = options
@@ -159,6 +162,7 @@ export class JobQueue<Job, Result> {
 
   async close(): Promise<void> {
     this.#closed = true
+    clearTimeout(this.#idleTimer)
     const worker = this.#worker
     this.#worker = undefined
     this.#settleRunning((pending) => pending.reject(new JobError('closed', `${this.#options.name}: closed`)))
@@ -171,8 +175,12 @@ export class JobQueue<Job, Result> {
 
   #next(): void {
     if (this.#running || this.#closed) return
+    clearTimeout(this.#idleTimer)
     const pending = this.#queue.shift()
-    if (!pending) return
+    if (!pending) {
+      this.#rest()
+      return
+    }
     const worker = this.#ensureWorker()
     const id = this.#nextId++
     const timer = setTimeout(() => this.#drop(worker, 'timeout', `no answer in ${this.#options.timeoutMs} ms`), this.#options.timeoutMs)
@@ -185,6 +193,18 @@ export class JobQueue<Job, Result> {
       worker.setBusy(false)
       this.#next()
     }
+  }
+
+  /** Ends a worker that has had nothing to do for long. */
+  #rest(): void {
+    const worker = this.#worker
+    if (this.#options.idleMs === undefined || worker === undefined) return
+    this.#idleTimer = setTimeout(() => {
+      if (this.#worker !== worker || this.#running) return
+      this.#worker = undefined
+      // Nobody waits for it any more.
+      worker.kill().catch(() => {})
+    }, this.#options.idleMs).unref()
   }
 
   #ensureWorker(): JobWorker {

@@ -26,7 +26,8 @@ export class WavError extends Error {
   }
 }
 
-export interface Wav {
+/** Uncompressed sound, wherever its samples lie. */
+export interface PcmSource {
   /** Hz */
   sampleRate: number
   channels: number
@@ -34,9 +35,9 @@ export interface Wav {
   frames: number
   /** As `16-bit PCM`. */
   encoding: string
-  /** Frames [from, to) mixed to mono; whole scale is 32 768, clipped. */
+  /** Frames [from, to) mixed to mono, clipped; full scale is 32 768. */
   readS16(from: number, to: number): Int16Array
-  /** Frames [from, to) mixed to mono, whole scale is 1; what is not a number reads as 0. */
+  /** Frames [from, to) mixed to mono, clipped; full scale is 1, what is not a number reads as 0. */
   readF32(from: number, to: number): Float32Array
 }
 
@@ -47,16 +48,19 @@ interface SampleFormat {
   read(view: DataView, at: number): number
 }
 
+const PCM_16: SampleFormat = { bytes: 2, encoding: '16-bit PCM', read: (view, at) => view.getInt16(at, true) / 0x8000 }
+const FLOAT_32: SampleFormat = { bytes: 4, encoding: '32-bit float', read: (view, at) => view.getFloat32(at, true) }
+/** By `format:bits`. */
 const SAMPLE_FORMATS: Record<string, SampleFormat> = {
   '1:8': { bytes: 1, encoding: '8-bit PCM', read: (view, at) => (view.getUint8(at) - 128) / 128 },
-  '1:16': { bytes: 2, encoding: '16-bit PCM', read: (view, at) => view.getInt16(at, true) / 0x8000 },
+  '1:16': PCM_16,
   '1:24': {
     bytes: 3,
     encoding: '24-bit PCM',
     read: (view, at) => (view.getUint16(at, true) + view.getInt8(at + 2) * 0x10000) / 0x80_0000,
   },
   '1:32': { bytes: 4, encoding: '32-bit PCM', read: (view, at) => view.getInt32(at, true) / 0x8000_0000 },
-  '3:32': { bytes: 4, encoding: '32-bit float', read: (view, at) => view.getFloat32(at, true) },
+  '3:32': FLOAT_32,
   '3:64': { bytes: 8, encoding: '64-bit float', read: (view, at) => view.getFloat64(at, true) },
 }
 
@@ -69,7 +73,7 @@ export function isWav(bytes: Uint8Array): boolean {
  *
  * @throws WavError
  */
-export function parseWav(bytes: Uint8Array): Wav {
+export function parseWav(bytes: Uint8Array): PcmSource {
   if (!isWav(bytes)) throw new WavError('it does not start with a RIFF/WAVE header')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let format: { tag: number; channels: number; sampleRate: number; bits: number; blockBytes: number } | undefined
@@ -104,32 +108,56 @@ function describe(
   { tag, channels, sampleRate, bits, blockBytes }: { tag: number; channels: number; sampleRate: number; bits: number; blockBytes: number },
   dataStart: number,
   dataBytes: number,
-): Wav {
+): PcmSource {
   if (tag !== FORMAT_PCM && tag !== FORMAT_FLOAT) throw new WavError(`its codec is 0x${tag.toString(16).padStart(4, '0')}`, true)
   if (channels < 1 || channels > MAX_CHANNELS) throw new WavError(`it says ${channels} channels`)
   // Containers of 20-bit sound and the like are read by the size of their blocks.
   const sampleBits = blockBytes > 0 && blockBytes % channels === 0 && blockBytes / channels >= bits / 8 ? (blockBytes / channels) * 8 : bits
   const sample = SAMPLE_FORMATS[`${tag}:${sampleBits}`]
   if (!sample) throw new WavError(`it says ${bits} bits a sample${tag === FORMAT_FLOAT ? ' (float)' : ''}`)
-  const frameBytes = sample.bytes * channels
-  const frames = Math.floor(dataBytes / frameBytes)
-  const readF32 = (from: number, to: number): Float32Array => {
+  return pcmSource(view, { sample, channels, sampleRate, dataStart, frames: Math.floor(dataBytes / (sample.bytes * channels)) })
+}
+
+/** Raw little-endian samples without any header. */
+export function rawPcm(bytes: Uint8Array, format: 's16' | 'f32', sampleRate: number, channels: number): PcmSource {
+  const sample = format === 'f32' ? FLOAT_32 : PCM_16
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return pcmSource(view, { sample, channels, sampleRate, dataStart: 0, frames: Math.floor(bytes.length / (sample.bytes * channels)) })
+}
+
+function pcmSource(
+  view: DataView,
+  {
+    sample,
+    channels,
+    sampleRate,
+    dataStart,
+    frames,
+  }: { sample: SampleFormat; channels: number; sampleRate: number; dataStart: number; frames: number },
+): PcmSource {
+  const read = <Out extends Int16Array | Float32Array>(from: number, to: number, make: (length: number) => Out, scale: number): Out => {
     const start = Math.max(0, Math.min(from, frames))
-    const out = new Float32Array(Math.max(0, Math.min(to, frames) - start))
-    let at = dataStart + start * frameBytes
+    const out = make(Math.max(0, Math.min(to, frames) - start))
+    let at = dataStart + start * sample.bytes * channels
     for (let i = 0; i < out.length; i++) {
       let sum = 0
       for (let channel = 0; channel < channels; channel++) {
         sum += sample.read(view, at)
         at += sample.bytes
       }
-      out[i] = Number.isFinite(sum) ? sum / channels : 0
+      const value = Number.isFinite(sum) ? Math.max(-1, Math.min(1, sum / channels)) : 0
+      out[i] = scale === 1 ? value : Math.min(scale - 1, Math.round(value * scale))
     }
     return out
   }
-  const readS16 = (from: number, to: number): Int16Array =>
-    Int16Array.from(readF32(from, to), (value) => Math.max(-0x8000, Math.min(0x7fff, Math.round(value * 0x8000))))
-  return { sampleRate, channels, frames, encoding: sample.encoding, readF32, readS16 }
+  return {
+    sampleRate,
+    channels,
+    frames,
+    encoding: sample.encoding,
+    readF32: (from, to) => read(from, to, (length) => new Float32Array(length), 1),
+    readS16: (from, to) => read(from, to, (length) => new Int16Array(length), 0x8000),
+  }
 }
 
 /** A playable mono WAV of 16-bit PCM. */
