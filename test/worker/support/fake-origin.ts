@@ -1,0 +1,151 @@
+/** An origin as the edge sees it: a control socket and one socket per session, speaking shared/link.ts. */
+import { env } from 'cloudflare:workers'
+import type { AvatarInfo, VoiceInfo } from '../../../shared/api.ts'
+import { encodeRelay, type LinkCall, type OriginHello, type OriginLoad, type RelayHeader, type SessionConfig } from '../../../shared/link.ts'
+import { fetchEdge, openPeer } from './edge.ts'
+import { type Json, Peer } from './peer.ts'
+
+export const LOAD: OriginLoad = {
+  sessions: 0,
+  speaking: 0,
+  capacity: 8,
+  cpu_usage: 12.5,
+  memory_usage: 40,
+  gpu_usage: null,
+  rss_bytes: 123_456_789,
+  average_latency: null,
+  render: {},
+}
+export const AVATAR: AvatarInfo = {
+  avatar_id: 'avatar_1',
+  name: 'Ada',
+  description: 'A person of the tests',
+  licence: 'MIT',
+  qualities: ['low', 'medium', 'high'],
+}
+export const VOICE: VoiceInfo = { voice_id: 'slt', name: 'slt', provider: 'flite', language: 'en', default: true }
+
+export interface FakeOriginOptions {
+  originId?: string
+  bootId?: string
+  sessions?: string[]
+  load?: Partial<OriginLoad>
+  device?: string
+  /** What it answers to `session_open`; `silent` answers nothing, `deaf` accepts and does not dial. */
+  accepts?: 'yes' | 'no' | 'silent' | 'deaf'
+}
+
+/** What a session sent, answered by `respond`. */
+export type Respond = (call: LinkCall, session: FakeSession, id: string) => void
+
+export class FakeSession {
+  readonly peer: Peer
+  readonly sessionId: string
+
+  constructor(peer: Peer, sessionId: string) {
+    this.peer = peer
+    this.sessionId = sessionId
+  }
+
+  /** Relays an event of this session; `seq` is the edge's. */
+  emit(event: Json, header: RelayHeader = { class: 'control' }): void {
+    this.peer.send(encodeRelay(header, JSON.stringify({ session_id: this.sessionId, ...event })))
+  }
+}
+
+export class FakeOrigin {
+  readonly originId: string
+  readonly bootId: string
+  readonly sessions = new Map<string, FakeSession>()
+  readonly opened: SessionConfig[] = []
+  readonly dropped: string[] = []
+  respond: Respond = (call, { peer }, id) => {
+    const result = call.method === 'speak' ? { task_id: 'task_abcdef123456', status: 'processing', duration_estimate: 1.5 } : {}
+    peer.send({ type: 'response', id, result })
+  }
+  #control: Peer | undefined
+  readonly #options: FakeOriginOptions
+
+  private constructor(options: FakeOriginOptions) {
+    this.#options = options
+    this.originId = options.originId ?? 'origin-1'
+    this.bootId = options.bootId ?? crypto.randomUUID()
+  }
+
+  static async start(options: FakeOriginOptions = {}): Promise<FakeOrigin> {
+    const origin = new FakeOrigin(options)
+    await origin.dialControl(options.sessions ?? [])
+    return origin
+  }
+
+  get control(): Peer {
+    if (this.#control === undefined) throw new Error('the origin has no control socket')
+    return this.#control
+  }
+
+  async dialControl(sessions: string[]): Promise<void> {
+    const control = await openPeer('/link/control', { headers: originAuth() })
+    this.#control = control
+    control.ws.addEventListener('message', ({ data }) => this.#fromPool(JSON.parse(String(data)) as Json))
+    control.send({
+      type: 'origin_hello',
+      protocol_version: 1,
+      version: '1.0.0',
+      origin_id: this.originId,
+      boot_id: this.bootId,
+      started_at: Date.now() - 5_000,
+      device: this.#options.device ?? 'cpu',
+      avatars: [AVATAR],
+      voices: [VOICE],
+      sessions,
+      load: { ...LOAD, ...this.#options.load },
+    } satisfies OriginHello)
+    await control.next('welcome')
+  }
+
+  async dialSession(sessionId: string, hello: Json = {}): Promise<FakeSession> {
+    const response = await fetchEdge(`/link/session/${sessionId}`, { headers: { upgrade: 'websocket', ...originAuth() } })
+    if (response.webSocket === null) throw new Error(`session socket refused: ${response.status}`)
+    const peer = new Peer(response.webSocket)
+    const session = new FakeSession(peer, sessionId)
+    peer.ws.addEventListener('message', ({ data }) => this.#fromSession(session, data))
+    peer.send({ type: 'hello', protocol_version: 1, origin_id: this.originId, boot_id: this.bootId, ...hello })
+    this.sessions.set(sessionId, session)
+    return session
+  }
+
+  session(sessionId: string): FakeSession {
+    const session = this.sessions.get(sessionId)
+    if (session === undefined) throw new Error(`the origin has no session ${sessionId}`)
+    return session
+  }
+
+  /** The process dies: every socket at once. */
+  die(): void {
+    for (const { peer } of this.sessions.values()) peer.ws.close(1011, 'dead')
+    this.sessions.clear()
+    this.control.ws.close(1011, 'dead')
+  }
+
+  #fromPool(message: Json): void {
+    if (message.type === 'session_drop') this.dropped.push(String(message.session_id))
+    if (message.type !== 'session_open') return
+    const config = message.config as SessionConfig
+    this.opened.push(config)
+    const { accepts = 'yes' } = this.#options
+    if (accepts === 'silent') return
+    this.control.send({ type: 'session_opened', session_id: config.session_id, accepted: accepts !== 'no', code: 'CAPACITY_EXCEEDED' })
+    if (accepts === 'yes') void this.dialSession(config.session_id)
+  }
+
+  #fromSession(session: FakeSession, data: unknown): void {
+    if (typeof data !== 'string' || !data.startsWith('{')) return
+    const message = JSON.parse(data) as Json
+    if (message.type === 'request') this.respond(message.call as LinkCall, session, String(message.id))
+    if (message.type === 'close' && message.after_speech === false) session.peer.send({ type: 'closed', reason: message.reason })
+  }
+}
+
+export function originAuth(): Record<string, string> {
+  return { authorization: `Bearer ${env.ORIGIN_KEY}` }
+}

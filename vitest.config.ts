@@ -1,0 +1,38 @@
+import { mkdirSync } from 'node:fs'
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+
+// The Worker's static files: the folder must exist, what is in it does not matter to the tests.
+mkdirSync(new URL('./web/dist', import.meta.url), { recursive: true })
+
+/** Projects that run on Node itself. */
+const onNode = ['shared', 'origin', 'sdk', 'e2e'].map((name) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node' as const },
+}))
+
+export default defineConfig({
+  test: {
+    projects: [
+      ...onNode,
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: {
+              bindings: {
+                AUTH_MODE: 'open',
+                DEPLOYMENT: 'local',
+                TOKEN_SECRET: 'a-secret-for-tests-that-is-long-enough',
+                ORIGIN_KEY: 'origin-key-for-tests',
+                LOG_LEVEL: 'silent',
+                // tests of the limits set their own
+                RATE_LIMIT_SESSIONS: '1000',
+              },
+            },
+          }),
+        ],
+        test: { name: 'worker', include: ['test/worker/**/*.test.ts'] },
+      },
+    ],
+  },
+})

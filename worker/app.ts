@@ -1,0 +1,72 @@
+/** The Worker's order: name the request, CORS, configuration, routes; every failure leaves in the documented form. */
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { AvatarError, toAvatarError } from '../shared/errors.ts'
+import type { App, AppContext, AppEnv } from './context.ts'
+import { ConfigError } from './env.ts'
+import { log, reasonOf } from './log.ts'
+import { readConfig } from './middleware/config.ts'
+import { cors } from './middleware/cors.ts'
+import { requestId } from './middleware/request-id.ts'
+import { mountCatalog } from './routes/catalog.ts'
+import { mountDocs } from './routes/docs.ts'
+import { mountHealth } from './routes/health.ts'
+import { mountSessions } from './routes/sessions.ts'
+import { mountSockets } from './routes/sockets.ts'
+import { mountSpeech } from './routes/speech.ts'
+
+export function createApp(): App {
+  const app: App = new OpenAPIHono<AppEnv>()
+  app.use(requestId)
+  app.use(cors)
+  app.use(readConfig)
+  mountSessions(app)
+  mountSpeech(app)
+  mountSockets(app)
+  mountCatalog(app)
+  mountHealth(app)
+  mountDocs(app)
+  app.get('/', (context) => context.redirect('/docs', 302))
+  app.notFound((context) => errorResponse(context, notFound(app, context)))
+  app.onError((thrown, context) => errorResponse(context, asAvatarError(thrown, context)))
+  return app
+}
+
+function errorResponse(context: AppContext, error: AvatarError): Response {
+  const { retry_after_s: retryAfterS, allow } = error.details
+  if (typeof retryAfterS === 'number') context.header('retry-after', String(retryAfterS))
+  if (typeof allow === 'string') context.header('allow', allow)
+  return new Response(JSON.stringify(error.toBody()), {
+    status: error.status,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+  })
+}
+
+function asAvatarError(thrown: unknown, context: AppContext): AvatarError {
+  if (thrown instanceof ConfigError) {
+    log.error('the configuration does not fit', { reason: thrown.message })
+    return new AvatarError('INTERNAL_ERROR', `The edge is not configured: ${thrown.message}.`, { variables: thrown.variables })
+  }
+  if (!(thrown instanceof AvatarError)) {
+    log.error('request failed', { request_id: context.get('requestId'), route: context.req.path, reason: reasonOf(thrown) })
+  }
+  return toAvatarError(thrown)
+}
+
+/** 405 with the methods of the path where the path is known; else 404. */
+function notFound(app: App, context: AppContext): AvatarError {
+  const { path, method } = context.req
+  const methods = ['GET', 'POST'].filter((other) => other !== method && routed(app, other, path))
+  if (methods.length === 0)
+    return new AvatarError('NOT_FOUND', 'There is nothing at this address; see /docs.', { path: path.slice(0, 256) })
+  const allow = [...methods, 'OPTIONS'].join(', ')
+  return new AvatarError('METHOD_NOT_ALLOWED', `${method} is not allowed here; use ${methods.join(' or ')}.`, { method, allow })
+}
+
+function routed(app: App, method: string, path: string): boolean {
+  return app.routes.some((route) => {
+    if (route.method !== method) return false
+    const one = route.path.split('/')
+    const other = path.split('/')
+    return one.length === other.length && one.every((part, i) => part === other[i] || (part.startsWith(':') && other[i] !== ''))
+  })
+}

@@ -1,0 +1,16 @@
+/** What every request carries through the middleware. */
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Config, Env } from './env.ts'
+
+/** Who calls. `key`: an API key's owner (or anyone, in open mode). `session`: the holder of one session's token. */
+export type Caller = { kind: 'key'; tenant: string } | { kind: 'session'; tenant: string; sessionId: string }
+
+export interface AppEnv {
+  Bindings: Env
+  Variables: { requestId: string; config: Config }
+}
+
+export type AppContext = Context<AppEnv>
+export type App = OpenAPIHono<AppEnv>
+export type Handler = (context: AppContext) => Promise<Response> | Response

@@ -1,0 +1,3 @@
+export function docsPage(): string {
+  return '<!doctype html><title>AvaTar API</title>'
+}

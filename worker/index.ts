@@ -1,0 +1,8 @@
+/** The Worker's exports. */
+import { createApp } from './app.ts'
+
+export { OriginPool } from './origin-pool.ts'
+export { SessionRelay } from './session-relay.ts'
+export { Tenant } from './tenant.ts'
+
+export default createApp()

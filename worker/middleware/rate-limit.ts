@@ -1,0 +1,25 @@
+/** The documented limits, per tenant and exact; what is left is said on every answer. */
+import { AvatarError } from '../../shared/errors.ts'
+import type { AppContext } from '../context.ts'
+import { tenantStub } from '../stubs.ts'
+import { RATE_WINDOW_MS, type RateBucket } from '../tenant.ts'
+
+const LIMIT_OF = { sessions: 'RATE_LIMIT_SESSIONS', speak: 'RATE_LIMIT_SPEAK', chat: 'RATE_LIMIT_CHAT' } as const
+
+/** @throws AvatarError RATE_LIMITED */
+export async function takeRate(context: AppContext, tenant: string, bucket: RateBucket): Promise<void> {
+  const decision = await tenantStub(context.env, tenant).take(bucket, context.get('config')[LIMIT_OF[bucket]])
+  context.header('ratelimit-limit', String(decision.limit))
+  context.header('ratelimit-remaining', String(decision.remaining))
+  context.header('ratelimit-reset', String(decision.resetS))
+  if (decision.allowed) return
+  throw new AvatarError(
+    'RATE_LIMITED',
+    `At most ${decision.limit} of these calls in ${RATE_WINDOW_MS / 1000} s; wait ${decision.resetS} s.`,
+    {
+      limit: decision.limit,
+      window_s: RATE_WINDOW_MS / 1000,
+      retry_after_s: decision.resetS,
+    },
+  )
+}

@@ -1,0 +1,43 @@
+/** Which origin gets a session: of those that fit, the least loaded. */
+import type { SessionConfig } from '../../shared/link.ts'
+import { CAPACITY_RETRY_S, fail, noOrigin, type Result, succeed } from '../result.ts'
+import type { ControlSocket } from './control-socket.ts'
+
+/**
+ * @param placed sessions by origin as the pool placed them; newer than the last heartbeat
+ * @param declined ids of origins that were asked already
+ */
+export function chooseOrigin(
+  origins: ControlSocket[],
+  placed: Map<string, number>,
+  config: SessionConfig,
+  declined: Set<string>,
+): Result<ControlSocket> {
+  if (origins.length === 0) return noOrigin('No origin is connected; try again in a moment.')
+  const offers = origins.flatMap((origin) => origin.hello.avatars.filter(({ avatar_id }) => avatar_id === config.avatar_id))
+  if (offers.length === 0) {
+    return fail('AVATAR_NOT_FOUND', 'There is no such avatar; see GET /v1/avatars.', { avatar_id: config.avatar_id })
+  }
+  const qualities = new Set(offers.flatMap((offer) => offer.qualities))
+  if (!qualities.has(config.quality)) {
+    return fail('INVALID_REQUEST', 'This avatar is not offered in this quality.', {
+      avatar_id: config.avatar_id,
+      qualities: [...qualities],
+    })
+  }
+  const free = origins
+    .filter(({ hello, draining }) => !draining && !declined.has(hello.origin_id) && offersIt(hello.avatars, config))
+    .map((origin) => ({ origin, used: Math.max(origin.load.sessions, placed.get(origin.hello.origin_id) ?? 0) }))
+    .filter(({ origin, used }) => used < origin.load.capacity)
+    .sort((one, other) => one.used / one.origin.load.capacity - other.used / other.origin.load.capacity)
+  const best = free[0]?.origin
+  return best === undefined ? capacityFull() : succeed(best)
+}
+
+function capacityFull(): Result<never> {
+  return fail('CAPACITY_EXCEEDED', 'Every origin that could carry this session is full; try again.', { retry_after_s: CAPACITY_RETRY_S })
+}
+
+function offersIt(avatars: { avatar_id: string; qualities: string[] }[], config: SessionConfig): boolean {
+  return avatars.some(({ avatar_id, qualities }) => avatar_id === config.avatar_id && qualities.includes(config.quality))
+}

@@ -1,0 +1,55 @@
+/** The API's description for machines and for people, made from the schemas that the routes and sockets use. */
+import * as z from 'zod'
+import { ChatChunk } from '../../shared/api.ts'
+import { ClientEvent, ServerEvent, SocketOptions } from '../../shared/events.ts'
+import { VERSION } from '../../shared/version.ts'
+import type { App, AppContext } from '../context.ts'
+import { docsPage } from '../docs/page.ts'
+import { get } from './define.ts'
+
+export function mountDocs(app: App): void {
+  get(app, { path: '/openapi.json', tag: 'Description', summary: 'This description', open: true }, (context) =>
+    context.json(describe(app, context)),
+  )
+  app.get('/docs', (context) => context.html(docsPage()))
+}
+
+function describe(app: App, context: AppContext): object {
+  const document = app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'AvaTar',
+      version: VERSION,
+      description: 'An interactive avatar: a person who says what you send, with sound, lips in sync, over one WebSocket or WebRTC.',
+      license: { name: 'MIT' },
+    },
+    servers: [{ url: new URL(context.req.url).origin }],
+    security: context.get('config').AUTH_MODE === 'open' ? [] : [{ bearer: [] }],
+  })
+  return {
+    ...document,
+    components: {
+      ...document.components,
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An API key, or the access_token of one session.' } },
+      schemas: { ...document.components?.schemas, ...eventSchemas() },
+    },
+  }
+}
+
+/** Schemas that no route names: events, chunks of a streamed chat, socket options. */
+function eventSchemas(): Record<string, unknown> {
+  const registry = z.registry<{ id: string }>()
+  const named: [string, z.ZodType][] = [
+    ['ClientEvent', ClientEvent],
+    ['ServerEvent', ServerEvent],
+    ['ChatChunk', ChatChunk],
+    ['SocketOptions', SocketOptions],
+  ]
+  for (const option of [...ClientEvent.options, ...ServerEvent.options]) {
+    const id = z.globalRegistry.get(option)?.id
+    if (id !== undefined) named.push([id, option])
+  }
+  for (const [id, schema] of named) registry.add(schema, { ...z.globalRegistry.get(schema), id })
+  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: (id) => `#/components/schemas/${id}` })
+  return Object.fromEntries(Object.entries(schemas).map(([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema]))
+}

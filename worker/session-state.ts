@@ -1,0 +1,138 @@
+/** The life of one session as plain data: phases and deadlines. No platform types; all times are Unix ms. */
+import type { SessionLimits } from '../shared/api.ts'
+import type { SessionEndReason } from '../shared/events.ts'
+import type { SessionConfig } from '../shared/link.ts'
+
+/** Which process carries the session. */
+export interface Placement {
+  origin_id: string
+  boot_id: string
+}
+
+export interface SessionSettings {
+  limits: SessionLimits
+  /** Messages in 1 s, per client socket. */
+  messagesPerSecond: number
+}
+
+/** How long an origin that was lost may take to come back, ms. */
+export const ORIGIN_RETURN_MS = 30_000
+/** How long a sentence that is being spoken at the end may still take, ms. */
+export const LAST_WORDS_MS = 30_000
+/** How long the origin may take to end a session that was stopped, ms. */
+export const STOP_MS = 1_000
+/** Seconds before a deadline at which clients are told. */
+export const WARN_AT_S = [60, 10] as const
+
+type Phase =
+  | { phase: 'opening' }
+  | { phase: 'live'; placement: Placement }
+  /** `placement` null: whichever origin the pool finds. */
+  | { phase: 'reconnecting'; placement: Placement | null; lostAt: number }
+  | { phase: 'closing'; placement: Placement | null; reason: SessionEndReason; deadline: number }
+
+export type SessionState = Phase & {
+  v: 1
+  config: SessionConfig
+  tenant: string
+  settings: SessionSettings
+  /** Somebody has opened a socket or started WebRTC. */
+  joined: boolean
+  /** WebRTC was started: somebody may watch without a socket. */
+  started: boolean
+  /** The avatar speaks, thinks or listens. */
+  busy: boolean
+  lastActivityAt: number
+  /** When the last client socket closed; null while one is open and before the first. */
+  clientsLeftAt: number | null
+  /** Smallest warning (s) that was given; 0 for none. */
+  warnedIdleS: number
+  warnedMaxS: number
+  /** Tasks that were accepted or started and not yet finished. */
+  openTasks: string[]
+}
+
+export function openSession(config: SessionConfig, tenant: string, settings: SessionSettings): SessionState {
+  return {
+    v: 1,
+    phase: 'opening',
+    config,
+    tenant,
+    settings,
+    joined: false,
+    started: false,
+    busy: false,
+    lastActivityAt: config.created_at,
+    clientsLeftAt: null,
+    warnedIdleS: 0,
+    warnedMaxS: 0,
+    openTasks: [],
+  }
+}
+
+/** The same session in another phase: what belonged to the old phase is gone. */
+export function enter(state: SessionState, phase: Phase): SessionState {
+  const { v, config, tenant, settings, joined, started, busy, lastActivityAt, clientsLeftAt, warnedIdleS, warnedMaxS, openTasks } = state
+  return { v, config, tenant, settings, joined, started, busy, lastActivityAt, clientsLeftAt, warnedIdleS, warnedMaxS, openTasks, ...phase }
+}
+
+export function placementOf(state: SessionState): Placement | null {
+  return state.phase === 'opening' ? null : state.placement
+}
+
+export function samePlacement(one: Placement, other: Placement): boolean {
+  return one.origin_id === other.origin_id && one.boot_id === other.boot_id
+}
+
+/** What is due; `at` is the moment, Unix ms. */
+export type Deadline =
+  | { kind: 'end'; at: number; reason: SessionEndReason; afterSpeech: boolean }
+  | { kind: 'warn'; at: number; reason: 'idle_timeout' | 'max_duration'; warnS: number }
+  | { kind: 'origin_lost'; at: number }
+  | { kind: 'closed'; at: number; reason: SessionEndReason }
+
+/** Every deadline of this state, soonest first. */
+export function deadlines(state: SessionState): Deadline[] {
+  if (state.phase === 'closing') return [{ kind: 'closed', at: state.deadline, reason: state.reason }]
+  const { limits } = state.settings
+  const list: Deadline[] = []
+  const maxAt = state.config.created_at + limits.max_duration_s * 1000
+  list.push({ kind: 'end', at: maxAt, reason: 'max_duration', afterSpeech: true })
+  list.push(...warnings('max_duration', maxAt, limits.max_duration_s, state.warnedMaxS))
+  if (!state.joined) {
+    list.push({ kind: 'end', at: state.config.created_at + limits.join_timeout_s * 1000, reason: 'join_timeout', afterSpeech: false })
+  }
+  if (!state.busy) {
+    const idleAt = state.lastActivityAt + limits.idle_timeout_s * 1000
+    list.push({ kind: 'end', at: idleAt, reason: 'idle_timeout', afterSpeech: true })
+    list.push(...warnings('idle_timeout', idleAt, limits.idle_timeout_s, state.warnedIdleS))
+  }
+  if (state.clientsLeftAt !== null && !state.started) {
+    const since = Math.max(state.clientsLeftAt, state.lastActivityAt)
+    list.push({ kind: 'end', at: since + limits.resume_window_s * 1000, reason: 'idle_timeout', afterSpeech: false })
+  }
+  if (state.phase === 'reconnecting') list.push({ kind: 'origin_lost', at: state.lostAt + ORIGIN_RETURN_MS })
+  return list.sort((one, other) => one.at - other.at)
+}
+
+/** A warning is given once, and not where the whole span is shorter than it. */
+function warnings(reason: 'idle_timeout' | 'max_duration', endAt: number, spanS: number, givenS: number): Deadline[] {
+  return WARN_AT_S.filter((warnS) => warnS < spanS && (givenS === 0 || warnS < givenS)).map((warnS) => ({
+    kind: 'warn',
+    at: endAt - warnS * 1000,
+    reason,
+    warnS,
+  }))
+}
+
+/** Seconds until the session ends if nothing else happens. */
+export function expiresInS(state: SessionState, now: number): number {
+  const ends = deadlines(state).filter((deadline) => deadline.kind === 'end' || deadline.kind === 'closed')
+  const at = ends[0]?.at ?? now
+  return Math.max(0, Math.round((at - now) / 100) / 10)
+}
+
+/** Seconds since the session was created, to the tenth. */
+export function durationS(state: SessionState, now: number): number {
+  return Math.max(0, Math.round((now - state.config.created_at) / 100) / 10)
+}

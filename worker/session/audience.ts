@@ -1,0 +1,143 @@
+/** Everyone who watches one session: numbers each event and hands it to those who asked for it. Never reads media. */
+import { BINARY_HEADER_BYTES, BINARY_KIND, BINARY_SEQ_OFFSET } from '../../shared/binary-media.ts'
+import { type AvatarError, ERRORS } from '../../shared/errors.ts'
+import type { OriginEvent } from '../../shared/events.ts'
+import { type MediaWants, type RelayHeader, withSeq } from '../../shared/link.ts'
+import { ClientAttachment, ClientSocket, mediaWants } from './client-socket.ts'
+import type { EventLog } from './event-log.ts'
+import { frameIdOf } from './frame-flow.ts'
+
+/** An event that the edge itself says. */
+export type EdgeEvent = OriginEvent extends infer Event ? (Event extends { session_id: string } ? Omit<Event, 'session_id'> : never) : never
+
+/** Byte offset of `frame_id` in a binary picture. */
+const FRAME_ID_OFFSET = 8
+const KINDS = { [BINARY_KIND.frame]: 'frame', [BINARY_KIND.clause]: 'clause', [BINARY_KIND.chunk]: 'chunk' } as const
+
+export interface AudienceOptions {
+  sessionId: string
+  messagesPerSecond: number
+  events: EventLog
+  /** Sockets that are open already: the object woke from hibernation. */
+  sockets: WebSocket[]
+}
+
+export class Audience {
+  readonly #sessionId: string
+  readonly #messagesPerSecond: number
+  readonly #events: EventLog
+  readonly #clients = new Map<WebSocket, ClientSocket>()
+
+  constructor({ sessionId, messagesPerSecond, events, sockets }: AudienceOptions) {
+    this.#sessionId = sessionId
+    this.#messagesPerSecond = messagesPerSecond
+    this.#events = events
+    for (const ws of sockets) {
+      const attachment = ClientAttachment.safeParse(ws.deserializeAttachment())
+      if (attachment.success && ws.readyState === WebSocket.OPEN) this.#add(ws, attachment.data)
+    }
+  }
+
+  get size(): number {
+    return this.#clients.size
+  }
+
+  find(ws: WebSocket): ClientSocket | undefined {
+    return this.#clients.get(ws)
+  }
+
+  /** A new socket: it is told the state first, then what it missed. */
+  join(ws: WebSocket, attachment: ClientAttachment, state: 'live' | 'reconnecting', resumeFrom: number | undefined): void {
+    ws.serializeAttachment(attachment)
+    const client = this.#add(ws, attachment)
+    const replay = resumeFrom === undefined ? { events: [], missed: 0 } : this.#events.since(resumeFrom, Date.now())
+    this.tell(client, { type: 'session_state', state, resumed: resumeFrom !== undefined, missed: replay.missed })
+    for (const event of replay.events) client.send(event)
+  }
+
+  /** False when it was no client's. */
+  leave(ws: WebSocket): boolean {
+    return this.#clients.delete(ws)
+  }
+
+  wants(): MediaWants {
+    return mediaWants(this.#clients.values())
+  }
+
+  /** An event that the origin made, as JSON without `seq`. */
+  relay(header: RelayHeader, eventJson: string): void {
+    const seq = this.#events.nextSeq()
+    const json = withSeq(eventJson, seq)
+    if (header.class !== 'control') {
+      const kind = header.class
+      for (const client of this.#clients.values()) {
+        if (!client.wants(kind, 'json')) continue
+        if (kind === 'frame') this.#sendFrame(client, json, frameIdOf(eventJson))
+        else client.send(json)
+      }
+    } else if (header.to === undefined) {
+      this.#events.keep(seq, json, Date.now())
+      for (const client of this.#clients.values()) client.send(json)
+    } else {
+      for (const client of this.#clients.values()) if (client.id === header.to) client.send(json)
+    }
+  }
+
+  /** One binary picture or sound; its header gets the number. */
+  relayBinary(message: ArrayBuffer): void {
+    if (message.byteLength < BINARY_HEADER_BYTES) return
+    const view = new DataView(message)
+    const kind = KINDS[view.getUint8(1) as keyof typeof KINDS]
+    if (kind === undefined) return
+    view.setUint32(BINARY_SEQ_OFFSET, this.#events.nextSeq(), true)
+    for (const client of this.#clients.values()) {
+      if (!client.wants(kind, 'binary')) continue
+      if (kind === 'frame') this.#sendFrame(client, message, view.getUint32(FRAME_ID_OFFSET, true))
+      else client.send(message)
+    }
+  }
+
+  /** Says something to everyone. `kept`: clients that come back hear it too. */
+  announce(event: EdgeEvent, { kept = false }: { kept?: boolean } = {}): void {
+    const seq = this.#events.nextSeq()
+    const json = this.#numbered(event, seq)
+    if (kept) this.#events.keep(seq, json, Date.now())
+    for (const client of this.#clients.values()) client.send(json)
+  }
+
+  tell(client: ClientSocket, event: EdgeEvent): void {
+    client.send(this.#numbered(event, this.#events.nextSeq()))
+  }
+
+  tellError(client: ClientSocket, { code, message, details }: Pick<AvatarError, 'code' | 'message' | 'details'>): void {
+    this.tell(client, { type: 'error', code, message, details })
+  }
+
+  closeAll(code: number, reason: string): void {
+    for (const client of this.#clients.values()) client.close(code, reason)
+    this.#clients.clear()
+  }
+
+  #add(ws: WebSocket, attachment: ClientAttachment): ClientSocket {
+    const client = new ClientSocket(ws, attachment, this.#messagesPerSecond)
+    this.#clients.set(ws, client)
+    return client
+  }
+
+  #numbered(event: EdgeEvent, seq: number): string {
+    return JSON.stringify({ seq, session_id: this.#sessionId, ...event })
+  }
+
+  #sendFrame(client: ClientSocket, message: string | ArrayBuffer, frameId: number): void {
+    const now = Date.now()
+    // some runtimes have no bufferedAmount on server sockets; its type does not say so
+    const verdict = client.flow.admit(frameId, now, (client.ws as { bufferedAmount?: number }).bufferedAmount)
+    if (verdict === 'close') {
+      this.tellError(client, { code: 'SLOW_CLIENT', message: 'No picture was taken for 10 s; connect again.', details: {} })
+      return client.close(ERRORS.SLOW_CLIENT.close, 'too slow')
+    }
+    if (verdict === 'send') client.send(message)
+    const report = client.flow.takeReport(now)
+    if (report !== undefined) this.tell(client, { type: 'frames_dropped', ...report })
+  }
+}

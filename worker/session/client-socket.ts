@@ -1,0 +1,85 @@
+/** One client's socket: what it asked for, what it may send, what it is sent. */
+import * as z from 'zod'
+import { SocketOptions } from '../../shared/events.ts'
+import type { MediaWants, RelayClass } from '../../shared/link.ts'
+import { FrameFlow } from './frame-flow.ts'
+import { MessageLimit } from './message-limit.ts'
+
+/** Survives hibernation on the socket itself; `v` lets a later version read old sockets. */
+export const ClientAttachment = z.object({
+  v: z.literal(1),
+  role: z.literal('client'),
+  client_id: z.string(),
+  options: SocketOptions.omit({ token: true, resume_from: true }),
+  /** Has sent a frame_ack. */
+  acks: z.boolean(),
+})
+export type ClientAttachment = z.infer<typeof ClientAttachment>
+
+export type MediaForm = 'json' | 'binary'
+
+export class ClientSocket {
+  readonly ws: WebSocket
+  readonly id: string
+  readonly limit: MessageLimit
+  readonly flow: FrameFlow
+  #attachment: ClientAttachment
+
+  constructor(ws: WebSocket, attachment: ClientAttachment, messagesPerSecond: number) {
+    this.ws = ws
+    this.id = attachment.client_id
+    this.limit = new MessageLimit(messagesPerSecond)
+    this.flow = new FrameFlow(attachment.acks)
+    this.#attachment = attachment
+  }
+
+  wants(kind: Exclude<RelayClass, 'control'>, form: MediaForm): boolean {
+    const { media, audio, video } = this.#attachment.options
+    if (media !== form) return false
+    if (kind === 'frame') return video === 'on'
+    return audio === (kind === 'clause' ? 'clauses' : 'chunks')
+  }
+
+  ack(frameId: number, now: number): void {
+    if (!this.flow.ack(frameId, now)) return
+    this.#attachment = { ...this.#attachment, acks: true }
+    this.ws.serializeAttachment(this.#attachment)
+  }
+
+  /** False when the socket is closing: its close handler follows. */
+  send(message: string | ArrayBuffer): boolean {
+    try {
+      this.ws.send(message)
+      return true
+    } catch {
+      // send throws once the socket is closing; webSocketClose does the rest
+      return false
+    }
+  }
+
+  close(code: number, reason: string): void {
+    closeQuietly(this.ws, code, reason)
+  }
+}
+
+export function closeQuietly(ws: WebSocket, code: number, reason: string): void {
+  try {
+    ws.close(code, reason.slice(0, 120))
+  } catch {
+    // closed already: closing twice is fine
+  }
+}
+
+/** What any of these clients wants. */
+export function mediaWants(clients: Iterable<ClientSocket>): MediaWants {
+  const all = [...clients]
+  const any = (kind: Exclude<RelayClass, 'control'>, form: MediaForm) => all.some((client) => client.wants(kind, form))
+  return {
+    frame_json: any('frame', 'json'),
+    frame_binary: any('frame', 'binary'),
+    clause_json: any('clause', 'json'),
+    clause_binary: any('clause', 'binary'),
+    chunk_json: any('chunk', 'json'),
+    chunk_binary: any('chunk', 'binary'),
+  }
+}
