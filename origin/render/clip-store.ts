@@ -75,6 +75,7 @@ export class ClipStore {
     })
     try {
       for (const clip of store.#all) {
+        await store.#host.request({ kind: 'check', file: clip.file, pictures: clip.pictures })
         if (clip.name === 'idle') await store.#make(clip, Math.min(FIRST_PICTURES, clip.pictures), false)
       }
     } catch (error) {
@@ -143,11 +144,8 @@ export class ClipStore {
   async #make(clip: StoredClip, count: number, background: boolean): Promise<void> {
     const from = clip.jpegs[0]?.length ?? 0
     const size = clip.pack.manifest.size
-    const made = await this.#host?.request({ file: clip.file, size, from, count, outputs: OUTPUTS, background })
-    if (made === undefined || made.length < count) {
-      const found = from + (made?.length ?? 0)
-      throw new PackError(`avatar pack ${clip.pack.folder}: ${clip.file} has ${found} pictures, the manifest says ${clip.pictures}`)
-    }
+    const made = await this.#host?.request({ kind: 'pictures', file: clip.file, size, from, count, outputs: OUTPUTS, background })
+    if (made === undefined) return
     for (const jpegs of made) for (const [i, jpeg] of jpegs.entries()) clip.jpegs[i]?.push(jpeg)
   }
 }

@@ -1,10 +1,12 @@
 /** Worker: turns a clip's pictures into JPEGs of every quality, in order, a run at a time. */
 import { setPriority } from 'node:os'
-import { readVideo, type VideoPicture } from '../codec/video.ts'
+import { countPictures, readVideo, type VideoPicture } from '../codec/video.ts'
 import { encodeJpeg, jpegBound } from './jpeg.ts'
 import { serveJobs } from './worker-host.ts'
 
-export interface ClipJob {
+export type ClipJob = { kind: 'check'; file: string; pictures: number } | PicturesJob
+interface PicturesJob {
+  kind: 'pictures'
   file: string
   /** Side of the clip that the manifest promises. */
   size: number
@@ -15,7 +17,7 @@ export interface ClipJob {
   /** Gives way to speech: for what is needed later. */
   background: boolean
 }
-/** Per picture one JPEG per output, in shared memory; shorter than asked at the end of the video. */
+/** Per picture one JPEG per output, in shared memory; nothing for a check, which only throws. */
 export type ClipResult = Uint8Array[][]
 
 interface Pass {
@@ -31,6 +33,11 @@ await serveJobs<ClipJob, ClipResult>(async () => {
   const passes = new Map<string, Pass>()
   let inBackground = false
   return (job) => {
+    if (job.kind === 'check') {
+      const found = countPictures(job.file)
+      if (found !== job.pictures) throw new Error(`${job.file} has ${found} pictures, the manifest says ${job.pictures}`)
+      return { result: [] }
+    }
     if (job.background && !inBackground) {
       inBackground = true
       if (process.platform === 'linux') setPriority(0, BACKGROUND_NICE)
@@ -44,10 +51,7 @@ await serveJobs<ClipJob, ClipResult>(async () => {
     const made: ClipResult = []
     while (pass.next < job.from + job.count) {
       const step = pass.pictures.next()
-      if (step.done) {
-        passes.delete(job.file)
-        break
-      }
+      if (step.done) throw new Error(`${job.file} ends before picture ${pass.next}`)
       const picture = step.value
       if (picture.width !== job.size || picture.height !== job.size) {
         throw new Error(`${job.file} is ${picture.width} x ${picture.height}, the manifest says ${job.size} x ${job.size}`)

@@ -1,5 +1,4 @@
 /** Worker: decodes a clip's picture, pastes the drawn patches and encodes the result. */
-import { workerData } from 'node:worker_threads'
 import { decodeJpeg, encodeJpeg, jpegBound } from './jpeg.ts'
 import { type MaskLevel, maskLevels, pastePatch } from './paste.ts'
 import { serveJobs } from './worker-host.ts'
@@ -38,8 +37,8 @@ export interface ComposeResult {
   encodeMs: number
 }
 
-await serveJobs<ComposeJob, ComposeResult>(async () => {
-  const { layers } = workerData as ComposeSetup
+await serveJobs<ComposeJob, ComposeResult>(async (data) => {
+  const { layers } = data as ComposeSetup
   const masks: MaskLevel[][] = layers.map(({ mask, width, height }) => maskLevels(mask, width, height))
   const scratch = new Map<number, { rgb: Buffer; clamped: Uint8ClampedArray; out: Buffer }>()
 

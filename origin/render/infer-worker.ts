@@ -1,5 +1,4 @@
 /** Worker: runs the models. onnxruntime-node blocks its thread for the length of a run, so it has one of its own. */
-import { workerData } from 'node:worker_threads'
 import ort from 'onnxruntime-node'
 import { serveJobs } from './worker-host.ts'
 
@@ -39,8 +38,8 @@ const BUCKETS = [1, 2, 4, 8, 16, 32]
 // a missing accelerator would be written to stderr by the library itself; failures are thrown, and told by us
 ort.env.logLevel = 'fatal'
 
-await serveJobs<InferJob, InferResult>(async () => {
-  const { models, device: wanted, intraOpThreads } = workerData as InferSetup
+await serveJobs<InferJob, InferResult>(async (data) => {
+  const { models, device: wanted, intraOpThreads } = data as InferSetup
   const { sessions, device, fallback } = await createSessions(models, wanted, intraOpThreads)
   const pads = device !== 'cpu'
   return async (job) => {

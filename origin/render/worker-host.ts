@@ -1,15 +1,20 @@
 /** A worker thread that answers jobs; restarted when it dies. `serveJobs` is its other side. */
-import { parentPort, type Transferable, Worker } from 'node:worker_threads'
+import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
 import { AvatarError } from '../../shared/errors.ts'
 
-type Down<Job> = { id: number; job: Job }
+type Down<Job> = { id: number; job: Job } | { close: true }
+/** What a worker gets as `workerData`; `closing[0]` turns 1 when it must not begin another job. */
+interface Given {
+  closing: Int32Array
+  data: unknown
+}
 type Up<Result> = { id: number; result: Result } | { id: number; error: string } | { ready: true } | { fatal: string }
 
 export interface WorkerHostOptions {
   /** Module of the worker. */
   url: URL
   name: string
-  /** Given to every incarnation as `workerData`. */
+  /** Given to every incarnation's `setUp`. */
   data?: unknown
   /** ms that one job may take; a worker that exceeds it is ended and restarted. @default 10_000 */
   jobTimeoutMs?: number
@@ -26,11 +31,15 @@ interface Waiting<Result> {
 /** ms before the first and the longest wait before a restart. */
 const RESTART_MS = 50
 const MAX_RESTART_MS = 5_000
+/** ms that closing waits for the job under way. */
+const CLOSE_MS = 3_000
 
 export class WorkerHost<Job, Result> {
   readonly #options: WorkerHostOptions
   readonly #waiting = new Map<number, Waiting<Result>>()
+  readonly #jobTimeoutMs: number
   readonly #watchdog: NodeJS.Timeout
+  readonly #closing = new Int32Array(new SharedArrayBuffer(4))
   #worker: Worker | undefined
   #nextId = 0
   #restartMs = RESTART_MS
@@ -39,8 +48,8 @@ export class WorkerHost<Job, Result> {
 
   private constructor(options: WorkerHostOptions) {
     this.#options = options
-    const timeoutMs = options.jobTimeoutMs ?? 10_000
-    this.#watchdog = setInterval(() => this.#endStuckWorker(timeoutMs), Math.min(1_000, timeoutMs / 2))
+    this.#jobTimeoutMs = options.jobTimeoutMs ?? 10_000
+    this.#watchdog = setInterval(() => this.#endStuckWorker(), Math.min(1_000, this.#jobTimeoutMs / 2))
     this.#watchdog.unref()
   }
 
@@ -74,19 +83,30 @@ export class WorkerHost<Job, Result> {
     })
   }
 
-  /** Ends the thread; jobs without an answer are rejected. Closing twice is fine. */
+  /**
+   * Rejects what has no answer and ends the thread after the job under way: to terminate a thread inside a native call
+   * aborts the whole process. Closing twice is fine.
+   */
   async close(): Promise<void> {
     this.#closed = true
+    Atomics.store(this.#closing, 0, 1)
     clearInterval(this.#watchdog)
     clearTimeout(this.#restart)
     this.#rejectAll(new AvatarError('ORIGIN_UNAVAILABLE', 'The renderer is shutting down; try another origin.'))
     const worker = this.#worker
     this.#worker = undefined
-    await worker?.terminate()
+    if (worker === undefined) return
+    const ended = new Promise((resolve) => worker.once('exit', resolve))
+    const message: Down<Job> = { close: true }
+    worker.postMessage(message)
+    const overdue = setTimeout(() => void worker.terminate(), Math.min(CLOSE_MS, this.#jobTimeoutMs))
+    await ended
+    clearTimeout(overdue)
   }
 
   #launch(): Promise<void> {
-    const worker = new Worker(this.#options.url, { name: this.#options.name, workerData: this.#options.data })
+    const given: Given = { closing: this.#closing, data: this.#options.data }
+    const worker = new Worker(this.#options.url, { name: this.#options.name, workerData: given })
     // a worker does not keep the process alive by itself: its owner does
     worker.unref()
     return new Promise((resolve, reject) => {
@@ -143,9 +163,9 @@ export class WorkerHost<Job, Result> {
     this.#restartMs = Math.min(MAX_RESTART_MS, this.#restartMs * 2)
   }
 
-  #endStuckWorker(timeoutMs: number): void {
+  #endStuckWorker(): void {
     const oldest = this.#waiting.values().next().value
-    if (oldest === undefined || performance.now() - oldest.startedMs < timeoutMs) return
+    if (oldest === undefined || performance.now() - oldest.startedMs < this.#jobTimeoutMs) return
     // 'exit' follows and restarts it
     void this.#worker?.terminate()
   }
@@ -169,21 +189,25 @@ export interface JobAnswer<Result> {
 
 /** The worker's side: sets up, says so, then answers jobs one after another. */
 export async function serveJobs<Job, Result>(
-  setUp: () => Promise<(job: Job) => JobAnswer<Result> | Promise<JobAnswer<Result>>>,
+  setUp: (data: unknown) => Promise<(job: Job) => JobAnswer<Result> | Promise<JobAnswer<Result>>>,
 ): Promise<void> {
   const port = parentPort
   if (port === null) throw new Error('this module runs in a worker thread only')
+  const { closing, data } = workerData as Given
   const post = (message: Up<Result>, transfer: Transferable[] = []): void => port.postMessage(message, transfer)
   let handle: Awaited<ReturnType<typeof setUp>>
   try {
-    handle = await setUp()
+    handle = await setUp(data)
   } catch (error) {
     post({ fatal: error instanceof Error ? error.message : String(error) })
     return
   }
   let last: Promise<void> = Promise.resolve()
-  port.on('message', ({ id, job }: Down<Job>) => {
+  port.on('message', (message: Down<Job>) => {
     last = last.then(async () => {
+      if ('close' in message) process.exit()
+      if (Atomics.load(closing, 0) === 1) return
+      const { id, job } = message
       try {
         const { result, transfer } = await handle(job)
         post({ id, result }, transfer)

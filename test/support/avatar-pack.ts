@@ -35,7 +35,7 @@ export function maskShare(x: number, y: number): number {
 /** What one unit of an input adds to red, green and blue; nothing for `sil`. */
 export function inputColour(input: FaceParam): readonly [number, number, number] {
   const i = FACE_PARAMS.indexOf(input)
-  return input === 'sil' ? [0, 0, 0] : [0.04 + 0.005 * i, -0.05 + 0.002 * i, 0.05 - 0.004 * i]
+  return input === 'sil' ? [0, 0, 0] : [0.1 + 0.005 * i, -0.12 + 0.002 * i, 0.12 - 0.004 * i]
 }
 
 /** Where the box of a picture begins, relative to the layer's place: it wanders a little, as a head does. */
