@@ -1,0 +1,278 @@
+/** Measures an avatar pack: does the drawn face fit the clip, does the loop close, does the mouth move. */
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import type { ClipName } from '../../shared/avatar-pack.ts'
+import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
+import { countPictures, readVideo } from '../codec/video.ts'
+import { modelInputs } from './face-mix.ts'
+import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
+import { type AvatarPack, CLIP_NAMES, PackError, type PackLayer } from './pack.ts'
+import { type MaskLevel, maskLevels, pastePatch } from './paste.ts'
+import { WorkerHost } from './worker-host.ts'
+
+/** Levels are of 255. */
+export interface QualityReport {
+  avatar_id: string
+  total_bytes: number
+  files: Record<string, number>
+  clips: {
+    clip: ClipName
+    pictures: number
+    seconds: number
+    /** Mean change from one picture to the next, and from the last to the first. */
+    step_levels: number
+    loop_step_levels: number
+  }[]
+  layers: {
+    layer: string
+    clip: ClipName
+    /** The patch drawn with the clip's own face against the clip, where the mask is at least half. */
+    rest_mean_levels: number
+    rest_worst_picture_levels: number
+    rest_psnr_db: number
+    /** The same in the rim, where the mask is between 2 % and half: a seam shows here. */
+    rim_mean_levels: number
+  }[]
+  /** Mean change of the patch from rest, where the mask is at least half, per input at full strength. */
+  motion_levels: { layer: string; input: string; levels: number }[]
+  models: { layer: string; patch_ms_batch_1: number; patch_ms_batch_8: number }[]
+}
+
+/** Pictures of a clip that are compared with the drawn rest: enough for its whole motion, quick enough to wait for. */
+const COMPARED_PICTURES = 50
+const TIMED_RUNS = 8
+
+/** @throws PackError or Error naming the file that does not fit */
+export async function measurePack(pack: AvatarPack, onProgress: (what: string) => void): Promise<QualityReport> {
+  const setup: InferSetup = {
+    models: pack.layers.map(({ modelFile, inputs, width, height }) => ({ file: modelFile, inputs: inputs.length, width, height })),
+    device: 'cpu',
+    intraOpThreads: 1,
+  }
+  onProgress('loading the models')
+  const infer = await WorkerHost.start<InferJob, InferResult>({
+    url: new URL('./infer-worker.ts', import.meta.url),
+    name: 'infer',
+    data: setup,
+    jobTimeoutMs: 60_000,
+  })
+  try {
+    const { files, total } = await fileSizes(pack)
+    const report: QualityReport = {
+      avatar_id: pack.manifest.id,
+      total_bytes: total,
+      files,
+      clips: [],
+      layers: [],
+      motion_levels: [],
+      models: [],
+    }
+    for (const name of CLIP_NAMES) {
+      if (pack.clips[name] === undefined) continue
+      onProgress(`comparing the ${name} clip with the drawn face at rest`)
+      const measured = await measureClip(pack, name, infer)
+      report.clips.push(measured.clip)
+      report.layers.push(...measured.layers)
+    }
+    for (const [model, layer] of pack.layers.entries()) {
+      onProgress(`drawing every input of the ${layer.name} layer`)
+      report.motion_levels.push(...(await measureMotion(layer, model, infer)))
+      const time = (batch: number): Promise<number> => timePatches(layer, model, infer, batch)
+      report.models.push({ layer: layer.name, patch_ms_batch_1: await time(1), patch_ms_batch_8: await time(8) })
+    }
+    return report
+  } finally {
+    await infer.close()
+  }
+}
+
+async function fileSizes(pack: AvatarPack): Promise<{ files: Record<string, number>; total: number }> {
+  const files: Record<string, number> = {}
+  const paths = new Set([...Object.values(pack.clips).map(({ file }) => file), ...pack.layers.map(({ modelFile }) => modelFile)])
+  for (const path of paths) files[basename(path)] = (await stat(path)).size
+  for (const { name, mask, placements } of pack.layers) {
+    files[`${name} mask, unpacked`] = mask.byteLength
+    files[`${name} placements`] = Object.values(placements).reduce((sum, rows) => sum + rows.byteLength, 0)
+  }
+  return { files, total: Object.values(files).reduce((sum, bytes) => sum + bytes, 0) }
+}
+
+interface Sums {
+  difference: number
+  squared: number
+  count: number
+  rim: number
+  rimCount: number
+  worst: number
+}
+
+async function measureClip(
+  pack: AvatarPack,
+  name: ClipName,
+  infer: WorkerHost<InferJob, InferResult>,
+): Promise<{ clip: QualityReport['clips'][number]; layers: QualityReport['layers'] }> {
+  const clip = pack.clips[name]
+  if (clip === undefined) throw new PackError(`avatar pack ${pack.folder}: no ${name} clip`)
+  const found = countPictures(clip.file)
+  if (found !== clip.pictures) throw new PackError(`${clip.file} has ${found} pictures, the manifest says ${clip.pictures}`)
+  const { size } = pack.manifest
+  const every = Math.max(1, Math.floor(clip.pictures / COMPARED_PICTURES))
+  const masks = pack.layers.map(({ mask, width, height }) => maskLevels(mask, width, height))
+  const sums = pack.layers.map((): Sums => ({ difference: 0, squared: 0, count: 0, rim: 0, rimCount: 0, worst: 0 }))
+  let index = 0
+  let steps = 0
+  let first: Buffer | undefined
+  let last: Buffer | undefined
+  for (const picture of readVideo(clip.file)) {
+    if (picture.width !== size || picture.height !== size) {
+      throw new PackError(`${clip.file} is ${picture.width} x ${picture.height}, the manifest says ${size} x ${size}`)
+    }
+    const rgb = picture.rgb(size)
+    if (last !== undefined) steps += meanDifference(last, rgb)
+    if (index % every === 0) {
+      for (const [model, layer] of pack.layers.entries()) {
+        const shown = clip.tracks.subarray(index * FACE_PARAMS.length, (index + 1) * FACE_PARAMS.length)
+        const [patch] = await draw(infer, model, layer, [modelInputs(layer.inputs, layer.visemeGain, shown)])
+        const sum = sums[model]
+        if (patch !== undefined && sum !== undefined) compare({ rgb, size, layer, name, index, patch, masks: masks[model] ?? [], sum })
+      }
+    }
+    first ??= rgb
+    last = rgb
+    index++
+  }
+  const loopStep = first === undefined || last === undefined ? 0 : meanDifference(last, first)
+  return {
+    clip: {
+      clip: name,
+      pictures: index,
+      seconds: index / pack.manifest.fps,
+      step_levels: round(steps / Math.max(1, index - 1)),
+      loop_step_levels: round(loopStep),
+    },
+    layers: pack.layers.map((layer, model) => ({ layer: layer.name, clip: name, ...summary(sums[model]) })),
+  }
+}
+
+/** Pastes the resting patch fully opaque, then compares where the mask is strong and along its rim. */
+function compare(options: {
+  rgb: Buffer
+  size: number
+  layer: PackLayer
+  name: ClipName
+  index: number
+  patch: Float32Array
+  masks: readonly MaskLevel[]
+  sum: Sums
+}): void {
+  const { rgb, size, layer, name, index, patch, masks, sum } = options
+  const row = 4 + 2 * layer.grid * layer.grid
+  const placement = layer.placements[name]?.subarray(index * row, (index + 1) * row)
+  if (placement === undefined) return
+  const common = { size, clipSize: size, placement, grid: layer.grid, blend: 1 }
+  const opaque = maskLevels(new Uint8Array(layer.width * layer.height).fill(255), layer.width, layer.height)
+  const drawn = Uint8ClampedArray.from(rgb)
+  pastePatch({ ...common, rgb: drawn, patch, masks: opaque })
+  // the mask as the picture sees it: white pasted through it over black
+  const shares = new Uint8ClampedArray(rgb.length)
+  pastePatch({ ...common, rgb: shares, patch: new Float32Array(patch.length).fill(1), masks })
+  let difference = 0
+  let count = 0
+  for (let i = 0; i < rgb.length; i++) {
+    const share = shares[i] ?? 0
+    if (share < 5) continue
+    const off = Math.abs((drawn[i] ?? 0) - (rgb[i] ?? 0))
+    if (share >= 128) {
+      difference += off
+      sum.squared += off * off
+      count++
+    } else {
+      sum.rim += off
+      sum.rimCount++
+    }
+  }
+  sum.difference += difference
+  sum.count += count
+  sum.worst = Math.max(sum.worst, difference / Math.max(1, count))
+}
+
+function summary(sum: Sums | undefined): Omit<QualityReport['layers'][number], 'layer' | 'clip'> {
+  const { difference, squared, count, rim, rimCount, worst } = sum ?? { difference: 0, squared: 0, count: 0, rim: 0, rimCount: 0, worst: 0 }
+  return {
+    rest_mean_levels: round(difference / Math.max(1, count)),
+    rest_worst_picture_levels: round(worst),
+    rest_psnr_db: round(10 * Math.log10(255 ** 2 / Math.max(1e-6, squared / Math.max(1, count)))),
+    rim_mean_levels: round(rim / Math.max(1, rimCount)),
+  }
+}
+
+async function measureMotion(
+  layer: PackLayer,
+  model: number,
+  infer: WorkerHost<InferJob, InferResult>,
+): Promise<QualityReport['motion_levels']> {
+  const rest = new Float32Array(FACE_PARAMS.length)
+  rest[VISEMES.indexOf('sil')] = 1
+  const faces = layer.inputs.map((input) => {
+    const face = input < VISEMES.length ? new Float32Array(FACE_PARAMS.length) : rest.slice()
+    face[input] = 1
+    return face
+  })
+  const patches = await draw(
+    infer,
+    model,
+    layer,
+    [rest, ...faces].map((face) => modelInputs(layer.inputs, layer.visemeGain, face)),
+  )
+  const [still = new Float32Array(0)] = patches
+  return layer.inputs.map((input, i) => {
+    let sum = 0
+    let count = 0
+    const patch = patches[i + 1] ?? still
+    for (let at = 0; at < still.length; at++) {
+      if ((layer.mask[at % layer.mask.length] ?? 0) < 128) continue
+      sum += 255 * Math.abs((patch[at] ?? 0) - (still[at] ?? 0))
+      count++
+    }
+    return { layer: layer.name, input: FACE_PARAMS[input] ?? '', levels: round(sum / Math.max(1, count)) }
+  })
+}
+
+/** Patches of these inputs, one run each. */
+async function draw(
+  infer: WorkerHost<InferJob, InferResult>,
+  model: number,
+  layer: PackLayer,
+  rows: readonly Float32Array[],
+): Promise<Float32Array[]> {
+  const patches: Float32Array[] = []
+  for (const row of rows) {
+    const slot = new Float32Array(new SharedArrayBuffer(12 * layer.width * layer.height))
+    await infer.request({ kind: 'run', model, rows: row, slots: [slot] })
+    patches.push(slot)
+  }
+  return patches
+}
+
+/** Median ms a patch on one core. */
+async function timePatches(layer: PackLayer, model: number, infer: WorkerHost<InferJob, InferResult>, batch: number): Promise<number> {
+  const slots = Array.from({ length: batch }, () => new Float32Array(new SharedArrayBuffer(12 * layer.width * layer.height)))
+  const times: number[] = []
+  for (let run = 0; run < TIMED_RUNS; run++) {
+    const started = performance.now()
+    await infer.request({ kind: 'run', model, rows: new Float32Array(batch * layer.inputs.length).fill(0.1 * run), slots })
+    times.push((performance.now() - started) / batch)
+  }
+  return round(times.toSorted((a, b) => a - b)[TIMED_RUNS >> 1] ?? 0)
+}
+
+function meanDifference(a: Buffer, b: Buffer): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += Math.abs((a[i] ?? 0) - (b[i] ?? 0))
+  return sum / a.length
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100
+}

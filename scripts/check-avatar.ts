@@ -1,0 +1,86 @@
+/**
+ * Checks an avatar pack and prints its quality report.
+ *
+ *     node scripts/check-avatar.ts PACK_FOLDER [--json]
+ *
+ * Exit code 0: the pack can be served and is within the limits; 1: it is not, each reason on a line.
+ */
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { loadPack } from '../origin/render/pack.ts'
+import { measurePack, type QualityReport } from '../origin/render/quality-report.ts'
+
+/** Bytes of a pack that is shipped with the project. */
+const MAX_PACK_BYTES = 15_000_000
+/** Levels of 255: a drawn rest further from the clip than this shows when speech begins. */
+const MAX_REST_LEVELS = 4
+/** Levels of 255 along the rim of the mask, where a difference shows as a line. */
+const MAX_RIM_LEVELS = 3
+/** The step over the loop's end against an ordinary step. */
+const MAX_LOOP_RATIO = 2
+/** Levels of 255 that the widest mouth must differ from rest. */
+const MIN_OPEN_MOUTH_LEVELS = 4
+
+/** What is outside the limits, in words. */
+function complaints(report: QualityReport): string[] {
+  const found: string[] = []
+  if (report.total_bytes > MAX_PACK_BYTES) found.push(`the pack has ${report.total_bytes} bytes, more than ${MAX_PACK_BYTES}`)
+  for (const { clip, step_levels, loop_step_levels } of report.clips) {
+    if (loop_step_levels > MAX_LOOP_RATIO * Math.max(0.3, step_levels)) {
+      found.push(`${clip}: the loop jumps (${loop_step_levels} levels from the last picture to the first, ${step_levels} between others)`)
+    }
+  }
+  for (const { layer, clip, rest_mean_levels, rim_mean_levels } of report.layers) {
+    if (rest_mean_levels > MAX_REST_LEVELS)
+      found.push(`${layer}, ${clip}: the drawn face at rest is ${rest_mean_levels} levels off the clip`)
+    if (rim_mean_levels > MAX_RIM_LEVELS) found.push(`${layer}, ${clip}: the rim of the patch is ${rim_mean_levels} levels off the clip`)
+  }
+  const open = report.motion_levels.find(({ input }) => input === 'aa')
+  if (open !== undefined && open.levels < MIN_OPEN_MOUTH_LEVELS) found.push(`aa moves the mouth by ${open.levels} levels only`)
+  return found
+}
+
+function print(report: QualityReport): void {
+  console.log(`${report.avatar_id}: ${(report.total_bytes / 1e6).toFixed(2)} MB`)
+  for (const [file, bytes] of Object.entries(report.files)) console.log(`  ${file.padEnd(28)} ${(bytes / 1000).toFixed(1).padStart(9)} kB`)
+  for (const clip of report.clips) {
+    console.log(
+      `clip ${clip.clip}: ${clip.pictures} pictures, ${clip.seconds} s; step ${clip.step_levels}, at the loop ${clip.loop_step_levels} levels`,
+    )
+  }
+  for (const { layer, clip, ...rest } of report.layers) {
+    console.log(
+      `rest of ${layer} in ${clip}: mean ${rest.rest_mean_levels}, worst picture ${rest.rest_worst_picture_levels}, rim ${rest.rim_mean_levels} levels; PSNR ${rest.rest_psnr_db} dB`,
+    )
+  }
+  for (const { layer, input, levels } of report.motion_levels)
+    console.log(`motion ${layer} ${input.padEnd(10)} ${levels.toFixed(2).padStart(6)} levels`)
+  for (const model of report.models) {
+    console.log(`model ${model.layer}: ${model.patch_ms_batch_1} ms a patch alone, ${model.patch_ms_batch_8} ms in a batch of 8 (one core)`)
+  }
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
+  const [folder] = positionals
+  if (folder === undefined) {
+    console.error('usage: node scripts/check-avatar.ts PACK_FOLDER [--json]')
+    return 1
+  }
+  try {
+    const report = await measurePack(await loadPack(resolve(folder)), (what) => console.error(what))
+    const problems = complaints(report)
+    if (values.json) console.log(JSON.stringify({ ...report, problems }))
+    else {
+      print(report)
+      for (const problem of problems) console.log(`PROBLEM ${problem}`)
+      if (problems.length === 0) console.log('ok')
+    }
+    return problems.length === 0 ? 0 : 1
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
+    return 1
+  }
+}
+
+process.exitCode = await main()
