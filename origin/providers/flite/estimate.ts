@@ -1,3 +1,101 @@
+/** How long a text will take to say, without saying it. */
+import { NOTHING_S, pauseAfterS, speakableText } from './text.ts'
+
+/** What takes time in a text, counted. @internal */
+export interface TextCounts {
+  words: number
+  syllables: number
+  letters: number
+  /** Letters that are read by their names. */
+  spelled: number
+  /** Digits but the zeros at the end, which are seldom said. */
+  digits: number
+  zeros: number
+  numbers: number
+  /** Points and colons inside numbers. */
+  points: number
+  /** Signs that are read as words. */
+  signs: number
+  /** Pauses within a sentence. */
+  pauses: number
+}
+
+/**
+ * Seconds of each count, by least squares over what the voice `slt` said: 142 texts, from one word to 40, a quarter of
+ * them with numbers, links or abbreviations. Mean error 7 %, largest 24 %.
+ */
+const SECONDS: Readonly<Record<keyof TextCounts, number>> = {
+  words: 0.004,
+  syllables: 0.052,
+  letters: 0.045,
+  spelled: 0.166,
+  digits: 0.31,
+  zeros: -0.053,
+  numbers: 0.023,
+  points: 0.036,
+  signs: 0.649,
+  pauses: 0.286,
+}
+/** s of every sentence: the silence before it, and its last sounds, which are drawn out. */
+const SENTENCE_S = 0.138
+
+/** Seconds that `slt` takes at its own pace. */
 export function estimateSpeechS(text: string): number {
-  return text.length * 0.065
+  let total = 0
+  for (const sentence of sentencesOf(text)) {
+    const counts = countText(sentence)
+    let seconds = SENTENCE_S + pauseAfterS(sentence)
+    for (const [name, perCount] of Object.entries(SECONDS)) seconds += perCount * counts[name as keyof TextCounts]
+    total += seconds
+  }
+  return total || NOTHING_S
+}
+
+/** Speakable sentences of a text, however long it is. @internal */
+export function sentencesOf(text: string): string[] {
+  const pieces = text.split(/(?<=[.!?\u2026])\s+|\n+/).flatMap((sentence) => sentence.match(/.{1,300}(?:\s|$)|.{1,300}/gs) ?? [])
+  return pieces.map(speakableText).filter((sentence) => sentence !== '')
+}
+
+/** @param sentence as `speakableText` makes it @internal */
+export function countText(sentence: string): TextCounts {
+  const counts: TextCounts = {
+    words: 0,
+    syllables: 0,
+    letters: 0,
+    spelled: 0,
+    digits: 0,
+    zeros: 0,
+    numbers: 0,
+    points: 0,
+    signs: 0,
+    pauses: 0,
+  }
+  counts.pauses = sentence.match(/[,;:()](?!\d)(?=.*\w)|[.!?] /g)?.length ?? 0
+  counts.signs = sentence.match(/[/@#%+=$]/g)?.length ?? 0
+  for (const [token] of sentence.matchAll(/\d[\d,.:]*|[A-Za-z']+/g)) {
+    const digits = token.replace(/\D/g, '').length
+    const letters = token.replace(/[^A-Za-z]/g, '').length
+    if (digits > 0) {
+      counts.numbers++
+      const zeros = /0*$/.exec(token)?.[0].length ?? 0
+      counts.zeros += zeros
+      counts.digits += digits - zeros
+      counts.points += token.match(/[.:](?=\d)/g)?.length ?? 0
+    } else if (letters === 1 || (letters > 0 && !/[aeiouy]/i.test(token)) || (letters <= 3 && /^[A-Z]{2,3}$/.test(token))) {
+      counts.spelled += token.replace(/[^A-Za-z]/g, (sign) => (sign === "'" ? '' : sign)).length
+    } else {
+      counts.words++
+      // Two letters for one sound count once.
+      counts.letters += letters - (token.match(/[tscpw]h|ck|gh|([a-z])\1/gi)?.length ?? 0)
+      counts.syllables += syllablesOf(token)
+    }
+  }
+  return counts
+}
+
+/** Groups of vowels, less a silent e. */
+function syllablesOf(word: string): number {
+  const groups = word.toLowerCase().match(/[aeiouy]+/g)?.length ?? 0
+  return Math.max(1, /[^aeiouyl]e$|[^aeiouytd]ed$/i.test(word) && groups > 1 ? groups - 1 : groups)
 }

@@ -3,6 +3,7 @@ import { SAMPLE_RATE } from '../../../shared/media.ts'
 import { resample } from '../../codec/resample.ts'
 import { parseWav } from '../../codec/wav.ts'
 import type { Phone } from '../types.ts'
+import { NOTHING_S, pauseAfterS } from './text.ts'
 import { runProgram } from './wasi.ts'
 
 export interface SynthesisJob {
@@ -21,12 +22,8 @@ export interface Synthesis {
 
 /** s of silence kept before the first sound: the mouth opens before it is heard. */
 const LEAD_S = 0.04
-/** s of silence kept at the end, by what the text ends in: the rhythm between clauses. */
-const TAIL_S = { sentence: 0.22, comma: 0.12, other: 0.06 } as const
-/** Sound length of a text that has nothing to say. */
-const NOTHING_S = 0.12
-/** Highest peak, of full scale (-1 dBFS): louder clauses are turned down as a whole. */
-const PEAK_LIMIT = 0.89
+/** Highest peak before resampling, of full scale (-1.4 dBFS): louder clauses are turned down as a whole. */
+const PEAK_LIMIT = 0.85
 const FULL_SCALE = 32_768
 const PAUSE = 'pau'
 
@@ -44,7 +41,7 @@ export function synthesize(engine: WebAssembly.Module, { text, engineName, stret
   const last = phones.findLast((phone) => phone.name !== PAUSE)
   if (!first || !last) return silence()
   const startS = Math.max(0, first.startS - LEAD_S)
-  const endS = Math.min(wav.frames / wav.sampleRate, last.endS + tailS(text) * stretch)
+  const endS = Math.min(wav.frames / wav.sampleRate, last.endS + pauseAfterS(text) * stretch)
   const trimmed = wav.readS16(Math.round(startS * wav.sampleRate), Math.round(endS * wav.sampleRate))
   applyGain(trimmed, gainDb)
   const pcm = resample(trimmed, wav.sampleRate, SAMPLE_RATE)
@@ -74,11 +71,6 @@ function shiftPhones(phones: readonly Phone[], byS: number, durationS: number): 
   const last = shifted.at(-1)
   if (last && last.endS < durationS) shifted.push({ name: PAUSE, startS: last.endS, endS: durationS })
   return shifted
-}
-
-function tailS(text: string): number {
-  if (/[.!?]\W*$/.test(text)) return TAIL_S.sentence
-  return /[,;:]\W*$/.test(text) ? TAIL_S.comma : TAIL_S.other
 }
 
 /** A fixed gain keeps one clause as loud as the next; only a peak that would clip turns its clause down. */

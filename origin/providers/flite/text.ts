@@ -3,6 +3,11 @@
 /** Longest text of one request, characters: about 40 s of speech. Callers send clauses of at most 300. */
 export const MAX_TEXT_CHARS = 600
 
+/** s of silence after a clause, by what it ends in: the rhythm of several. */
+const PAUSE_AFTER_S = { sentence: 0.22, comma: 0.12, other: 0.06 } as const
+/** s of silence for a text that has nothing to say. */
+export const NOTHING_S = 0.12
+
 /** In order: later rules see what earlier ones made. */
 const RULES: readonly (readonly [RegExp, string | ((match: string, ...groups: string[]) => string)])[] = [
   // Links: nobody wants to hear the scheme, and the engine reads a dot inside a word as a pause.
@@ -63,4 +68,10 @@ export function speakableText(text: string): string {
   if (out.length <= MAX_TEXT_CHARS) return out
   const space = out.lastIndexOf(' ', MAX_TEXT_CHARS)
   return out.slice(0, space > MAX_TEXT_CHARS / 2 ? space : MAX_TEXT_CHARS)
+}
+
+/** Seconds of silence that belong after a clause; short where the sentence goes on. */
+export function pauseAfterS(text: string): number {
+  if (/[.!?]\W*$/.test(text)) return PAUSE_AFTER_S.sentence
+  return /[,;:]\W*$/.test(text) ? PAUSE_AFTER_S.comma : PAUSE_AFTER_S.other
 }

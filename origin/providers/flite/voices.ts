@@ -23,9 +23,9 @@ const voice = (engineName: string, name: string, language: string, gainDb: numbe
 
 export const VOICES: readonly [FliteVoice, ...FliteVoice[]] = [
   voice('slt', 'Slt (female, US English)', 'en-US', 1.2, 1),
-  voice('rms', 'Rms (male, US English)', 'en-US', 3.4, 1),
-  voice('awb', 'Awb (male, Scottish English)', 'en-GB', 1, 1),
-  voice('kal16', 'Kal (male, US English, small and plain)', 'en-US', 7, 1),
+  voice('rms', 'Rms (male, US English)', 'en-US', 3.4, 1.12),
+  voice('awb', 'Awb (male, Scottish English)', 'en-GB', 1, 0.97),
+  voice('kal16', 'Kal (male, US English, small and plain)', 'en-US', 7, 0.91),
 ]
 
 /** The voice of that id, else the default one. */
