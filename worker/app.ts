@@ -1,5 +1,6 @@
 /** The Worker's order: name the request, CORS, configuration, routes; every failure leaves in the documented form. */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import type { App, AppContext, AppEnv } from './context.ts'
 import { ConfigError } from './env.ts'
@@ -35,9 +36,9 @@ function errorResponse(context: AppContext, error: AvatarError): Response {
   const { retry_after_s: retryAfterS, allow } = error.details
   if (typeof retryAfterS === 'number') context.header('retry-after', String(retryAfterS))
   if (typeof allow === 'string') context.header('allow', allow)
-  return new Response(JSON.stringify(error.toBody()), {
-    status: error.status,
-    headers: { 'content-type': 'application/json; charset=utf-8' },
+  // through the context, which holds the headers that were set on the way here
+  return context.body(JSON.stringify(error.toBody()), error.status as ContentfulStatusCode, {
+    'content-type': 'application/json; charset=utf-8',
   })
 }
 

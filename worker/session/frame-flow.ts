@@ -27,16 +27,17 @@ export class FrameFlow {
   admit(frameId: number, now: number, bufferedBytes: number | undefined): FrameVerdict {
     const blocked = this.#acknowledges ? this.#outstanding.length >= MAX_UNACKED_FRAMES : (bufferedBytes ?? 0) > MAX_BUFFERED_BYTES
     if (!this.#acknowledges && !blocked) this.#stuckSince = null
-    if (this.#acknowledges ? this.#outstanding.length > 0 : blocked) {
-      this.#stuckSince ??= now
-      if (now - this.#stuckSince >= STUCK_MS) return 'close'
-    }
+    if (this.#stuckSince !== null && now - this.#stuckSince >= STUCK_MS) return 'close'
     if (blocked) {
+      this.#stuckSince ??= now
       this.#unreported++
       this.#total++
       return 'drop'
     }
-    if (this.#acknowledges) this.#outstanding.push(frameId)
+    if (this.#acknowledges) {
+      this.#outstanding.push(frameId)
+      this.#stuckSince ??= now
+    }
     return 'send'
   }
 

@@ -1,6 +1,7 @@
 /** Calls to the Worker under test, through its real routes. */
-import { env, exports } from 'cloudflare:workers'
+
 import { createExecutionContext } from 'cloudflare:test'
+import { env, exports } from 'cloudflare:workers'
 import { createApp } from '../../../worker/app.ts'
 import type { Env } from '../../../worker/env.ts'
 import { type Json, Peer } from './peer.ts'

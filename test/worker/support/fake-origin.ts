@@ -1,7 +1,14 @@
 /** An origin as the edge sees it: a control socket and one socket per session, speaking shared/link.ts. */
 import { env } from 'cloudflare:workers'
 import type { AvatarInfo, VoiceInfo } from '../../../shared/api.ts'
-import { encodeRelay, type LinkCall, type OriginHello, type OriginLoad, type RelayHeader, type SessionConfig } from '../../../shared/link.ts'
+import {
+  encodeRelay,
+  type LinkCall,
+  type OriginHello,
+  type OriginLoad,
+  type RelayHeader,
+  type SessionConfig,
+} from '../../../shared/link.ts'
 import { fetchEdge, openPeer } from './edge.ts'
 import { type Json, Peer } from './peer.ts'
 
@@ -45,6 +52,13 @@ export class FakeSession {
   constructor(peer: Peer, sessionId: string) {
     this.peer = peer
     this.sessionId = sessionId
+  }
+
+  /** Waits until the edge says that no socket wants pictures. */
+  async unwatched(): Promise<void> {
+    await this.peer.take('wants without pictures', (message) =>
+      String(message).startsWith('{"type":"wants"') && String(message).includes('"frame_json":false') ? message : undefined,
+    )
   }
 
   /** Relays an event of this session; `seq` is the edge's. */

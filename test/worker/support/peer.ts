@@ -72,10 +72,13 @@ export class Peer {
 
   async #next(deadline: number, what: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const seen = this.inbox.map((message) => (typeof message === 'string' ? message.slice(0, 120) : `${message.byteLength} bytes`))
-        reject(new Error(`waited in vain for ${what}; closed: ${JSON.stringify(this.closed)}; inbox: ${seen.join(' | ')}`))
-      }, Math.max(0, deadline - Date.now()))
+      const timer = setTimeout(
+        () => {
+          const seen = this.inbox.map((message) => (typeof message === 'string' ? message.slice(0, 120) : `${message.byteLength} bytes`))
+          reject(new Error(`waited in vain for ${what}; closed: ${JSON.stringify(this.closed)}; inbox: ${seen.join(' | ')}`))
+        },
+        Math.max(0, deadline - Date.now()),
+      )
       this.#wake.push(() => {
         clearTimeout(timer)
         resolve()
