@@ -54,6 +54,7 @@ export function threadWorker(entry: URL, name: string, data?: unknown): JobWorke
     onGone: (listener) => worker.once('exit', (code) => listener(why || `exit code ${code}`)),
     setBusy: (busy) => (busy ? worker.ref() : worker.unref()),
     kill: async () => {
+      worker.ref()
       await worker.terminate()
     },
   }
@@ -90,6 +91,8 @@ export function processWorker(entry: URL): JobWorker {
     setBusy,
     kill: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
+      // Unreferenced, it would let the event loop end before it does.
+      child.ref()
       const exited = once(child, 'exit')
       child.kill('SIGKILL')
       await exited
