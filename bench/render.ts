@@ -68,7 +68,7 @@ async function benchSessions(packsDir: string, sessions: number, quality: Qualit
   const startMs = performance.now() - startedMs
   const avatarId = renderer.avatars[0]?.avatar_id ?? ''
   await untilFilled(() => renderer.stats().clip_bytes ?? 0)
-  const delay = monitorEventLoopDelay({ resolution: 1 })
+  const delay = monitorEventLoopDelay({ resolution: 5 })
   const cpuBefore = process.cpuUsage()
   const latencies: number[] = []
   const running: Promise<void>[] = []
@@ -102,6 +102,7 @@ async function benchSessions(packsDir: string, sessions: number, quality: Qualit
   delay.disable()
   const cpu = process.cpuUsage(cpuBefore)
   const stats = renderer.stats()
+  const rssMb = process.memoryUsage().rss / 1e6
   await renderer.close()
   latencies.sort((a, b) => a - b)
   const pictures = ticks * sessions
@@ -115,6 +116,7 @@ async function benchSessions(packsDir: string, sessions: number, quality: Qualit
     cpu_ms_per_picture: (cpu.user + cpu.system) / 1000 / pictures,
     cores_used: (cpu.user + cpu.system) / 1000 / elapsedMs,
     event_loop_delay_ms_p99: delay.percentile(99) / 1e6,
+    rss_mb: rssMb,
     jpeg_kb: bytes / 1000 / Math.max(1, pictures - failed),
     patch_ms_p50: stats.patch_ms_p50 ?? 0,
     decode_ms_p50: stats.decode_ms_p50 ?? 0,

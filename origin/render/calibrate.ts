@@ -4,7 +4,7 @@ import { FPS } from '../../shared/media.ts'
 import type { Renderer } from './types.ts'
 
 /** ms of the trial. */
-const TRIAL_MS = 220
+const TRIAL_MS = 160
 /** Share of the machine that speech may take: the rest is for sound, sockets and whatever else runs. */
 const LOAD = 0.8
 /** Ticks in flight at once, so that drawing one and encoding the one before overlap as in service. */

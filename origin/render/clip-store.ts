@@ -9,7 +9,7 @@ import { WorkerHost } from './worker-host.ts'
  * JPEG quality by picture size. Clips and composed pictures use the same, so that decoding a clip's picture and encoding it
  * again hardly changes what the patch does not touch: nothing outside the face shifts when speech begins.
  */
-export const JPEG_QUALITY: Record<Quality, number> = { low: 86, medium: 84, high: 82 }
+export const JPEG_QUALITY: Record<Quality, number> = { low: 90, medium: 88, high: 86 }
 export const QUALITY_NAMES = Object.keys(QUALITIES) as Quality[]
 const OUTPUTS = QUALITY_NAMES.map((quality) => ({ size: QUALITIES[quality].size, jpegQuality: JPEG_QUALITY[quality] }))
 /** Pictures of each idle clip that are ready before serving starts. */

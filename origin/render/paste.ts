@@ -56,6 +56,9 @@ export function pastePatch({ rgb, size, clipSize, placement, grid, patch, masks,
   const { width, height, pixels: alphas } = mask
   const shrinkBy = 1 / (1 << level)
   const plane = width * height
+  const red = texels.subarray(0, plane)
+  const green = texels.subarray(plane, 2 * plane)
+  const blue = texels.subarray(2 * plane, 3 * plane)
   const last = grid - 1
   const opacity = blend / 255
   const fromX = Math.floor(boxX * scale)
@@ -89,7 +92,7 @@ export function pastePatch({ rgb, size, clipSize, placement, grid, patch, masks,
       const w10 = fv - w11
       const w01 = fu - w11
       const w00 = 1 - fu - w10
-      let i = iv * width + iu
+      const i = iv * width + iu
       const alpha =
         opacity *
         (w00 * (alphas[i] as number) +
@@ -97,16 +100,23 @@ export function pastePatch({ rgb, size, clipSize, placement, grid, patch, masks,
           w10 * (alphas[i + width] as number) +
           w11 * (alphas[i + width + 1] as number))
       if (alpha < 0.002) continue
-      for (let c = 0; c < 3; c++, i += plane) {
-        const drawn =
-          255 *
-          (w00 * (texels[i] as number) +
-            w01 * (texels[i + 1] as number) +
-            w10 * (texels[i + width] as number) +
-            w11 * (texels[i + width + 1] as number))
-        const old = rgb[at + c] as number
-        rgb[at + c] = old + alpha * (drawn - old)
-      }
+      const below = i + width
+      const opaque = 255 * alpha
+      const kept = 1 - alpha
+      rgb[at] =
+        kept * (rgb[at] as number) +
+        opaque * (w00 * (red[i] as number) + w01 * (red[i + 1] as number) + w10 * (red[below] as number) + w11 * (red[below + 1] as number))
+      rgb[at + 1] =
+        kept * (rgb[at + 1] as number) +
+        opaque *
+          (w00 * (green[i] as number) +
+            w01 * (green[i + 1] as number) +
+            w10 * (green[below] as number) +
+            w11 * (green[below + 1] as number))
+      rgb[at + 2] =
+        kept * (rgb[at + 2] as number) +
+        opaque *
+          (w00 * (blue[i] as number) + w01 * (blue[i + 1] as number) + w10 * (blue[below] as number) + w11 * (blue[below + 1] as number))
     }
   }
 }

@@ -107,8 +107,6 @@ export class WorkerHost<Job, Result> {
   #launch(): Promise<void> {
     const given: Given = { closing: this.#closing, data: this.#options.data }
     const worker = new Worker(this.#options.url, { name: this.#options.name, workerData: given })
-    // a worker does not keep the process alive by itself: its owner does
-    worker.unref()
     return new Promise((resolve, reject) => {
       let settled = false
       const died = (error: Error): void => {
