@@ -37,6 +37,8 @@ export function fromOrigin(failure: { code: string; message: string; details: Re
 
 /** s that a caller waits before trying again while an origin comes back. */
 export const ORIGIN_RETRY_S = 2
+/** What a caller hears meanwhile. */
+export const NO_ORIGIN = 'The session has lost its origin and waits for it; try again.'
 /** s that a caller waits before trying again when every origin is full. */
 export const CAPACITY_RETRY_S = 10
 

@@ -134,7 +134,8 @@ export class Audience {
     const verdict = client.flow.admit(frameId, now, (client.ws as { bufferedAmount?: number }).bufferedAmount)
     if (verdict === 'close') {
       this.tellError(client, { code: 'SLOW_CLIENT', message: 'No picture was taken for 10 s; connect again.', details: {} })
-      return client.close(ERRORS.SLOW_CLIENT.close, 'too slow')
+      client.close(ERRORS.SLOW_CLIENT.close, 'too slow')
+      return
     }
     if (verdict === 'send') client.send(message)
     const report = client.flow.takeReport(now)

@@ -1,7 +1,7 @@
 /** HTTP requests that wait for the origin's answer. In memory: a request keeps its object awake. */
 import { newId } from '../../shared/ids.ts'
 import type { LinkCall } from '../../shared/link.ts'
-import { type Failure, fail, noOrigin, type Result, succeed } from '../result.ts'
+import { type Failure, fail, NO_ORIGIN, noOrigin, type Result, succeed } from '../result.ts'
 
 /** How long the origin may take to answer, ms. */
 const ANSWER_MS = 10_000
@@ -127,7 +127,7 @@ export class PendingCalls {
   }
 
   #dispatch(id: string, call: LinkCall): void {
-    if (!this.#options.send(id, call)) this.settle(id, noOrigin('The session has lost its origin and waits for it; try again.'))
+    if (!this.#options.send(id, call)) this.settle(id, noOrigin(NO_ORIGIN))
   }
 
   #expire(id: string, message: string): void {

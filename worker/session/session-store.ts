@@ -1,0 +1,67 @@
+/** The state of one session in its object's storage, and the one alarm that its deadlines need. */
+import { detached } from '../log.ts'
+import { deadlines, type SessionState } from '../session-state.ts'
+
+/** Activity is written down at most this often, ms: what an eviction can lose of it. */
+const ACTIVITY_EVERY_MS = 1_000
+
+export class SessionStore {
+  readonly #storage: DurableObjectStorage
+  #state: SessionState | undefined
+  #alarmAt: number | undefined
+  #activityWrittenAt = 0
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage
+    const state = storage.kv.get<SessionState>('state')
+    const activeAt = storage.kv.get<number>('active_at') ?? 0
+    this.#state = state === undefined ? undefined : { ...state, lastActivityAt: Math.max(state.lastActivityAt, activeAt) }
+  }
+
+  /** Undefined when there is no such session, or no longer. */
+  get state(): SessionState | undefined {
+    return this.#state
+  }
+
+  enter(state: SessionState): void {
+    this.#state = state
+    this.#storage.kv.put('state', state)
+    this.arm()
+  }
+
+  change(changes: Partial<Omit<SessionState, 'phase'>>): void {
+    if (this.#state !== undefined) this.enter({ ...this.#state, ...changes })
+  }
+
+  /** Somebody uses the session: the idle time starts anew. */
+  touch(now: number): void {
+    const state = this.#state
+    if (state === undefined) return
+    if (state.warnedIdleS !== 0) this.change({ lastActivityAt: now, warnedIdleS: 0 })
+    else this.#state = { ...state, lastActivityAt: now }
+    if (now - this.#activityWrittenAt < ACTIVITY_EVERY_MS) return
+    this.#activityWrittenAt = now
+    // unconfirmed: a lost note of activity must not hold back what is sent
+    detached('note of activity', this.#storage.put('active_at', now, { allowUnconfirmed: true }))
+  }
+
+  /** Sets the alarm to the soonest deadline. One that moved later is found again when the alarm rings too early. */
+  arm(): void {
+    const next = this.#state === undefined ? undefined : deadlines(this.#state)[0]?.at
+    if (next === undefined || (this.#alarmAt !== undefined && this.#alarmAt <= next)) return
+    this.#alarmAt = next
+    detached('alarm', this.#storage.setAlarm(next))
+  }
+
+  /** The alarm is ringing: there is none now. */
+  rang(): void {
+    this.#alarmAt = undefined
+  }
+
+  async clear(): Promise<void> {
+    this.#state = undefined
+    this.#alarmAt = undefined
+    await this.#storage.deleteAll()
+    await this.#storage.deleteAlarm()
+  }
+}
