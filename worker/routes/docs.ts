@@ -2,16 +2,21 @@
 import * as z from 'zod'
 import { ChatChunk } from '../../shared/api.ts'
 import { ClientEvent, ServerEvent, SocketOptions } from '../../shared/events.ts'
+import { SessionId, TaskId } from '../../shared/ids.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { App, AppContext } from '../context.ts'
-import { docsPage } from '../docs/page.ts'
+import page from '../docs/page.html'
 import { get } from './define.ts'
+
+/** The page holds its own script and style, and calls this edge only; sockets may have another host. */
+const PAGE_POLICY =
+  "default-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; img-src data:; media-src data:; frame-ancestors 'self'"
 
 export function mountDocs(app: App): void {
   get(app, { path: '/openapi.json', tag: 'Description', summary: 'This description', open: true }, (context) =>
     context.json(describe(app, context)),
   )
-  app.get('/docs', (context) => context.html(docsPage()))
+  app.get('/docs', (context) => context.html(page, 200, { 'content-security-policy': PAGE_POLICY }))
 }
 
 function describe(app: App, context: AppContext): object {
@@ -44,6 +49,8 @@ function eventSchemas(): Record<string, unknown> {
     ['ServerEvent', ServerEvent],
     ['ChatChunk', ChatChunk],
     ['SocketOptions', SocketOptions],
+    ['SessionId', SessionId],
+    ['TaskId', TaskId],
   ]
   for (const option of [...ClientEvent.options, ...ServerEvent.options]) {
     const id = z.globalRegistry.get(option)?.id

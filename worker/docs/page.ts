@@ -1,3 +1,0 @@
-export function docsPage(): string {
-  return '<!doctype html><title>AvaTar API</title>'
-}
