@@ -36,5 +36,5 @@ export function logOptions(env: Record<string, string | undefined>): LoggerOptio
 // In-process stream, not a transport: no further thread, and nothing is lost when the process ends.
 const readable = process.env.LOG_FORMAT === 'pretty' || (process.stdout.isTTY && process.env.LOG_FORMAT !== 'json')
 export const log: Logger = readable
-  ? pino(logOptions(process.env), pretty({ sync: true, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' }))
+  ? pino(logOptions(process.env), pretty({ sync: true, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true }))
   : pino(logOptions(process.env))

@@ -30,10 +30,9 @@ function say(line: string): void {
 }
 
 /** Ends the whole with one line that says why. */
-function giveUp(why: string): never {
-  process.stderr.write(`avatar: ${why}\n`)
+function giveUp(why: string): void {
+  if (!stopping) process.stderr.write(`avatar: ${why}\n`)
   void stop(1)
-  throw new Error(why)
 }
 
 async function requireFreePort(port: number): Promise<void> {
@@ -44,20 +43,25 @@ async function requireFreePort(port: number): Promise<void> {
   })
 }
 
-/** Secrets of this machine, made once; what `.dev.vars` sets wins. */
-function localVars(): Record<string, string> {
+/** Variables of the edge that may be set in the environment of this command; see worker/env.ts. */
+const EDGE_VARIABLE =
+  /^(AUTH_MODE|API_KEYS|TOKEN_SECRET|ORIGIN_KEY|ALLOWED_ORIGINS|ICE_SERVERS|RATE_LIMIT_[A-Z]+|MAX_SESSIONS|[A-Z]+_(TIMEOUT|DURATION|WINDOW)_S)$/
+
+/** The edge's configuration on this machine: secrets are made once and kept; `.dev.vars` wins over them, the environment over both. */
+function localVars(): Record<string, string | undefined> {
+  const kept = existsSync(LOCAL_VARS) ? parseEnv(readFileSync(LOCAL_VARS, 'utf8')) : {}
   const own = existsSync('.dev.vars') ? parseEnv(readFileSync('.dev.vars', 'utf8')) : {}
-  const before = existsSync(LOCAL_VARS) ? parseEnv(readFileSync(LOCAL_VARS, 'utf8')) : {}
+  const given = Object.fromEntries(Object.entries(process.env).filter(([name]) => EDGE_VARIABLE.test(name)))
   const secret = (): string => randomBytes(32).toString('hex')
-  const vars: Record<string, string> = {
+  const vars: Record<string, string | undefined> = {
     AUTH_MODE: 'open',
-    ...before,
-    ORIGIN_KEY: before.ORIGIN_KEY ?? secret(),
-    TOKEN_SECRET: before.TOKEN_SECRET ?? secret(),
     DEPLOYMENT: 'local',
     WS_URL: `ws://localhost:${SOCKET_PORT}/ws`,
+    ORIGIN_KEY: kept.ORIGIN_KEY ?? secret(),
+    TOKEN_SECRET: kept.TOKEN_SECRET ?? secret(),
     ...own,
-  } as Record<string, string>
+    ...given,
+  }
   mkdirSync(STATE_DIR, { recursive: true })
   const text = Object.entries(vars).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
   writeFileSync(LOCAL_VARS, `${text.join('\n')}\n`, { mode: 0o600 })
@@ -117,11 +121,18 @@ function startEdge(): void {
 }
 
 /** An origin that was ready once is started again when it falls; one that never was is not. */
-function startOrigin(vars: Record<string, string>, isReady: () => boolean): void {
+function startOrigin(vars: Record<string, string | undefined>, isReady: () => boolean): void {
   const env = { LOG_FORMAT: 'pretty', EDGE_URL: `ws://${HOST}:${API_PORT}`, ORIGIN_KEY: vars.ORIGIN_KEY ?? '' }
-  const args = ['--env-file-if-exists=.env', ...(watch ? ['--watch', '--watch-preserve-output'] : []), 'origin/index.ts']
+  const args = [
+    ...(existsSync('.env') ? ['--env-file=.env'] : []),
+    ...(watch ? ['--watch', '--watch-preserve-output'] : []),
+    'origin/index.ts',
+  ]
   run('origin', args, env, (code) => {
-    if (!isReady()) giveUp(`the origin ended with code ${code} before it was ready`)
+    if (!isReady()) {
+      giveUp('the origin could not start')
+      return
+    }
     say(`the origin ended with code ${code}; starting it again`)
     setTimeout(() => startOrigin(vars, isReady), 1_000)
   })
@@ -144,7 +155,7 @@ interface Health {
   origins: number
 }
 
-async function untilReady(): Promise<Health> {
+async function untilReady(): Promise<Health | undefined> {
   while (performance.now() - startedMs < READY_TIMEOUT_MS) {
     try {
       const response = await fetch(`http://${HOST}:${API_PORT}/health`, { signal: AbortSignal.timeout(2_000) })
@@ -155,12 +166,15 @@ async function untilReady(): Promise<Health> {
     }
     await delay(100)
   }
-  return giveUp(`not ready after ${READY_TIMEOUT_MS / 1000} s; the lines above say what is missing`)
+  giveUp(`not ready after ${READY_TIMEOUT_MS / 1000} s; the lines above say what is missing`)
+  return undefined
 }
 
 async function main(): Promise<void> {
-  if (Number(process.versions.node.split('.')[0]) < 24)
+  if (Number(process.versions.node.split('.')[0]) < 24) {
     giveUp(`Node 24 is needed, this is ${process.version}: start with "npm start", which brings its own`)
+    return
+  }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
   await requireFreePort(API_PORT)
   await requireFreePort(SOCKET_PORT)
@@ -172,6 +186,7 @@ async function main(): Promise<void> {
   const sockets = forwardSockets()
   sockets.on('error', (error) => giveUp(`port ${SOCKET_PORT}: ${error.message}`))
   const health = await untilReady()
+  if (!health) return
   ready = true
   say(`ready, ${health.services.gpu === 'available' ? 'rendering on the GPU' : 'rendering on the CPU'}\n
          talk to her   http://localhost:${API_PORT}/
@@ -180,6 +195,4 @@ async function main(): Promise<void> {
          Ctrl-C ends everything\n`)
 }
 
-main().catch(() => {
-  // `giveUp` has said why
-})
+main().catch((error: unknown) => giveUp(error instanceof Error ? error.message : String(error)))
