@@ -40,7 +40,15 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
     if (fallback !== undefined) log.warn({ device, reason: fallback }, 'no accelerator: models run on the cpu')
     const models = served.flatMap(({ layers }) => layers)
     const parts = (figures: RenderStats): Omit<RendererParts, 'capacity' | 'maxTicksBehind'> => {
-      return { served, store, composers, patches: new PatchSource({ host: infer, models, stats: figures }), stats: figures, device, close }
+      return {
+        served,
+        store,
+        composers,
+        patches: new PatchSource({ host: infer, models, stats: figures, device }),
+        stats: figures,
+        device,
+        close,
+      }
     }
     let { capacity } = options
     if (capacity === undefined) {

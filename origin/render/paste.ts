@@ -23,8 +23,11 @@ export interface PasteOptions {
   blend: number
 }
 
-/** Patch pixels a picture pixel at and above which the patch is halved first: bilinear sampling skips pixels beyond it. */
-const HALVE_AT = 1.5
+/**
+ * Patch pixels a picture pixel at and above which the patch is halved first, because bilinear sampling would skip pixels.
+ * Against a mouth averaged from four times the size: at 1.8, 45 dB as it is and 41 dB halved; at 2.1, 41 and 43 dB.
+ */
+const HALVE_AT = 2
 const MAX_LEVELS = 5
 /** Rows of nodes, interpolated for the current line: u then v. Grids have at most 16 columns. */
 const line = new Float64Array(32)
