@@ -118,6 +118,8 @@ export interface JobQueueOptions {
   timeoutMs: number
   /** ms without a job after which the worker is ended. @default never */
   idleMs?: number
+  /** Jobs after which a worker is replaced: for native code whose memory grows. @default never */
+  jobsPerWorker?: number
   /** Called when a worker dies that we did not end. */
   onCrash?: (why: string) => void
 }
@@ -131,6 +133,7 @@ export class JobQueue<Job, Result> {
   #nextId = 1
   #closed = false
   #idleTimer: NodeJS.Timeout | undefined
+  #jobsDone = 0
 
   constructor(options: JobQueueOptions) {
     this.#options = options
@@ -203,17 +206,21 @@ export class JobQueue<Job, Result> {
     const worker = this.#worker
     if (this.#options.idleMs === undefined || worker === undefined) return
     this.#idleTimer = setTimeout(() => {
-      if (this.#worker !== worker || this.#running) return
-      this.#worker = undefined
-      // Nobody waits for it any more.
-      worker.kill().catch(() => {})
+      if (this.#worker === worker && !this.#running) this.#retire(worker)
     }, this.#options.idleMs).unref()
+  }
+
+  #retire(worker: JobWorker): void {
+    this.#worker = undefined
+    // Nobody waits for it any more.
+    worker.kill().catch(() => {})
   }
 
   #ensureWorker(): JobWorker {
     if (this.#worker) return this.#worker
     const worker = this.#options.spawn()
     this.#worker = worker
+    this.#jobsDone = 0
     worker.onReply((reply) => {
       if (this.#worker !== worker || this.#running?.id !== reply.id) return
       worker.setBusy(false)
@@ -221,6 +228,7 @@ export class JobQueue<Job, Result> {
         if ('error' in reply) pending.reject(new JobError('failed', reply.error))
         else pending.resolve(reply.result)
       })
+      if (++this.#jobsDone === this.#options.jobsPerWorker) this.#retire(worker)
       this.#next()
     })
     worker.onGone((why) => this.#drop(worker, 'crashed', why))

@@ -33,6 +33,8 @@ const DECODE_TIMEOUT_MS = 10_000
 const MAX_QUEUED_DECODES = 32
 /** ms after which the idle decoder process is ended. */
 const DECODER_IDLE_MS = 60_000
+/** The decoder process grows by about 60 KB with every input. */
+const DECODES_PER_PROCESS = 500
 /** Share of damaged packets from which sound is refused; single bad ones are usual at the cut edges of MP3. */
 const MAX_DAMAGED_SHARE = 0.1
 
@@ -53,6 +55,7 @@ const decoder = new JobQueue<DecodeJob, Decoded>({
   maxQueued: MAX_QUEUED_DECODES,
   timeoutMs: DECODE_TIMEOUT_MS,
   idleMs: DECODER_IDLE_MS,
+  jobsPerWorker: DECODES_PER_PROCESS,
   onCrash: (why) => log.error({ why }, 'the decoder process ended; the next sound starts a new one'),
 })
 

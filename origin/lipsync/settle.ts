@@ -10,8 +10,11 @@ const WIDTH = VISEMES.length
 
 /** dBFS; sound below is silence whatever the room. */
 const GATE_MIN_DB = -55
-/** dBFS; a steady noise may raise the gate so far, so that it never takes quiet speech for noise. */
-const GATE_MAX_DB = -40
+/**
+ * dBFS; noise may raise the gate so far. Low while little was heard, so that a stream that begins with speech is not
+ * taken for noise; speech is never steady for two seconds.
+ */
+const GATE_MAX_DB = { atFirst: -40, later: -25 }
 /** dB by which speech stands above the room's noise. */
 const GATE_OVER_NOISE_DB = 6
 /** Rows over which the room's noise is the quietest: 2 s. */
@@ -130,8 +133,9 @@ export class MouthSettler {
     if (level === undefined) return false
     let noise = level
     const from = Math.max(0, index - this.#base - NOISE_ROWS)
+    const highest = index >= NOISE_ROWS ? GATE_MAX_DB.later : GATE_MAX_DB.atFirst
     for (let i = from; i < index - this.#base; i++) noise = Math.min(noise, this.#levelsDb[i] ?? noise)
-    return level > Math.min(GATE_MAX_DB, Math.max(GATE_MIN_DB, noise + GATE_OVER_NOISE_DB))
+    return level > Math.min(highest, Math.max(GATE_MIN_DB, noise + GATE_OVER_NOISE_DB))
   }
 
   #row(index: number): Float32Array | undefined {

@@ -34,14 +34,23 @@ class HandWorker implements JobWorker {
     this.#gone(why)
   }
 }
-function setUp({ maxQueued = 2, timeoutMs = 10_000, idleMs }: { maxQueued?: number; timeoutMs?: number; idleMs?: number } = {}) {
+function setUp({
+  maxQueued = 2,
+  timeoutMs = 10_000,
+  ...rest
+}: {
+  maxQueued?: number
+  timeoutMs?: number
+  idleMs?: number
+  jobsPerWorker?: number
+} = {}) {
   const workers: HandWorker[] = []
   const crashes: string[] = []
   const queue = new JobQueue<string, string>({
     name: 'test',
     maxQueued,
     timeoutMs,
-    ...(idleMs === undefined ? {} : { idleMs }),
+    ...rest,
     spawn: () => {
       const worker = new HandWorker()
       workers.push(worker)
@@ -131,6 +140,18 @@ describe('job queue', () => {
     worker(1).answer('2')
     expect(await second).toBe('2')
     expect(workers).toHaveLength(2)
+  })
+
+  it('replaces a worker after so many jobs, between two of them', async () => {
+    const { queue, worker, workers, crashes } = setUp({ jobsPerWorker: 2 })
+    const all = [queue.run('1'), queue.run('2'), queue.run('3')]
+    worker(0).answer('a')
+    worker(0).answer('b')
+    worker(1).answer('c')
+    expect(await Promise.all(all)).toEqual(['a', 'b', 'c'])
+    expect(worker(0).killed).toBe(true)
+    expect(workers).toHaveLength(2)
+    expect(crashes).toEqual([])
   })
 
   it('does nothing for a signal that was aborted before', async () => {
