@@ -24,6 +24,9 @@ const MIN_OPEN_MOUTH_LEVELS = 4
 /** What is outside the limits, in words. */
 function complaints(report: QualityReport): string[] {
   const found: string[] = []
+  for (const file of ['LICENSE', 'PROVENANCE']) {
+    if (!Object.keys(report.files).some((name) => name.startsWith(file))) found.push(`the pack has no ${file} file`)
+  }
   if (report.total_bytes > MAX_PACK_BYTES) found.push(`the pack has ${report.total_bytes} bytes, more than ${MAX_PACK_BYTES}`)
   for (const { clip, step_levels, loop_step_levels } of report.clips) {
     if (loop_step_levels > MAX_LOOP_RATIO * Math.max(0.3, step_levels)) {

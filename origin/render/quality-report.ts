@@ -1,6 +1,6 @@
 /** Measures an avatar pack: does the drawn face fit the clip, does the loop close, does the mouth move. */
-import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { readdir, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
@@ -15,6 +15,7 @@ import { WorkerHost } from './worker-host.ts'
 export interface QualityReport {
   avatar_id: string
   total_bytes: number
+  /** Bytes by path inside the pack. */
   files: Record<string, number>
   clips: {
     clip: ClipName
@@ -89,11 +90,10 @@ export async function measurePack(pack: AvatarPack, onProgress: (what: string) =
 
 async function fileSizes(pack: AvatarPack): Promise<{ files: Record<string, number>; total: number }> {
   const files: Record<string, number> = {}
-  const paths = new Set([...Object.values(pack.clips).map(({ file }) => file), ...pack.layers.map(({ modelFile }) => modelFile)])
-  for (const path of paths) files[basename(path)] = (await stat(path)).size
-  for (const { name, mask, placements } of pack.layers) {
-    files[`${name} mask, unpacked`] = mask.byteLength
-    files[`${name} placements`] = Object.values(placements).reduce((sum, rows) => sum + rows.byteLength, 0)
+  for (const entry of await readdir(pack.folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    files[relative(pack.folder, path)] = (await stat(path)).size
   }
   return { files, total: Object.values(files).reduce((sum, bytes) => sum + bytes, 0) }
 }

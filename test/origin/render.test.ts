@@ -275,6 +275,26 @@ describe('under pressure', () => {
     }
   })
 
+  it('refuses drawn pictures while the oldest lags more than its bound', async () => {
+    const bounded = await open({ maxTicksBehind: 1, capacity: 1000 })
+    try {
+      let finished = false
+      const flood = bounded.render(Array.from({ length: 150 }, (_, i) => request({ face: face({ aa: (i + 20) / 256 }) })))
+      const lagging = flood.then(() => {
+        finished = true
+      })
+      await new Promise((resolve) => setTimeout(resolve, 60))
+      expect(finished).toBe(false)
+      const [late, own] = await bounded.render([request({ face: face({ oh: 1 }) }), request()])
+      expect(late).toMatchObject({ status: 'rejected', reason: { code: 'CAPACITY_EXCEEDED' } })
+      expect(own?.status).toBe('fulfilled')
+      await lagging
+      expect((await flood).every((result) => result.status === 'fulfilled')).toBe(true)
+    } finally {
+      await bounded.close()
+    }
+  })
+
   it('closes while busy: what is under way is rejected, nothing hangs, and later calls are refused', async () => {
     const closing = await open()
     const busy = closing.render(Array.from({ length: 60 }, (_, i) => request({ face: face({ aa: (i + 20) / 256 }) })))
