@@ -12,13 +12,14 @@ import { takesNextShape, VISEME_INDEX, visemesOf } from './cmu-visemes.ts'
 import type { MouthFrames } from './types.ts'
 
 /**
- * `strength`: how much a shape insists against its neighbours; lips insist, the tongue yields to vowels.
+ * `strength`: how much a shape insists against its neighbours; lips insist, the tongue yields to vowels. That lips meet
+ * in the end is up to `CONTACT`, so they need not insist so much here that the vowels between them cannot open.
  * `decay`, 1/s: how fast it comes and goes.
  */
 const DOMINANCE: Record<Viseme, { strength: number; decay: number }> = {
   sil: { strength: 0.9, decay: 22 },
-  PP: { strength: 4, decay: 34 },
-  FF: { strength: 3, decay: 32 },
+  PP: { strength: 2.2, decay: 40 },
+  FF: { strength: 2, decay: 36 },
   TH: { strength: 1.2, decay: 28 },
   DD: { strength: 0.55, decay: 26 },
   kk: { strength: 0.45, decay: 24 },
@@ -46,7 +47,8 @@ const CONTACT: Partial<Record<Viseme, number>> = { PP: 0.97, FF: 0.88 }
 /** Contact holds for this share of the sound to either side of its middle, and never less than one picture in all. */
 const CONTACT_HOLD_SHARE = 0.25
 const CONTACT_MIN_HOLD_S = 0.021
-const CONTACT_RAMP_S = 0.03
+/** s; lips take about this long to close. */
+const CONTACT_RAMP_S = 0.045
 
 /** s; a pause longer than this closes the mouth, a shorter one only lets it fall a little. */
 const REST_PAUSE_S = 0.15
@@ -75,7 +77,7 @@ export function mouthFromPhones(phones: readonly Phone[], durationS: number): Mo
   for (const [index, unit] of units.entries()) {
     if (unit.viseme === 'sil') rest(mouth, unit, { isFirst: index === 0, isLast: index === units.length - 1 })
   }
-  for (const unit of units) contact(mouth, unit)
+  for (const [index, unit] of units.entries()) contact(mouth, unit, units[index - 1], units[index + 1])
   return mouth
 }
 
@@ -161,12 +163,15 @@ function rest(mouth: MouthFrames, { startS, endS }: Unit, { isFirst, isLast }: {
 }
 
 /** Makes the lips (or lip and teeth) meet in the middle of a sound that cannot be made otherwise. */
-function contact(mouth: MouthFrames, { viseme, startS, endS }: Unit): void {
+function contact(mouth: MouthFrames, { viseme, startS, endS }: Unit, before: Unit | undefined, after: Unit | undefined): void {
   const target = CONTACT[viseme]
   if (target === undefined) return
   const middleS = (startS + endS) / 2
   const holdS = Math.max(CONTACT_MIN_HOLD_S, (endS - startS) * CONTACT_HOLD_SHARE)
-  eachRow(mouth, middleS - holdS - CONTACT_RAMP_S, middleS + holdS + CONTACT_RAMP_S, (row, timeS) => {
+  // Next to another contact ("of paper") each keeps to its own time.
+  const fromS = before && before.viseme in CONTACT ? startS : middleS - holdS - CONTACT_RAMP_S
+  const toS = after && after.viseme in CONTACT ? endS : middleS + holdS + CONTACT_RAMP_S
+  eachRow(mouth, fromS, toS, (row, timeS) => {
     const beyondS = Math.max(0, Math.abs(timeS - middleS) - holdS)
     const wanted = target * smoothStep(1 - beyondS / CONTACT_RAMP_S)
     const has = row[VISEME_INDEX[viseme]] ?? 0

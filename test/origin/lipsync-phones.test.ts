@@ -59,6 +59,12 @@ describe('mouth from phones', () => {
     expect(at(mouth, 0.33, 'FF')).toBeGreaterThanOrEqual(0.8)
   })
 
+  it('bites the lip and then closes it where f or v meets p, b or m', () => {
+    const mouth = mouthFromPhones(phones('pau:0.04 ah:0.12 v:0.17 p:0.23 ey:0.4 pau:0.6'), 0.6)
+    expect(at(mouth, 0.14, 'FF')).toBeGreaterThanOrEqual(0.8)
+    expect(at(mouth, 0.2, 'PP')).toBeGreaterThanOrEqual(0.9)
+  })
+
   it('rests in pauses and at the end, and is open in between', () => {
     const mouth = mouthFromPhones(phones('pau:0.04 aa:0.3 pau:0.55 aa:0.8 pau:1.02'), 1.02)
     for (const seconds of [0, 0.42, 0.44, 0.94, 1]) expect(at(mouth, seconds, 'sil')).toBeGreaterThan(0.95)
