@@ -11,7 +11,7 @@ import { ControlSocket, restoreControls } from './pool/control-socket.ts'
 import { Placements, type SessionReport } from './pool/placements.ts'
 import { noOrigin, type Result, succeed } from './result.ts'
 import { closeQuietly } from './session/client-socket.ts'
-import { type Placement, samePlacement } from './session-state.ts'
+import { type OriginNews, type Placement, samePlacement } from './session-state.ts'
 import { socketResponse } from './socket.ts'
 import { sessionStub } from './stubs.ts'
 
@@ -33,11 +33,16 @@ export interface PoolSnapshot {
   store_bytes: number
 }
 
+/** How long one origin may take to answer whether it takes a session, ms. */
+const ANSWER_MS = 2_000
+
 type Opened = { accepted: boolean; code?: string | undefined; message?: string | undefined }
 
 export class OriginPool extends DurableObject<Env> {
   readonly #placements: Placements
   readonly #controls: Map<WebSocket, ControlSocket>
+  /** Processes whose sessions were told of the loss; their sessions may come back without the control socket. */
+  readonly #told = new Set<string>()
   /** Questions `session_open` that wait for their answer, by session. */
   readonly #opening = new Map<string, (opened: Opened) => void>()
 
@@ -61,7 +66,7 @@ export class OriginPool extends DurableObject<Env> {
       const origin = choice.value
       const { config, warnings } = withKnownVoice(wanted, origin.hello.voices)
       this.#placements.put(config.session_id, origin.placement)
-      const opened = await this.#open(origin, config, deadline - Date.now())
+      const opened = await this.#open(origin, config, Math.min(ANSWER_MS, deadline - Date.now()))
       if (opened?.accepted === true) return succeed({ placement: origin.placement, config, warnings })
       this.#drop(origin, config.session_id)
       this.#placements.remove(config.session_id)
@@ -157,7 +162,11 @@ export class OriginPool extends DurableObject<Env> {
     const orphans = this.#placements
       .all()
       .filter(({ placement, placed_at }) => !here.has(placement.boot_id) && now - placed_at >= SILENCE_MS)
-    await Promise.all(orphans.map(({ session_id, placement }) => this.#tellGone(session_id, placement, false)))
+    const news = orphans.map(({ session_id, placement }) =>
+      this.#tellGone(session_id, placement, this.#told.has(placement.boot_id) ? 'nothing' : 'lost'),
+    )
+    for (const { placement } of orphans) this.#told.add(placement.boot_id)
+    await Promise.all(news)
     if (this.#controls.size === 0 && this.#placements.all().length === 0) return
     const oldest = Math.min(now, ...[...this.#controls.values()].map(({ seenAt }) => seenAt))
     await this.ctx.storage.setAlarm(Math.max(now + 1000, oldest + SILENCE_MS))
@@ -174,6 +183,7 @@ export class OriginPool extends DurableObject<Env> {
     }
     const control = new ControlSocket(ws, hello, Date.now())
     this.#controls.set(ws, control)
+    this.#told.delete(hello.boot_id)
     this.#placements.keepHello(hello)
     control.send({ type: 'welcome', protocol_version: PROTOCOL_VERSION } satisfies ControlDown)
     log.info('origin connected', { origin_id: hello.origin_id, device: hello.device, capacity: hello.load.capacity })
@@ -191,11 +201,11 @@ export class OriginPool extends DurableObject<Env> {
     const gone = mine.filter(
       (row) => !samePlacement(row.placement, placement) || (!held.has(row.session_id) && !this.#opening.has(row.session_id)),
     )
-    await Promise.all(gone.map((row) => this.#tellGone(row.session_id, row.placement, true)))
+    await Promise.all(gone.map((row) => this.#tellGone(row.session_id, row.placement, 'dead')))
   }
 
-  async #tellGone(sessionId: string, placement: Placement, final: boolean): Promise<void> {
-    const { known, sockets } = await sessionStub(this.env, sessionId).originGone(placement, final)
+  async #tellGone(sessionId: string, placement: Placement, news: OriginNews): Promise<void> {
+    const { known, sockets } = await sessionStub(this.env, sessionId).originNews(placement, news)
     if (known) this.#placements.report(sessionId, { sockets })
     else this.#placements.remove(sessionId)
   }

@@ -23,6 +23,7 @@ import {
   enter,
   expiresInS,
   LAST_WORDS_MS,
+  type OriginNews,
   openSession,
   type Placement,
   placementOf,
@@ -152,17 +153,18 @@ export class SessionRelay extends DurableObject<Env> {
   // --- calls of the pool ----------------------------------------------------------------------------------------------
 
   /**
-   * The origin's control socket is gone. `final`: the process too, so that another must take over.
+   * What became of the process that carried the session: when it is dead another must take over.
    * Answers whether the session is still here, and its client sockets.
    */
-  async originGone(placement: Placement, final: boolean): Promise<{ known: boolean; sockets: number }> {
+  async originNews(placement: Placement, news: OriginNews): Promise<{ known: boolean; sockets: number }> {
     const { state } = this.#store
     const current = state === undefined ? null : placementOf(state)
-    if (current !== null && samePlacement(current, placement)) {
+    if (news !== 'nothing' && current !== null && samePlacement(current, placement)) {
       this.#origin.drop(1012, 'control socket lost')
+      const watched = (this.#audience?.size ?? 0) > 0
       // not awaited: the pool waits for this answer, and the new placement waits for the pool
-      if (final && (this.#audience?.size ?? 0) > 0) detached('new placement', this.#origin.replace())
-      else if (final) await this.#origin.replace()
+      if (news === 'dead' && watched) detached('new placement', this.#origin.replace())
+      else if (news === 'dead') await this.#origin.replace()
     }
     return { known: this.#store.state !== undefined, sockets: this.#audience?.size ?? 0 }
   }

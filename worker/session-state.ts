@@ -9,6 +9,9 @@ export interface Placement {
   boot_id: string
 }
 
+/** What the pool knows of a process: its control socket is lost, it is dead for good, or no news. */
+export type OriginNews = 'lost' | 'dead' | 'nothing'
+
 export interface SessionSettings {
   limits: SessionLimits
   /** Messages in 1 s, per client socket. */

@@ -1,4 +1,5 @@
 import { reset } from 'cloudflare:test'
+import { exports } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { callEdge, errorOf, fetchEdge } from './support/edge.ts'
 import { FakeOrigin, type FakeSession } from './support/fake-origin.ts'
@@ -75,6 +76,22 @@ describe('chat', () => {
     await reader?.read()
     await reader?.cancel()
     expect(await session.peer.next('cancel')).toMatchObject({ id: await asked.promise })
+  })
+
+  it('cancels at the origin when the caller leaves before the first word', async () => {
+    const asked = Promise.withResolvers<string>()
+    origin.respond = (_call, _session, id) => asked.resolve(id)
+    const leaving = new AbortController()
+    const request = new Request('http://localhost/v1/chat.completions', {
+      method: 'POST',
+      body: JSON.stringify({ session_id: sessionId, messages: [{ role: 'user', content: 'Hi' }] }),
+      signal: leaving.signal,
+    })
+    const answer = exports.default.fetch(request).catch(() => undefined)
+    const id = await asked.promise
+    leaving.abort()
+    await answer
+    expect(await session.peer.next('cancel')).toMatchObject({ id })
   })
 
   it('hides failures that are no ones business', async () => {

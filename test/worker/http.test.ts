@@ -142,11 +142,19 @@ describe('sessions', () => {
   })
 
   it('uses the next origin when one declines, and the least loaded first', async () => {
-    await FakeOrigin.start({ originId: 'a', accepts: 'no' })
-    const b = await FakeOrigin.start({ originId: 'b', load: { sessions: 6 } })
-    const c = await FakeOrigin.start({ originId: 'c', load: { sessions: 2 } })
+    const a = await FakeOrigin.start({ originId: 'a', accepts: 'no', load: { cpu_usage: 0 } })
+    const b = await FakeOrigin.start({ originId: 'b', load: { capacity: 2 } })
+    const c = await FakeOrigin.start({ originId: 'c', load: { capacity: 4 } })
+    for (let i = 0; i < 6; i++) await newSession()
+    expect([a.sessions.size, b.sessions.size, c.sessions.size]).toEqual([0, 2, 4])
+    expect(a.opened.length).toBeGreaterThan(0)
+  })
+
+  it('asks the next origin when one stays silent', async () => {
+    await FakeOrigin.start({ originId: 'a', accepts: 'silent', load: { cpu_usage: 0 } })
+    const b = await FakeOrigin.start({ originId: 'b' })
     await newSession()
-    expect([b.sessions.size, c.sessions.size]).toEqual([0, 1])
+    expect(b.sessions.size).toBe(1)
   })
 
   it('lists what stands, as documented', async () => {
@@ -181,6 +189,17 @@ describe('sessions', () => {
 })
 
 describe('health and metrics', () => {
+  it('says so when the store fails', async () => {
+    const broken = {
+      idFromName: () => {
+        throw new Error('storage is away')
+      },
+    }
+    const { status, body } = await callEdge('/health', { vars: { POOL: broken } as never })
+    expect(status).toBe(503)
+    expect(HealthResponse.parse(body)).toMatchObject({ status: 'unavailable', services: { store: 'unavailable' } })
+  })
+
   it('are degraded and empty without an origin', async () => {
     const health = await callEdge('/health')
     expect(health.status).toBe(200)

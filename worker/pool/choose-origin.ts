@@ -4,6 +4,9 @@ import { CAPACITY_RETRY_S, fail, noOrigin, type Result, succeed } from '../resul
 import type { ControlSocket } from './control-socket.ts'
 
 /**
+ * The least loaded one: sessions placed there, as a share of those it can let speak at one time. Whether it takes
+ * one more is its own answer, since silent sessions cost it next to nothing.
+ *
  * @param placed sessions by origin as the pool placed them; newer than the last heartbeat
  * @param declined ids of origins that were asked already
  */
@@ -27,9 +30,8 @@ export function chooseOrigin(
   }
   const free = origins
     .filter(({ hello, draining }) => !draining && !declined.has(hello.origin_id) && offersIt(hello.avatars, config))
-    .map((origin) => ({ origin, used: Math.max(origin.load.sessions, placed.get(origin.hello.origin_id) ?? 0) }))
-    .filter(({ origin, used }) => used < origin.load.capacity)
-    .sort((one, other) => one.used / one.origin.load.capacity - other.used / other.origin.load.capacity)
+    .map((origin) => ({ origin, share: (placed.get(origin.hello.origin_id) ?? 0) / Math.max(1, origin.load.capacity) }))
+    .sort((one, other) => one.share - other.share || one.origin.load.cpu_usage - other.origin.load.cpu_usage)
   const best = free[0]?.origin
   return best === undefined ? capacityFull() : succeed(best)
 }

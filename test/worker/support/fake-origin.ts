@@ -146,7 +146,8 @@ export class FakeOrigin {
     if (message.type !== 'session_open') return
     const config = message.config as SessionConfig
     this.opened.push(config)
-    const { accepts = 'yes' } = this.#options
+    const full = this.sessions.size >= (this.#options.load?.capacity ?? LOAD.capacity)
+    const accepts = full ? 'no' : (this.#options.accepts ?? 'yes')
     if (accepts === 'silent') return
     this.control.send({ type: 'session_opened', session_id: config.session_id, accepted: accepts !== 'no', code: 'CAPACITY_EXCEEDED' })
     if (accepts === 'yes') void this.dialSession(config.session_id)
