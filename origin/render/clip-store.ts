@@ -1,4 +1,5 @@
 /** Every clip's pictures as JPEGs of each quality: made in order by a worker, first seconds first. */
+import { setTimeout } from 'node:timers/promises'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FPS, QUALITIES, type Quality } from '../../shared/media.ts'
 import type { ClipJob, ClipResult } from './clip-worker.ts'
@@ -16,6 +17,9 @@ const OUTPUTS = QUALITY_NAMES.map((quality) => ({ size: QUALITIES[quality].size,
 const FIRST_PICTURES = FPS
 /** Pictures of one background job: short, so that closing need not wait. */
 const RUN_PICTURES = 10
+/** Tries of one clip, and ms between them: the worker is started again after a crash. */
+const FILL_ATTEMPTS = 3
+const RETRY_MS = 1_000
 
 /** A picture of a clip and which one it is. */
 export interface StoredPicture {
@@ -123,16 +127,18 @@ export class ClipStore {
   async #fill(): Promise<void> {
     const total = this.#all.reduce((sum, { pictures }) => sum + pictures, 0)
     for (const clip of this.#all) {
-      while (!this.#closed) {
+      for (let failures = 0; !this.#closed; ) {
         const ready = clip.jpegs[0]?.length ?? 0
         if (ready >= clip.pictures) break
         try {
           await this.#make(clip, Math.min(RUN_PICTURES, clip.pictures - ready), true)
         } catch (error) {
           if (this.#closed) return
-          // what is there is served; the loop then jumps at its end
           this.#options.onError(error instanceof Error ? error : new Error(String(error)))
-          break
+          failures++
+          // what is there is served: the clip stands still at its last picture until the loop begins again
+          if (failures === FILL_ATTEMPTS) break
+          await setTimeout(RETRY_MS)
         }
         const done = this.#all.reduce((sum, { jpegs }) => sum + (jpegs[0]?.length ?? 0), 0)
         this.#options.onProgress(`pictures of ${clip.pack.manifest.id} (${clip.name})`, done / total)

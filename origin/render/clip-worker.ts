@@ -27,7 +27,7 @@ interface Pass {
 }
 
 /** Priority of background work (nice value of this thread alone; Linux gives every thread its own). */
-const BACKGROUND_NICE = 10
+const BACKGROUND_NICE = 5
 
 await serveJobs<ClipJob, ClipResult>(async () => {
   const passes = new Map<string, Pass>()
