@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { VERSION } from '../shared/version.ts'
-import { decodeAudioData } from './codec/audio.ts'
+import { closeDecoder, decodeAudioData } from './codec/audio.ts'
 import { EdgeLink } from './edge-link.ts'
 import { readEnv } from './env.ts'
 import { Host } from './host.ts'
@@ -104,7 +104,7 @@ async function main(): Promise<void> {
     edge.close()
     host.stop()
     setTimeout(() => process.exit(), DRAIN_MS).unref()
-    await Promise.allSettled([renderer.close(), voice.close(), lipSync.close()])
+    await Promise.allSettled([renderer.close(), voice.close(), lipSync.close(), closeDecoder()])
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void leave())
 }
