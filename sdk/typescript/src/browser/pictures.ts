@@ -1,0 +1,105 @@
+/** Decodes pictures ahead of time and draws each when it is due. */
+
+/** Pictures that may wait: half a second. */
+const MAX_WAITING = 12
+/** A picture is drawn in the screen refresh that is nearest to its time, ms. */
+const HALF_REFRESH_MS = 8
+
+interface Waiting {
+  timestampMs: number
+  generation: number
+  bitmap: ImageBitmap | undefined
+}
+
+export interface PicturesOptions {
+  canvas: HTMLCanvasElement
+  /** Server time to be shown now, ms; undefined before anything is known. */
+  nowTimestampMs: () => number | undefined
+  /** A picture was drawn. */
+  onShown: (timestampMs: number, skewMs: number) => void
+}
+
+export class Pictures {
+  readonly #options: PicturesOptions
+  readonly #context: CanvasRenderingContext2D | null
+  #waiting: Waiting[] = []
+  #generation = 0
+  #request = 0
+  #closed = false
+  shown = 0
+  /** Left out because a newer one was due already, or because too many waited. */
+  dropped = 0
+
+  constructor(options: PicturesOptions) {
+    this.#options = options
+    this.#context = options.canvas.getContext('2d', { alpha: false, desynchronized: true })
+    const draw = (): void => {
+      this.#draw()
+      if (!this.#closed) this.#request = requestAnimationFrame(draw)
+    }
+    this.#request = requestAnimationFrame(draw)
+  }
+
+  push(jpeg: Uint8Array<ArrayBuffer>, timestampMs: number, generation: number): void {
+    if (this.#closed || generation < this.#generation) return
+    // a hidden page draws nothing: decoding for it would be waste
+    if (document.hidden) return
+    const picture: Waiting = { timestampMs, generation, bitmap: undefined }
+    this.#waiting.push(picture)
+    while (this.#waiting.length > MAX_WAITING) this.#leaveOut(this.#waiting.shift())
+    createImageBitmap(new Blob([jpeg], { type: 'image/jpeg' })).then(
+      (bitmap) => {
+        if (this.#waiting.includes(picture)) picture.bitmap = bitmap
+        else bitmap.close()
+      },
+      // a damaged picture: the one before stays
+      () => this.#leaveOut(this.#remove(picture)),
+    )
+  }
+
+  /** Older pictures are no longer shown. */
+  advance(generation: number): void {
+    if (generation <= this.#generation) return
+    this.#generation = generation
+    for (const picture of this.#waiting.filter((old) => old.generation < generation)) this.#remove(picture)?.bitmap?.close()
+  }
+
+  close(): void {
+    this.#closed = true
+    cancelAnimationFrame(this.#request)
+    for (const { bitmap } of this.#waiting.splice(0)) bitmap?.close()
+  }
+
+  #draw(): void {
+    const now = this.#options.nowTimestampMs()
+    if (now === undefined) return
+    const due = this.#waiting.filter(({ timestampMs, bitmap }) => bitmap && timestampMs <= now + HALF_REFRESH_MS)
+    const newest = due.at(-1)
+    if (!newest?.bitmap) return
+    this.#paint(newest.bitmap)
+    this.shown++
+    for (const old of this.#waiting.splice(0, this.#waiting.indexOf(newest))) this.#leaveOut(old)
+    this.#remove(newest)?.bitmap?.close()
+    this.#options.onShown(newest.timestampMs, now - newest.timestampMs)
+  }
+
+  #paint(bitmap: ImageBitmap): void {
+    const { canvas } = this.#options
+    if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+      canvas.width = bitmap.width
+      canvas.height = bitmap.height
+    }
+    this.#context?.drawImage(bitmap, 0, 0)
+  }
+
+  #remove(picture: Waiting): Waiting | undefined {
+    const at = this.#waiting.indexOf(picture)
+    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0]
+  }
+
+  #leaveOut(picture: Waiting | undefined): void {
+    if (!picture) return
+    this.dropped++
+    picture.bitmap?.close()
+  }
+}

@@ -1,0 +1,113 @@
+/** The way in: where the server is, who calls, and the sessions. */
+import type {
+  AvatarListResponse,
+  HealthResponse,
+  NewSessionRequest,
+  NewSessionResponse,
+  SessionListResponse,
+  VoiceListResponse,
+} from '../../../../shared/api.ts'
+import { avatarError } from './errors.ts'
+import { Http } from './http.ts'
+import type { AvatarClientOptions, Logger, WebSocketConstructor } from './options.ts'
+import type { Session, SessionFacts, SessionSetup } from './session.ts'
+
+const TIMEOUT_MS = 20_000
+const MAX_RETRIES = 2
+const RECONNECT_FOR_MS = 120_000
+
+/** Warnings reach the console, so that an error nobody listens for is seen. */
+const consoleLogger: Logger = {
+  debug: () => undefined,
+  // biome-ignore lint/suspicious/noConsole: the default place for what nobody else is told
+  warn: (message, fields) => console.warn(`avatar: ${message}`, fields ?? ''),
+}
+
+export interface CallControl {
+  signal?: AbortSignal
+  /** Further attempts of this call. @default the client's */
+  maxRetries?: number
+}
+
+/** @internal the class that `AvatarClient` makes its sessions of */
+export class BaseClient<Kind extends Session> {
+  readonly #options: AvatarClientOptions
+  readonly #http: Http
+  readonly #make: (setup: SessionSetup) => Kind
+  readonly #logger: Logger
+  readonly #apiUrl: string
+
+  constructor(options: AvatarClientOptions, make: (setup: SessionSetup) => Kind) {
+    const { apiKey, timeoutMs = TIMEOUT_MS, maxRetries = MAX_RETRIES, fetch = globalThis.fetch, logger = consoleLogger } = options
+    this.#options = options
+    this.#make = make
+    this.#logger = logger
+    this.#apiUrl = withoutSlash(options.apiUrl)
+    // a wrapper: a fetch kept in a field would be called with that field's object as `this`
+    const call: typeof fetch = (input, init) => fetch(input, init)
+    this.#http = new Http({ baseUrl: this.#apiUrl, bearer: apiKey, timeoutMs, maxRetries, fetch: call, logger })
+  }
+
+  /** Opens a session. @throws AvatarError */
+  async createSession(options: Partial<NewSessionRequest> = {}, control: CallControl = {}): Promise<Kind> {
+    const answer = await this.#http.json<NewSessionResponse>('/streaming.new', { body: options, repeatable: true, ...control })
+    const { session_id, access_token, ice_servers, limits, warnings = [] } = answer
+    return this.#session({ session_id, access_token, ice_servers, limits, warnings }, answer.ws_url, true)
+  }
+
+  /** A session that somebody else opened, by its token. @throws AvatarError UNAUTHORIZED when it is no session token */
+  attachSession(access_token: string): Kind {
+    const session_id = sessionIdOf(access_token)
+    return this.#session({ session_id, access_token, ice_servers: [], limits: undefined, warnings: [] }, undefined, false)
+  }
+
+  /** Open sessions of this API key. @throws AvatarError */
+  async sessions(control: CallControl = {}): Promise<SessionListResponse> {
+    return await this.#http.json('/streaming.sessions', control)
+  }
+
+  /** Who can appear. @throws AvatarError */
+  async avatars(control: CallControl = {}): Promise<AvatarListResponse> {
+    return await this.#http.json('/avatars', control)
+  }
+
+  /** How they can sound. @throws AvatarError */
+  async voices(control: CallControl = {}): Promise<VoiceListResponse> {
+    return await this.#http.json('/voices', control)
+  }
+
+  /** Whether everything is there. @throws AvatarError */
+  async health(control: CallControl = {}): Promise<HealthResponse> {
+    const { pathname } = new URL(this.#apiUrl)
+    // /health stands beside /v1, not under it
+    return await this.#http.json(`${'/..'.repeat(pathname.split('/').filter(Boolean).length)}/health`, control)
+  }
+
+  #session(facts: SessionFacts, wsUrl: string | undefined, owned: boolean): Kind {
+    const { reconnectForMs = RECONNECT_FOR_MS, WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined } = this.#options
+    if (!WebSocket) {
+      const message = 'This platform has no WebSocket; pass one in the options (in Node before 22: the package ws).'
+      throw avatarError({ code: 'CONNECTION_FAILED', message })
+    }
+    const base = this.#options.wsUrl ?? this.#apiUrl.replace(/^http/, 'ws').replace(/\/v1$/, '/ws')
+    const url = this.#options.wsUrl === undefined && wsUrl !== undefined ? wsUrl : `${withoutSlash(base)}/${facts.session_id}`
+    const http = this.#http.withBearer(facts.access_token)
+    return this.#make({ facts, http, owned, socket: { url, WebSocket, reconnectForMs, logger: this.#logger } })
+  }
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '')
+}
+
+/** The subject of a session token (RFC 7519); the server checks its signature, not we. @throws AvatarError UNAUTHORIZED */
+function sessionIdOf(token: string): string {
+  try {
+    const [, payload = ''] = token.split('.')
+    const { sub } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as { sub?: unknown }
+    if (typeof sub === 'string' && sub !== '') return sub
+  } catch {
+    // not a token at all: said below, as for one without a session
+  }
+  throw avatarError({ code: 'UNAUTHORIZED', message: 'This is no session token; take the access_token of streaming.new.' })
+}
