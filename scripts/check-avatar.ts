@@ -16,8 +16,9 @@ const MAX_PACK_BYTES = 15_000_000
 const MAX_REST_LEVELS = 4
 /** Levels of 255 along the rim of the mask, where a difference shows as a line. */
 const MAX_RIM_LEVELS = 3
-/** The step over the loop's end against an ordinary step. */
+/** The step over the loop's end against an ordinary step, and levels below which it is only the video's fresh key picture. */
 const MAX_LOOP_RATIO = 2
+const MIN_LOOP_LEVELS = 1.2
 /** Levels of 255 that the widest mouth must differ from rest. */
 const MIN_OPEN_MOUTH_LEVELS = 4
 
@@ -29,7 +30,7 @@ function complaints(report: QualityReport): string[] {
   }
   if (report.total_bytes > MAX_PACK_BYTES) found.push(`the pack has ${report.total_bytes} bytes, more than ${MAX_PACK_BYTES}`)
   for (const { clip, step_levels, loop_step_levels } of report.clips) {
-    if (loop_step_levels > MAX_LOOP_RATIO * Math.max(0.3, step_levels)) {
+    if (loop_step_levels > Math.max(MIN_LOOP_LEVELS, MAX_LOOP_RATIO * step_levels)) {
       found.push(`${clip}: the loop jumps (${loop_step_levels} levels from the last picture to the first, ${step_levels} between others)`)
     }
   }
