@@ -18,7 +18,10 @@ Log.setLevel(AV_LOG_FATAL)
 export interface VideoPicture {
   readonly width: number
   readonly height: number
-  /** The picture at another size (square scale, no crop): tightly packed sRGB bytes, 3 * size * size, owned by the caller. */
+  /**
+   * The picture at another size (square, no crop): tightly packed sRGB, 3 * size * size bytes, in the library's own memory. The
+   * next picture of this size overwrites it and the end of the loop frees it: copy what must stay.
+   */
   rgb(size: number): Buffer
 }
 
@@ -28,7 +31,7 @@ export function* readVideo(file: string): Generator<VideoPicture, void, undefine
   const decoder = new CodecContext()
   const packet = new Packet()
   const frame = new Frame()
-  const scalers = new Map<number, SoftwareScaleContext>()
+  const scalers = new Map<number, Scaler>()
   let opened = false
   const check = (code: number, doing: string): void => FFmpegError.throwIfError(code, `${doing} ${file}`)
   try {
@@ -72,7 +75,10 @@ export function* readVideo(file: string): Generator<VideoPicture, void, undefine
       if (ended) return
     }
   } finally {
-    for (const scaler of scalers.values()) scaler.freeContext()
+    for (const { context, target } of scalers.values()) {
+      context.freeContext()
+      target.free()
+    }
     frame.free()
     packet.free()
     decoder.freeContext()
@@ -105,25 +111,36 @@ export function countPictures(file: string): number {
   }
 }
 
+/** A scaler to one size and the frame that it writes to. */
+interface Scaler {
+  context: SoftwareScaleContext
+  target: Frame
+  rgb: Buffer
+}
+
+function createScaler(size: number, from: number): Scaler {
+  const context = new SoftwareScaleContext()
+  context.allocContext()
+  context.setOption('sws_flags', (size < from ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND)
+  const target = new Frame()
+  target.alloc()
+  target.width = size
+  target.height = size
+  target.format = AV_PIX_FMT_RGB24
+  // alignment 1: rows follow each other without gaps
+  FFmpegError.throwIfError(target.getBuffer(1), `no memory for a picture of ${size} x ${size}`)
+  const [plane] = target.data ?? []
+  if (plane === undefined || target.linesize[0] !== 3 * size) throw new Error(`no memory for a picture of ${size} x ${size}`)
+  return { context, target, rgb: plane.subarray(0, 3 * size * size) }
+}
+
 /** The frame's own colour tags decide the conversion, so BT.601 and BT.709 files both come out right. */
-function scaledRgb(frame: Frame, size: number, scalers: Map<number, SoftwareScaleContext>, file: string): Buffer {
+function scaledRgb(frame: Frame, size: number, scalers: Map<number, Scaler>, file: string): Buffer {
   let scaler = scalers.get(size)
   if (scaler === undefined) {
-    scaler = new SoftwareScaleContext()
-    scaler.allocContext()
-    scaler.setOption('sws_flags', (size < frame.width ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND)
+    scaler = createScaler(size, frame.width)
     scalers.set(size, scaler)
   }
-  const target = new Frame()
-  try {
-    target.alloc()
-    target.width = size
-    target.height = size
-    target.format = AV_PIX_FMT_RGB24
-    FFmpegError.throwIfError(target.getBuffer(), `no memory for a picture of ${file}`)
-    FFmpegError.throwIfError(scaler.scaleFrameSync(target, frame), `cannot scale ${file}`)
-    return target.toBuffer()
-  } finally {
-    target.free()
-  }
+  FFmpegError.throwIfError(scaler.context.scaleFrameSync(scaler.target, frame), `cannot scale ${file}`)
+  return scaler.rgb
 }

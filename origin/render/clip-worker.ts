@@ -31,6 +31,12 @@ const BACKGROUND_NICE = 5
 
 await serveJobs<ClipJob, ClipResult>(async () => {
   const passes = new Map<string, Pass>()
+  const outputs = new Map<number, Buffer>()
+  const scratch = (size: number): Buffer => {
+    const output = outputs.get(size) ?? Buffer.alloc(jpegBound(size))
+    outputs.set(size, output)
+    return output
+  }
   let inBackground = false
   return (job) => {
     if (job.kind === 'check') {
@@ -56,15 +62,16 @@ await serveJobs<ClipJob, ClipResult>(async () => {
       if (picture.width !== job.size || picture.height !== job.size) {
         throw new Error(`${job.file} is ${picture.width} x ${picture.height}, the manifest says ${job.size} x ${job.size}`)
       }
-      if (pass.next >= job.from) made.push(job.outputs.map(({ size, jpegQuality }) => compress(picture.rgb(size), size, jpegQuality)))
+      if (pass.next >= job.from)
+        made.push(job.outputs.map(({ size, jpegQuality }) => compress({ rgb: picture.rgb(size), size, jpegQuality, out: scratch(size) })))
       pass.next++
     }
     return { result: made }
   }
 })
 
-function compress(rgb: Buffer, size: number, jpegQuality: number): Uint8Array {
-  const jpeg = encodeJpeg(rgb, size, jpegQuality, Buffer.allocUnsafe(jpegBound(size)))
+function compress({ rgb, size, jpegQuality, out }: { rgb: Buffer; size: number; jpegQuality: number; out: Buffer }): Uint8Array {
+  const jpeg = encodeJpeg(rgb, size, jpegQuality, out)
   const shared = new Uint8Array(new SharedArrayBuffer(jpeg.length))
   shared.set(jpeg)
   return shared

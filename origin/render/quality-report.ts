@@ -128,7 +128,7 @@ async function measureClip(
     if (picture.width !== size || picture.height !== size) {
       throw new PackError(`${clip.file} is ${picture.width} x ${picture.height}, the manifest says ${size} x ${size}`)
     }
-    const rgb = picture.rgb(size)
+    const rgb = Buffer.from(picture.rgb(size))
     if (last !== undefined) steps += meanDifference(last, rgb)
     if (index % every === 0) {
       for (const [model, layer] of pack.layers.entries()) {
