@@ -5,7 +5,7 @@ import { ERRORS } from '../shared/errors.ts'
 import { type ControlDown, ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../shared/link.ts'
 import { PROTOCOL_VERSION } from '../shared/version.ts'
 import type { Env } from './env.ts'
-import { detached, log } from './log.ts'
+import { log } from './log.ts'
 import { chooseOrigin } from './pool/choose-origin.ts'
 import { ControlSocket, restoreControls } from './pool/control-socket.ts'
 import { Placements, type SessionReport } from './pool/placements.ts'
@@ -41,6 +41,10 @@ type Opened = { accepted: boolean; code?: string | undefined; message?: string |
 export class OriginPool extends DurableObject<Env> {
   readonly #placements: Placements
   readonly #controls: Map<WebSocket, ControlSocket>
+  /** When control sockets closed, Unix ms, by process; a process is given SILENCE_MS to dial again. */
+  readonly #lostAt = new Map<string, number>()
+  /** What stands in storage was not compared with the sessions since this object started. */
+  #unchecked = true
   /** Processes whose sessions were told of the loss; their sessions may come back without the control socket. */
   readonly #told = new Set<string>()
   /** Questions `session_open` that wait for their answer, by session. */
@@ -50,8 +54,6 @@ export class OriginPool extends DurableObject<Env> {
     super(ctx, env)
     this.#placements = new Placements(ctx.storage)
     this.#controls = restoreControls(ctx)
-    // after a restart nothing is known of the origins that were here: the alarm finds out what became of their sessions
-    detached('alarm', ctx.storage.setAlarm(Date.now() + SILENCE_MS))
   }
 
   // --- calls ----------------------------------------------------------------------------------------------------------
@@ -102,9 +104,10 @@ export class OriginPool extends DurableObject<Env> {
     return distinct([...this.#controls.values()].flatMap(({ hello }) => hello.voices).map((voice) => [voice.voice_id, voice]))
   }
 
-  snapshot(): PoolSnapshot {
+  async snapshot(): Promise<PoolSnapshot> {
+    if (this.#unchecked) await this.#checkOrphans(Date.now())
     const counts = this.#placements.countByOrigin()
-    const totals = this.#placements.totals()
+    const totals = this.#placements.totals(this.#connectedBoots())
     return {
       origins: [...this.#controls.values()].map(({ hello, load, draining }) => ({
         origin_id: hello.origin_id,
@@ -157,19 +160,30 @@ export class OriginPool extends DurableObject<Env> {
       if (now - control.seenAt < SILENCE_MS) continue
       closeQuietly(ws, ERRORS.ORIGIN_UNAVAILABLE.close, 'no heartbeat')
       this.#lose(ws)
+      this.#lostAt.delete(control.hello.boot_id)
     }
-    const here = new Set([...this.#controls.values()].map(({ placement }) => placement.boot_id))
-    const orphans = this.#placements
-      .all()
-      .filter(({ placement, placed_at }) => !here.has(placement.boot_id) && now - placed_at >= SILENCE_MS)
-    const news = orphans.map(({ session_id, placement }) =>
-      this.#tellGone(session_id, placement, this.#told.has(placement.boot_id) ? 'nothing' : 'lost'),
-    )
-    for (const { placement } of orphans) this.#told.add(placement.boot_id)
-    await Promise.all(news)
+    await this.#checkOrphans(now)
     if (this.#controls.size === 0 && this.#placements.all().length === 0) return
     const oldest = Math.min(now, ...[...this.#controls.values()].map(({ seenAt }) => seenAt))
     await this.ctx.storage.setAlarm(Math.max(now + 1000, oldest + SILENCE_MS))
+  }
+
+  /** Asks the sessions of processes that are not here what became of them; at the first time they are told of the loss. */
+  async #checkOrphans(now: number): Promise<void> {
+    this.#unchecked = false
+    const here = this.#connectedBoots()
+    const orphans = this.#placements
+      .all()
+      .filter(({ placement: { boot_id } }) => !here.has(boot_id) && now - (this.#lostAt.get(boot_id) ?? 0) >= SILENCE_MS)
+    const news = orphans.map(({ session_id, placement }) =>
+      this.#tellNews(session_id, placement, this.#told.has(placement.boot_id) ? 'nothing' : 'lost'),
+    )
+    for (const { placement } of orphans) this.#told.add(placement.boot_id)
+    await Promise.all(news)
+  }
+
+  #connectedBoots(): Set<string> {
+    return new Set([...this.#controls.values()].map(({ hello }) => hello.boot_id))
   }
 
   async #hello(ws: WebSocket, hello: OriginHello): Promise<void> {
@@ -184,6 +198,7 @@ export class OriginPool extends DurableObject<Env> {
     const control = new ControlSocket(ws, hello, Date.now())
     this.#controls.set(ws, control)
     this.#told.delete(hello.boot_id)
+    this.#lostAt.delete(hello.boot_id)
     this.#placements.keepHello(hello)
     control.send({ type: 'welcome', protocol_version: PROTOCOL_VERSION } satisfies ControlDown)
     log.info('origin connected', { origin_id: hello.origin_id, device: hello.device, capacity: hello.load.capacity })
@@ -201,10 +216,10 @@ export class OriginPool extends DurableObject<Env> {
     const gone = mine.filter(
       (row) => !samePlacement(row.placement, placement) || (!held.has(row.session_id) && !this.#opening.has(row.session_id)),
     )
-    await Promise.all(gone.map((row) => this.#tellGone(row.session_id, row.placement, 'dead')))
+    await Promise.all(gone.map((row) => this.#tellNews(row.session_id, row.placement, 'dead')))
   }
 
-  async #tellGone(sessionId: string, placement: Placement, news: OriginNews): Promise<void> {
+  async #tellNews(sessionId: string, placement: Placement, news: OriginNews): Promise<void> {
     const { known, sockets } = await sessionStub(this.env, sessionId).originNews(placement, news)
     if (known) this.#placements.report(sessionId, { sockets })
     else this.#placements.remove(sessionId)
@@ -214,6 +229,7 @@ export class OriginPool extends DurableObject<Env> {
     const control = this.#controls.get(ws)
     if (control === undefined) return
     this.#controls.delete(ws)
+    this.#lostAt.set(control.hello.boot_id, Date.now())
     log.warn('origin lost', { origin_id: control.hello.origin_id })
   }
 

@@ -79,6 +79,7 @@ export class SessionRelay extends DurableObject<Env> {
     if (this.#audience?.size === 0 && state?.joined === true && state.clientsLeftAt === null) {
       this.#store.change({ clientsLeftAt: Date.now() })
     }
+    this.#store.constructed()
   }
 
   // --- calls of the Worker --------------------------------------------------------------------------------------------
@@ -159,6 +160,7 @@ export class SessionRelay extends DurableObject<Env> {
   async originNews(placement: Placement, news: OriginNews): Promise<{ known: boolean; sockets: number }> {
     const { state } = this.#store
     const current = state === undefined ? null : placementOf(state)
+    this.#store.arm()
     if (news !== 'nothing' && current !== null && samePlacement(current, placement)) {
       this.#origin.drop(1012, 'control socket lost')
       const watched = (this.#audience?.size ?? 0) > 0

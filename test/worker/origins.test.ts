@@ -165,6 +165,7 @@ describe('after a restart of everything', () => {
     await evictDurableObject(poolObject(), { webSockets: 'close' })
     expect(await listedIds()).toEqual([])
     expect((await callEdge('/health')).body.origins).toBe(0)
+    expect((await callEdge('/metrics')).body).toMatchObject({ active_sessions: 0, websocket_connections: 0, total_sessions: 1 })
     await FakeOrigin.start()
     await vi.waitFor(async () => expect((await callEdge('/metrics')).body).toMatchObject({ active_sessions: 0, websocket_connections: 0 }))
     expect((await speak(sessionId)).status).toBe(404)

@@ -83,14 +83,17 @@ export class Placements {
     this.#storage.kv.put('total_sessions', (this.#storage.kv.get<number>('total_sessions') ?? 0) + 1)
   }
 
-  totals(): { active_sessions: number; total_sessions: number; client_sockets: number; store_bytes: number } {
-    const sums = this.#storage.sql
-      .exec<{ active_sessions: number; client_sockets: number; store_bytes: number }>(
-        `SELECT COUNT(*) AS active_sessions, COALESCE(SUM(sockets), 0) AS client_sockets,
-         COALESCE(SUM(store_bytes), 0) AS store_bytes FROM placements`,
-      )
-      .one()
-    return { ...sums, total_sessions: this.#storage.kv.get<number>('total_sessions') ?? 0 }
+  /** A session counts while its origin is connected or a client watches it. */
+  totals(connectedBoots: Set<string>): { active_sessions: number; total_sessions: number; client_sockets: number; store_bytes: number } {
+    const rows = this.#storage.sql
+      .exec<{ boot_id: string; sockets: number; store_bytes: number }>('SELECT boot_id, sockets, store_bytes FROM placements')
+      .toArray()
+    return {
+      active_sessions: rows.filter(({ boot_id, sockets }) => sockets > 0 || connectedBoots.has(boot_id)).length,
+      total_sessions: this.#storage.kv.get<number>('total_sessions') ?? 0,
+      client_sockets: rows.reduce((sum, { sockets }) => sum + sockets, 0),
+      store_bytes: rows.reduce((sum, { store_bytes }) => sum + store_bytes, 0),
+    }
   }
 
   keepHello(hello: OriginHello): void {

@@ -10,6 +10,7 @@ export class SessionStore {
   #state: SessionState | undefined
   #alarmAt: number | undefined
   #activityWrittenAt = 0
+  #constructing = true
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage
@@ -21,6 +22,14 @@ export class SessionStore {
   /** Undefined when there is no such session, or no longer. */
   get state(): SessionState | undefined {
     return this.#state
+  }
+
+  /**
+   * Ends the object's construction: until here no alarm is set, since the object may have been started for its alarm,
+   * which a new one would cancel. The alarm of storage stands; whoever asks next brings it up to date.
+   */
+  constructed(): void {
+    this.#constructing = false
   }
 
   enter(state: SessionState): void {
@@ -48,7 +57,7 @@ export class SessionStore {
   /** Sets the alarm to the soonest deadline. One that moved later is found again when the alarm rings too early. */
   arm(): void {
     const next = this.#state === undefined ? undefined : deadlines(this.#state)[0]?.at
-    if (next === undefined || (this.#alarmAt !== undefined && this.#alarmAt <= next)) return
+    if (next === undefined || this.#constructing || (this.#alarmAt !== undefined && this.#alarmAt <= next)) return
     this.#alarmAt = next
     detached('alarm', this.#storage.setAlarm(next))
   }
