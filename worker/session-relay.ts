@@ -298,6 +298,8 @@ export class SessionRelay extends DurableObject<Env> {
       this.#answerOf(message)
       return
     }
+    // the number is written in front of the first field: what has none cannot be handed on
+    if (!relayed.eventJson.startsWith('{"')) return
     if (relayed.header.class === 'control') this.#origin.observe(relayed.eventJson)
     this.#audience?.relay(relayed.header, relayed.eventJson)
   }

@@ -74,6 +74,16 @@ describe('relay', () => {
     expect(json.inbox).toEqual([])
   })
 
+  it('hands on no nonsense of the origin, and goes on', async () => {
+    const { client } = await openClient(sessionId)
+    for (const nonsense of ['Ec\n', 'Ec\n{}', 'Ex\n{"a":1}', 'E', '{"type":"dance"}', 'no json', new ArrayBuffer(3), new ArrayBuffer(64)]) {
+      session.peer.send(nonsense)
+    }
+    session.emit({ type: 'status', status: 'idle', message: 'x' })
+    await client.next('status')
+    expect(client.inbox).toEqual([])
+  })
+
   it('answers a speak call', async () => {
     const { status, body } = await callEdge('/v1/avatar.speak', { body: { session_id: sessionId, text: 'Hello' } })
     expect(status).toBe(200)
