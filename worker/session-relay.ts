@@ -161,7 +161,8 @@ export class SessionRelay extends DurableObject<Env> {
     const { state } = this.#store
     const current = state === undefined ? null : placementOf(state)
     this.#store.arm()
-    if (news !== 'nothing' && current !== null && samePlacement(current, placement)) {
+    const concerned = current === null ? state?.phase === 'reconnecting' : samePlacement(current, placement)
+    if (news !== 'nothing' && concerned) {
       this.#origin.drop(1012, 'control socket lost')
       const watched = (this.#audience?.size ?? 0) > 0
       // not awaited: the pool waits for this answer, and the new placement waits for the pool
@@ -200,7 +201,10 @@ export class SessionRelay extends DurableObject<Env> {
   override webSocketClose(ws: WebSocket, code: number): void {
     // 1005 and 1006 stand for "no code": they cannot be sent back
     closeQuietly(ws, code === 1005 || code === 1006 ? 1000 : code, '')
+    const leaves = this.#origin.owns(ws) && (code === 1000 || code === 1001)
     this.#gone(ws)
+    // an origin that shuts down closes its sockets in good order; the session itself goes on
+    if (leaves) detached('new placement', this.#origin.move())
   }
 
   override webSocketError(ws: WebSocket): void {

@@ -68,6 +68,34 @@ describe('loss of the origin', () => {
     expect((await speak(alone.sessionId)).status).toBe(404)
   })
 
+  it('moves a session at once when its origin leaves in good order', async () => {
+    const a = await FakeOrigin.start({ originId: 'a' })
+    const { sessionId, session } = await newSessionOn(a)
+    const { client } = await openClient(sessionId)
+    const b = await FakeOrigin.start({ originId: 'b' })
+    await speak(sessionId)
+    a.control.send({ type: 'draining' })
+    await vi.waitFor(async () => expect((await callEdge('/metrics')).body.origins).toMatchObject([{ draining: true }, {}]))
+    session.peer.ws.close(1000)
+    expect(await client.next('session_state')).toMatchObject({ state: 'reconnecting' })
+    expect(await client.next('speech_finished')).toMatchObject({ reason: 'failed' })
+    expect(await client.next('session_state')).toMatchObject({ state: 'live', resumed: false })
+    expect(b.sessions.has(sessionId)).toBe(true)
+  })
+
+  it('waits for the next process when the only origin leaves in good order', async () => {
+    const old = await FakeOrigin.start()
+    const { sessionId, session } = await newSessionOn(old)
+    const { client } = await openClient(sessionId)
+    old.control.ws.close(1000)
+    session.peer.ws.close(1000)
+    expect(await client.next('session_state')).toMatchObject({ state: 'reconnecting' })
+    await vi.waitFor(async () => expect((await callEdge('/health')).body.origins).toBe(0))
+    await FakeOrigin.start()
+    expect(await client.next('session_state')).toMatchObject({ state: 'live', resumed: false })
+    expect((await speak(sessionId)).status).toBe(200)
+  })
+
   it('is noticed by the silence of its control socket', async () => {
     const origin = await FakeOrigin.start()
     const { sessionId } = await newSessionOn(origin)

@@ -121,13 +121,23 @@ export class OriginSide {
   /** The process that carried the session is gone for good: with a client watching another takes over, else it ends. */
   async replace(): Promise<void> {
     const { store, audience, finish } = this.#options
-    const { state } = store
-    if (state === undefined || state.phase === 'closing' || this.#placing) return
-    this.failOpenTasks()
+    if (store.state === undefined || store.state.phase === 'closing' || this.#placing) return
     if ((audience()?.size ?? 0) === 0) return finish('origin_lost')
-    store.enter(enter({ ...state, openTasks: [] }, { phase: 'reconnecting', placement: null, lostAt: Date.now() }))
-    const placed = await this.place(state.config, PLACE_MS)
+    const placed = await this.#placeAnew(store.state)
     if (!placed.ok) await finish(placed.error.code === 'CAPACITY_EXCEEDED' ? 'capacity' : 'origin_lost')
+  }
+
+  /** The process has left in good order: another takes over where there is one, else the session waits for the next. */
+  async move(): Promise<void> {
+    const { state } = this.#options.store
+    if (state?.phase === 'reconnecting' && !this.#placing) await this.#placeAnew(state)
+  }
+
+  async #placeAnew(state: SessionState): Promise<Result<Placed>> {
+    this.failOpenTasks()
+    const lostAt = state.phase === 'reconnecting' ? state.lostAt : Date.now()
+    this.#options.store.enter(enter({ ...state, openTasks: [] }, { phase: 'reconnecting', placement: null, lostAt }))
+    return this.place(state.config, PLACE_MS)
   }
 
   async place(config: SessionConfig, waitMs: number): Promise<Result<Placed>> {
