@@ -1,0 +1,125 @@
+/** Gets a session and keeps one: opens it, tries again while there is none, says what it is doing. */
+import { type AvatarClient, AvatarError, type AvatarSession, type ConnectionEvent, type EventOf } from '@avatar/sdk'
+import type { Choice } from './settings.ts'
+import type { Phase } from './words.ts'
+
+/** Pause between attempts, s, where the server names none. */
+const RETRY_S = 3
+const MAX_RETRY_S = 60
+/** Trying again by itself makes no sense: somebody has to do something. */
+const HOPELESS = ['UNAUTHORIZED', 'SESSION_NOT_FOUND', 'AVATAR_NOT_FOUND', 'INVALID_REQUEST', 'INVALID_RESPONSE']
+
+export type Situation =
+  | { phase: 'opening' | 'live' }
+  | { phase: 'reconnecting'; hostLost: boolean }
+  | { phase: 'waiting'; error: unknown; inS: number }
+  | { phase: 'ended'; event: EventOf<'session_ended'> | undefined }
+  | { phase: 'refused'; error: unknown }
+
+export interface LifecycleEvents {
+  onSituation: (situation: Situation) => void
+  /** A new session is connected. */
+  onSession: (session: AvatarSession) => void
+}
+
+export class Lifecycle {
+  readonly #client: AvatarClient
+  readonly #events: LifecycleEvents
+  #session: AvatarSession | undefined
+  #attempt = new AbortController()
+  #hurry: (() => void) | undefined
+  phase: Phase = 'opening'
+
+  constructor(client: AvatarClient, events: LifecycleEvents) {
+    this.#client = client
+    this.#events = events
+  }
+
+  get session(): AvatarSession | undefined {
+    return this.#session
+  }
+
+  /** Opens a session, or joins the token's; what was open before ends. */
+  async open(choice: Choice, token?: string): Promise<void> {
+    this.#attempt.abort()
+    this.#attempt = new AbortController()
+    const { signal } = this.#attempt
+    await this.leave()
+    for (;;) {
+      if (this.phase !== 'waiting') this.#say({ phase: 'opening' })
+      try {
+        return await this.#connect(choice, token, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        if (error instanceof AvatarError && HOPELESS.includes(error.code)) {
+          this.#say({ phase: 'refused', error })
+          return
+        }
+        await this.#pause(error, signal)
+        if (signal.aborted) return
+      }
+    }
+  }
+
+  /** Tries again at once. */
+  retryNow(): void {
+    this.#hurry?.()
+    this.#session?.retryNow()
+  }
+
+  /** Lets go of the session; one that was opened here ends. */
+  async leave(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    // it may be over, or the network away: then the server ends it by itself
+    await session?.disconnect().catch(() => undefined)
+  }
+
+  async #connect(choice: Choice, token: string | undefined, signal: AbortSignal): Promise<void> {
+    const session =
+      token === undefined ? await this.#client.createSession(choice, { signal, maxRetries: 0 }) : this.#client.attachSession(token)
+    try {
+      this.#follow(session)
+      await session.connect({ media: 'binary', audio: 'chunks', signal })
+    } catch (error) {
+      void session.disconnect().catch(() => undefined)
+      throw error
+    }
+    this.#session = session
+    this.#events.onSession(session)
+    this.#say({ phase: 'live' })
+  }
+
+  #follow(session: AvatarSession): void {
+    session.on('connection', (event: ConnectionEvent) => {
+      if (session !== this.#session) return
+      if (event.state === 'reconnecting') this.#say({ phase: 'reconnecting', hostLost: false })
+      if (event.state === 'closed') {
+        const gone = session.ended !== undefined || event.error?.code === 'SESSION_NOT_FOUND'
+        this.#say(gone ? { phase: 'ended', event: session.ended } : { phase: 'refused', error: event.error })
+      }
+    })
+    session.on('session_state', ({ state }) => {
+      if (session !== this.#session) return
+      this.#say(state === 'live' ? { phase: 'live' } : { phase: 'reconnecting', hostLost: true })
+    })
+  }
+
+  async #pause(error: unknown, signal: AbortSignal): Promise<void> {
+    const asked = error instanceof AvatarError ? error.retryAfterS : undefined
+    let inS = Math.min(MAX_RETRY_S, Math.max(1, Math.ceil(asked ?? RETRY_S)))
+    for (; inS > 0 && !signal.aborted; inS--) {
+      this.#say({ phase: 'waiting', error, inS })
+      const hurried = await new Promise<boolean>((resolve) => {
+        this.#hurry = () => resolve(true)
+        setTimeout(() => resolve(false), 1_000)
+      })
+      if (hurried) break
+    }
+  }
+
+  #say(situation: Situation): void {
+    this.phase = situation.phase
+    this.#events.onSituation(situation)
+  }
+}
