@@ -89,11 +89,11 @@ export class LinkSocket {
       alive = true
       if (!isBinary) onText(data.toString())
     })
-    socket.on('unexpected-response', (request, response) => {
+    socket.on('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
       if (status >= 400 && status < 500 && status !== 408 && status !== 429) refusal = `the edge answered ${status}`
-      response.resume()
-      request.destroy()
+      // who listens to this must end the attempt, or neither `error` nor `close` follows
+      socket.terminate()
     })
     socket.on('error', (error) => log.debug({ err: error }, 'link error'))
     socket.on('close', (code) => {
