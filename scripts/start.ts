@@ -23,6 +23,10 @@ const LOCAL_VARS = `${STATE_DIR}/local.vars`
 const watch = process.argv.includes('--watch')
 const startedMs = performance.now()
 const children = new Set<ChildProcess>()
+/** ms before a part that fell is started again. */
+const RESTART_PAUSE_MS = 1_000
+/** True once everything was up: from then on a part that falls is started again. */
+let ready = false
 let stopping = false
 
 function say(line: string): void {
@@ -81,7 +85,8 @@ function forwardSockets(): Server {
 }
 
 function run(name: string, args: string[], env: Record<string, string>, onExit: (code: number | null) => void): ChildProcess {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // a process group of its own: Ctrl-C reaches it through `stop` only, and what it started itself ends with it
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   children.add(child)
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -90,9 +95,31 @@ function run(name: string, args: string[], env: Record<string, string>, onExit: 
   }
   child.on('exit', (code) => {
     children.delete(child)
+    killGroup(child)
     if (!stopping) onExit(code)
   })
   return child
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // nothing of it is left
+  }
+}
+
+/** A part that fell is started again, if the whole was up once; else there is no use in it. */
+function restart(what: string, code: number | null, start: () => void): void {
+  if (!ready) {
+    giveUp(`${what} could not start`)
+    return
+  }
+  say(`${what} ended with code ${code}; starting it again`)
+  setTimeout(() => {
+    if (!stopping) start()
+  }, RESTART_PAUSE_MS)
 }
 
 function startEdge(): void {
@@ -117,25 +144,17 @@ function startEdge(): void {
     X_LOCAL_OBSERVABILITY: 'false',
     X_LOCAL_EXPLORER: 'false',
   }
-  run('edge', [...args, ...quiet], env, (code) => giveUp(`the edge (wrangler dev) ended with code ${code}`))
+  run('edge', [...args, ...quiet], env, (code) => restart('the edge', code, startEdge))
 }
 
-/** An origin that was ready once is started again when it falls; one that never was is not. */
-function startOrigin(vars: Record<string, string | undefined>, isReady: () => boolean): void {
+function startOrigin(vars: Record<string, string | undefined>): void {
   const env = { LOG_FORMAT: 'pretty', EDGE_URL: `ws://${HOST}:${API_PORT}`, ORIGIN_KEY: vars.ORIGIN_KEY ?? '' }
   const args = [
     ...(existsSync('.env') ? ['--env-file=.env'] : []),
     ...(watch ? ['--watch', '--watch-preserve-output'] : []),
     'origin/index.ts',
   ]
-  run('origin', args, env, (code) => {
-    if (!isReady()) {
-      giveUp('the origin could not start')
-      return
-    }
-    say(`the origin ended with code ${code}; starting it again`)
-    setTimeout(() => startOrigin(vars, isReady), 1_000)
-  })
+  run('origin', args, env, (code) => restart('the origin', code, () => startOrigin(vars)))
 }
 
 async function stop(code: number): Promise<void> {
@@ -145,7 +164,7 @@ async function stop(code: number): Promise<void> {
   for (const child of children) child.kill('SIGTERM')
   const byMs = performance.now() + STOP_TIMEOUT_MS
   while (children.size > 0 && performance.now() < byMs) await delay(20)
-  for (const child of children) child.kill('SIGKILL')
+  for (const child of children) killGroup(child)
   process.exit()
 }
 
@@ -180,8 +199,7 @@ async function main(): Promise<void> {
   await requireFreePort(SOCKET_PORT)
   say('starting the edge and the origin')
   const vars = localVars()
-  let ready = false
-  startOrigin(vars, () => ready)
+  startOrigin(vars)
   startEdge()
   const sockets = forwardSockets()
   sockets.on('error', (error) => giveUp(`port ${SOCKET_PORT}: ${error.message}`))
