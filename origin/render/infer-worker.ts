@@ -1,4 +1,8 @@
 /** Worker: runs the models. onnxruntime-node blocks its thread for the length of a run, so it has one of its own. */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
 import ort from 'onnxruntime-node'
 import { serveJobs } from './worker-host.ts'
 
@@ -86,6 +90,7 @@ async function createSessions(
   for (const device of attempts) {
     try {
       if (!bundled.has(device)) throw new Error(`onnxruntime has no ${device} support on this platform`)
+      requireProviderLibrary(device)
       const sessions: ort.InferenceSession[] = []
       for (const model of models) sessions.push(await createSession(model, device, intraOpThreads))
       return { sessions, device, fallback }
@@ -96,6 +101,24 @@ async function createSessions(
     }
   }
   throw new Error('no execution provider to try')
+}
+
+/**
+ * onnxruntime prints an error of its own when a provider's library is missing, so that is looked up first.
+ *
+ * @throws Error when it is missing
+ */
+function requireProviderLibrary(device: string): void {
+  if (device === 'cpu' || process.platform !== 'linux') return
+  const folder = join(
+    dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json')),
+    'bin',
+    'napi-v6',
+    process.platform,
+    process.arch,
+  )
+  const library = `libonnxruntime_providers_${device}.so`
+  if (!existsSync(join(folder, library))) throw new Error(`${library} is not installed`)
 }
 
 /** One session, warmed by a first run that also proves the model's names and shapes. */
