@@ -3,8 +3,9 @@ import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
 import { FPS } from '../../shared/media.ts'
 import type { Renderer } from './types.ts'
 
-/** ms of the trial. */
-const TRIAL_MS = 160
+/** ms of one trial, and how many there are: whatever else starts at the same time can only slow one down, so the best counts. */
+const TRIAL_MS = 70
+const TRIALS = 4
 /** Share of the machine that speech may take: the rest is for sound, sockets and whatever else runs. */
 const LOAD = 0.8
 /** Ticks in flight at once, so that drawing one and encoding the one before overlap as in service. */
@@ -33,13 +34,16 @@ export async function measureCapacity(renderer: Renderer, batch: number): Promis
     pictures += batch
   }
   await tick()
-  pictures = 0
-  const started = performance.now()
-  const loop = async (): Promise<void> => {
-    while (performance.now() - started < TRIAL_MS) await tick()
+  let perSecond = 0
+  for (let trial = 0; trial < TRIALS; trial++) {
+    pictures = 0
+    const started = performance.now()
+    const loop = async (): Promise<void> => {
+      while (performance.now() - started < TRIAL_MS) await tick()
+    }
+    await Promise.all(Array.from({ length: IN_FLIGHT }, loop))
+    perSecond = Math.max(perSecond, pictures / ((performance.now() - started) / 1000))
   }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, loop))
-  const perSecond = pictures / ((performance.now() - started) / 1000)
   return Math.max(1, Math.floor((perSecond / FPS) * LOAD))
 }
 

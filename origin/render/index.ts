@@ -108,7 +108,7 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
   }
   const store = ClipStore.open({
     packs: served.map(({ pack }) => pack),
-    onProgress: (what, done) => log.info({ done: Math.round(done * 100) / 100 }, what),
+    onProgress: everyQuarter((what, done) => log.info({ done }, what)),
     onError: (error) => log.error({ part: 'clips', err: error }, 'a clip could not be prepared'),
   })
   const infer = WorkerHost.start<InferJob, InferResult>({
@@ -137,4 +137,15 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
 
 async function closeThreads({ store, infer, composers }: Threads): Promise<void> {
   await Promise.all([store.close(), infer.close(), ...composers.map((composer) => composer.close())])
+}
+
+/** Says each quarter of the way once. */
+function everyQuarter(say: (what: string, done: number) => void): (what: string, done: number) => void {
+  let said = 0
+  return (what, done) => {
+    const quarters = Math.floor(done * 4)
+    if (quarters <= said) return
+    said = quarters
+    say(what, quarters / 4)
+  }
 }
