@@ -85,7 +85,8 @@ export class ClientEvents {
         return
       }
       case 'stop_listening': {
-        const heard = this.#heard ?? []
+        const heard = this.#heard
+        if (!heard) throw new AvatarError('INVALID_REQUEST', 'Nothing is being listened to: send start_listening before stop_listening.')
         this.#heard = undefined
         onListeningChange()
         const text = heard.length > 0 ? await parts.transcribe(heard) : ''

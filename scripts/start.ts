@@ -13,8 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseEnv } from 'node:util'
 
 const HOST = process.env.HOST ?? '127.0.0.1'
-const API_PORT = Number(process.env.PORT ?? 8000)
-const SOCKET_PORT = Number(process.env.SOCKET_PORT ?? 8001)
+const API_PORT = Number(process.env.PORT || 8000)
+const SOCKET_PORT = Number(process.env.SOCKET_PORT || 8001)
 const READY_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 4_000
 /** State of this port's edge: a second one on other ports stands beside it. */
@@ -37,6 +37,12 @@ function say(line: string): void {
 function giveUp(why: string): void {
   if (!stopping) process.stderr.write(`avatar: ${why}\n`)
   void stop(1)
+}
+
+function requirePorts(): void {
+  const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65_536
+  if (!isPort(API_PORT) || !isPort(SOCKET_PORT)) throw new Error('PORT and SOCKET_PORT must be numbers from 1 to 65535')
+  if (API_PORT === SOCKET_PORT) throw new Error('PORT and SOCKET_PORT must differ')
 }
 
 async function requireFreePort(port: number): Promise<void> {
@@ -147,6 +153,16 @@ function startEdge(): void {
   run('edge', [...args, ...quiet], env, (code) => restart('the edge', code, startEdge))
 }
 
+/** The demo page and the SDK it uses: built once, which takes a moment, and with `--watch` again at every change. */
+async function buildPage(): Promise<boolean> {
+  const built = await new Promise<boolean>((resolve) => {
+    run('page', ['scripts/build-web.ts'], {}, (code) => resolve(code === 0))
+  })
+  if (!built) giveUp('the demo page could not be built')
+  else if (watch) run('page', ['scripts/build-web.ts', '--watch'], {}, (code) => say(`the page is no longer watched (code ${code})`))
+  return built
+}
+
 function startOrigin(vars: Record<string, string | undefined>): void {
   const env = { LOG_FORMAT: 'pretty', EDGE_URL: `ws://${HOST}:${API_PORT}`, ORIGIN_KEY: vars.ORIGIN_KEY ?? '' }
   const args = [
@@ -169,17 +185,25 @@ async function stop(code: number): Promise<void> {
 }
 
 interface Health {
-  status: string
   services: { gpu: string }
   origins: number
+}
+/** What the edge answers instead while its variables do not fit. */
+interface Unconfigured {
+  error: { message: string; details: { variables?: string[] } }
 }
 
 async function untilReady(): Promise<Health | undefined> {
   while (performance.now() - startedMs < READY_TIMEOUT_MS) {
     try {
       const response = await fetch(`http://${HOST}:${API_PORT}/health`, { signal: AbortSignal.timeout(2_000) })
-      const health = (await response.json()) as Health
-      if (health.origins > 0) return health
+      const health = (await response.json()) as Health | Unconfigured
+      if (!('error' in health)) {
+        if (health.origins > 0) return health
+      } else if (health.error.details.variables) {
+        giveUp(health.error.message)
+        return undefined
+      }
     } catch {
       // not up yet: asked again until the time is over
     }
@@ -195,6 +219,7 @@ async function main(): Promise<void> {
     return
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
+  requirePorts()
   await requireFreePort(API_PORT)
   await requireFreePort(SOCKET_PORT)
   say('starting the edge and the origin')
