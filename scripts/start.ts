@@ -225,6 +225,7 @@ async function main(): Promise<void> {
   say('starting the edge and the origin')
   const vars = localVars()
   startOrigin(vars)
+  if (!(await buildPage())) return
   startEdge()
   const sockets = forwardSockets()
   sockets.on('error', (error) => giveUp(`port ${SOCKET_PORT}: ${error.message}`))

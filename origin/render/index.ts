@@ -66,7 +66,6 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
     const renderer = new AvatarRenderer({ ...parts(stats), capacity, maxTicksBehind })
     store.fill()
     onProgress('ready', 1)
-    log.info({ avatars: renderer.avatars.map(({ avatar_id }) => avatar_id), device, capacity }, 'renderer ready')
     return renderer
   } catch (error) {
     await close()
