@@ -18,14 +18,10 @@ export const AvatarId = z
   .max(64)
   .regex(/^[A-Za-z0-9_-]+$/)
   .meta({ description: 'Which person; see GET /v1/avatars.', example: 'avatar_1' })
-export const VoiceId = z
-  .string()
-  .min(1)
-  .max(128)
-  .meta({
-    description: 'Which voice; see GET /v1/voices. One that the active provider does not know falls back to its default, with a warning.',
-    example: 'EXAVITQu4vr4xnSDxMaL',
-  })
+export const VoiceId = z.string().min(1).max(128).meta({
+  description: 'Which voice; see GET /v1/voices. One that the active provider does not know falls back to its default, with a warning.',
+  example: 'EXAVITQu4vr4xnSDxMaL',
+})
 
 export const VoiceSettings = z
   .object({

@@ -8,6 +8,8 @@ export interface RunningSystem {
   wsUrl: string
   port: number
   socketPort: number
+  /** Of the start command. */
+  pid: number
   /** Everything it printed. */
   log(): string
   stop(): Promise<void>
@@ -49,6 +51,7 @@ export async function startSystem(env: Record<string, string> = {}): Promise<Run
     wsUrl: `ws://127.0.0.1:${socketPort}/ws`,
     port,
     socketPort,
+    pid: child.pid ?? 0,
     log: () => printed,
     stop: () => stop(child),
   }
