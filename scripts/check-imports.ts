@@ -19,7 +19,12 @@ const RULES: readonly Rule[] = [
   { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod|jose|cloudflare:.*)(\/.*)?$/ },
   { in: 'origin/pipeline/', may: [], packages: /^node:/ },
   { in: 'origin/stages/', may: ['shared/', 'origin/pipeline/', 'origin/providers/types.ts', 'origin/lipsync/types.ts'], packages: /^$/ },
-  { in: 'origin/codec/', may: ['shared/', 'origin/log.ts', 'origin/jobs.ts'], packages: /^(node:.*|node-av(\/.*)?)$/ },
+  { in: 'origin/codec/', may: ['shared/', 'origin/log.ts', 'origin/jobs.ts'], packages: /^(node:.*|node-av(\/.*)?|@evan\/opus)$/ },
+  {
+    in: 'origin/rtc/',
+    may: ['shared/', 'origin/codec/', 'origin/pipeline/', 'origin/jobs.ts', 'origin/log.ts'],
+    packages: /^(node:.*|werift)$/,
+  },
   { in: 'origin/lipsync/', may: ['shared/', 'origin/codec/', 'origin/jobs.ts', 'origin/log.ts', 'origin/providers/types.ts'] },
   { in: 'origin/providers/', may: ['shared/', 'origin/codec/', 'origin/jobs.ts', 'origin/log.ts'] },
   { in: 'origin/render/', may: ['shared/', 'origin/codec/', 'origin/jobs.ts', 'origin/log.ts'] },
@@ -32,6 +37,8 @@ const RULES: readonly Rule[] = [
 /** Packages that one folder only may import. */
 const ONE_IMPORTER: Readonly<Record<string, string>> = {
   'node-av': 'origin/codec/',
+  '@evan/opus': 'origin/codec/',
+  werift: 'origin/rtc/',
   ws: 'origin/link-socket.ts',
   openai: 'origin/providers/',
   '@julusian/jpeg-turbo': 'origin/render/',
