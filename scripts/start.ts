@@ -101,16 +101,17 @@ function run(name: string, args: string[], env: Record<string, string>, onExit: 
   }
   child.on('exit', (code) => {
     children.delete(child)
-    killGroup(child)
-    if (!stopping) onExit(code)
+    if (stopping) return
+    killGroup(child.pid)
+    onExit(code)
   })
   return child
 }
 
-function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return
+/** Ends a part with all that it started. */
+function killGroup(pid: number | undefined): void {
   try {
-    process.kill(-pid, 'SIGKILL')
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   } catch {
     // nothing of it is left
   }
@@ -177,10 +178,11 @@ async function stop(code: number): Promise<void> {
   if (stopping) return
   stopping = true
   process.exitCode = code
+  const groups = [...children].map(({ pid }) => pid)
   for (const child of children) child.kill('SIGTERM')
   const byMs = performance.now() + STOP_TIMEOUT_MS
   while (children.size > 0 && performance.now() < byMs) await delay(20)
-  for (const child of children) killGroup(child)
+  for (const pid of groups) killGroup(pid)
   process.exit()
 }
 
