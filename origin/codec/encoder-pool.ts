@@ -1,0 +1,166 @@
+/** Video encoding beside the event loop: a few threads, each with the encoders of several streams. */
+import { JobError, JobQueue, threadWorker } from '../jobs.ts'
+import type { EncodeJob, EncodeResult } from './encode-worker.ts'
+import type { VideoEncoderOptions } from './video-encoder.ts'
+
+/** Pictures of one stream that may be on their way: the one being encoded and one behind it. A further one is left out. */
+const MAX_PENDING = 2
+/** Jobs that may wait for one thread, of all its streams. */
+const MAX_QUEUED = 256
+/** ms for one picture; 720 x 720 takes 3 to 6 on a free core. */
+const ENCODE_TIMEOUT_MS = 3_000
+
+export interface EncodedVideo {
+  data: Uint8Array
+  keyframe: boolean
+}
+
+export interface EncoderPoolOptions {
+  threads: number
+  /** A thread died; its streams go on in a new one, with a key frame. */
+  onCrash: (why: string) => void
+}
+
+interface EncodeThread {
+  queue: JobQueue<EncodeJob, EncodeResult>
+  streams: number
+}
+
+export class EncoderPool {
+  readonly #threads: EncodeThread[]
+  #nextStream = 1
+  /** ms of the latest pictures, for `encodeMs`. */
+  readonly #times: number[] = []
+  readonly #underWay = new Set<Promise<unknown>>()
+
+  constructor({ threads, onCrash }: EncoderPoolOptions) {
+    this.#threads = Array.from({ length: threads }, (_, i) => ({
+      streams: 0,
+      queue: new JobQueue<EncodeJob, EncodeResult>({
+        name: `encode-${i}`,
+        spawn: () => threadWorker(new URL('./encode-worker.ts', import.meta.url), `encode-${i}`),
+        maxQueued: MAX_QUEUED,
+        timeoutMs: ENCODE_TIMEOUT_MS,
+        onCrash,
+      }),
+    }))
+  }
+
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#threads.reduce((sum, { streams }) => sum + streams, 0)
+  }
+
+  /** Median time of the last 100 pictures, ms; undefined before the first. */
+  get encodeMs(): number | undefined {
+    return [...this.#times].sort((a, b) => a - b)[this.#times.length >> 1]
+  }
+
+  /** A stream on the thread that has the fewest. */
+  open(options: VideoEncoderOptions): VideoStream {
+    const thread = this.#threads.reduce((best, other) => (other.streams < best.streams ? other : best))
+    thread.streams += 1
+    return new VideoStream({
+      options,
+      stream: this.#nextStream++,
+      run: (job, transfer) => this.#run(thread, job, transfer),
+      onTime: (ms) => {
+        this.#times.push(ms)
+        if (this.#times.length > 100) this.#times.shift()
+      },
+      onClose: () => {
+        thread.streams -= 1
+      },
+    })
+  }
+
+  /** Ends the threads after the pictures under way: to end one inside the encoder would take the process along. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+    await Promise.all(this.#threads.map(({ queue }) => queue.close()))
+  }
+
+  #run({ queue }: EncodeThread, job: EncodeJob, transfer: ArrayBuffer[]): Promise<EncodeResult> {
+    const running = queue.run(job, { transfer })
+    this.#underWay.add(running)
+    const done = (): void => void this.#underWay.delete(running)
+    running.then(done, done)
+    return running
+  }
+}
+
+interface VideoStreamParts {
+  options: VideoEncoderOptions
+  stream: number
+  run: (job: EncodeJob, transfer: ArrayBuffer[]) => Promise<EncodeResult>
+  onTime: (ms: number) => void
+  onClose: () => void
+}
+
+/** One stream of pictures at FPS. */
+export class VideoStream {
+  /** In bit/s; takes effect with the next picture. VP8 then begins anew with a key frame. */
+  bitrateBps: number
+  /** Pictures left out because those before them were not done. */
+  dropped = 0
+  readonly #parts: VideoStreamParts
+  #pending = 0
+  #keyframeWanted = false
+  #closed = false
+
+  constructor(parts: VideoStreamParts) {
+    this.#parts = parts
+    this.bitrateBps = parts.options.bitrateBps
+  }
+
+  /** The next picture that is not left out becomes a key frame. */
+  forceKeyframe(): void {
+    this.#keyframeWanted = true
+  }
+
+  /**
+   * Pictures come out in the order they went in.
+   *
+   * @param rgb sRGB, 3 * size * size bytes; handed over, not to be used afterwards
+   * @param index number of the picture at FPS
+   * @returns undefined when the picture was left out
+   * @throws JobError when its thread died over it; the next picture opens the stream anew
+   */
+  async encode(rgb: Uint8Array<ArrayBuffer>, index: number): Promise<EncodedVideo | undefined> {
+    if (this.#closed) return undefined
+    if (this.#pending >= MAX_PENDING) {
+      this.dropped += 1
+      return undefined
+    }
+    const { stream, run, options, onTime } = this.#parts
+    const keyframe = this.#keyframeWanted
+    this.#keyframeWanted = false
+    this.#pending += 1
+    try {
+      const job: EncodeJob = { kind: 'picture', stream, options: { ...options, bitrateBps: this.bitrateBps }, rgb, index, keyframe }
+      const result = await run(job, [rgb.buffer])
+      onTime(result.encodeMs)
+      return result.data && { data: result.data, keyframe: result.keyframe }
+    } catch (thrown) {
+      // the order was not carried out
+      if (keyframe) this.#keyframeWanted = true
+      if (thrown instanceof JobError && (thrown.kind === 'busy' || thrown.kind === 'closed')) {
+        this.dropped += 1
+        return undefined
+      }
+      throw thrown
+    } finally {
+      this.#pending -= 1
+    }
+  }
+
+  /** Gives the encoder back. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    const { run, stream, onClose } = this.#parts
+    onClose()
+    // a thread that is gone has taken the encoder along
+    run({ kind: 'close', stream }, []).catch(() => {})
+  }
+}

@@ -1,0 +1,48 @@
+/** Opus (RFC 6716) for real-time transport; the only importer of the codec. Under 0.1 ms for 20 ms of sound: it runs where it is called. */
+import { createRequire } from 'node:module'
+import { SAMPLE_RATE } from '../../shared/media.ts'
+
+// a CommonJS module: its types have no default export
+const { Encoder, Decoder } = createRequire(import.meta.url)('@evan/opus') as typeof import('@evan/opus')
+
+/** ms in one packet. */
+export const OPUS_FRAME_MS = 20
+/** Samples of SAMPLE_RATE in one packet. */
+export const OPUS_FRAME_SAMPLES = (SAMPLE_RATE * OPUS_FRAME_MS) / 1000
+/** Hz of its RTP clock, whatever the sound's own rate (RFC 7587 section 4.1). */
+export const OPUS_CLOCK_HZ = 48_000
+/** Speech is clear from 24 kbit/s on; the rest buys the built-in error correction. */
+const BITRATE_BPS = 40_000
+/** Percent of loss that the error correction is laid out for. */
+const EXPECTED_LOSS = 5
+/** Of 10; the default 9 buys nothing audible for speech at this rate. */
+const COMPLEXITY = 5
+/** Hz that listening models take. */
+export const EAR_SAMPLE_RATE = 16_000
+
+export class OpusEncoder {
+  readonly #encoder = new Encoder({ channels: 1, sample_rate: SAMPLE_RATE, application: 'voip' })
+
+  constructor() {
+    this.#encoder.bitrate = BITRATE_BPS
+    this.#encoder.inband_fec = true
+    this.#encoder.packet_loss = EXPECTED_LOSS
+    this.#encoder.complexity = COMPLEXITY
+  }
+
+  /** @param pcm OPUS_FRAME_SAMPLES mono samples at SAMPLE_RATE */
+  encode(pcm: Int16Array): Uint8Array {
+    return this.#encoder.encode(pcm)
+  }
+}
+
+/** Packets of a sender of any rate and channel count to EAR_SAMPLE_RATE mono. */
+export class OpusEar {
+  readonly #decoder = new Decoder({ channels: 1, sample_rate: EAR_SAMPLE_RATE })
+
+  /** @throws Error when the bytes are no Opus packet */
+  decode(packet: Uint8Array): Int16Array {
+    const bytes = this.#decoder.decode(packet)
+    return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2).slice()
+  }
+}

@@ -1,0 +1,353 @@
+/** The WebRTC connection by werift. What the library gets wrong is put right here, and each time said why. */
+import { randomInt } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import {
+  type GenericNack,
+  type MediaStreamTrack,
+  RTCPeerConnection,
+  RTCRtpCodecParameters,
+  RTCRtpHeaderExtensionParameters,
+  type RTCRtpSender,
+  type RtcpPacket,
+  RtcpPayloadSpecificFeedback,
+  RtcpRrPacket,
+  RtcpSenderInfo,
+  RtcpSourceDescriptionPacket,
+  RtcpSrPacket,
+  RtcpTransportLayerFeedback,
+  RtpHeader,
+  RtpPacket,
+  SourceDescriptionChunk,
+  SourceDescriptionItem,
+} from 'werift'
+import { AvatarError } from '../../shared/errors.ts'
+import { announceAddresses, hostAddresses } from './addresses.ts'
+import { ABS_SEND_TIME_URI, type Codec, isUsableCandidate, type ParsedOffer, parseOffer } from './offer.ts'
+import { packetizeH264, packetizeVp8 } from './packetize.ts'
+import { absSendTime, ntpTime, RtpClock, roundTripMs } from './rtp-clock.ts'
+import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
+
+/** ms that an answer waits for candidates of STUN and TURN servers. */
+const GATHER_MS = 1_000
+/** ms from the answer to a connection; browsers give up after 15 to 30 s. */
+const CONNECT_MS = 15_000
+/** ms between sender reports: often enough that lips are in step from the second second on. */
+const REPORT_MS = 1_000
+/** The first reports come sooner: without one, a browser plays sound and pictures as they arrive. */
+const FIRST_REPORT_MS = 40
+/** Packets that werift keeps for retransmission. */
+const RESEND_HISTORY = 128
+/** ms between key frames that a client asks for. */
+const KEYFRAME_EVERY_MS = 500
+/** ms over which `bitrateBps` is taken. */
+const RATE_WINDOW_MS = 1_000
+
+const FMT = { nack: 1, pli: 1, fir: 4, remb: 15 } as const
+
+interface OutStream {
+  sender: RTCRtpSender
+  clock: RtpClock
+  sequence: number
+  packets: number
+  octets: number
+  absSendTimeId: number | undefined
+  loss: number
+  jitter: number
+}
+
+/**
+ * Answers an offer.
+ *
+ * @returns the connection, and the answer with all candidates
+ * @throws AvatarError `INVALID_REQUEST` with the reason
+ */
+export async function answerOffer(offerSdp: string, options: RtcPeerOptions): Promise<{ peer: RtcPeer; sdp: string }> {
+  const offer = parseOffer(offerSdp)
+  const peer = new WeriftPeer(offer, options)
+  try {
+    return { peer, sdp: await peer.answer(offer) }
+  } catch (thrown) {
+    await peer.close()
+    throw thrown
+  }
+}
+
+class WeriftPeer implements RtcPeer {
+  readonly videoCodec: RtcVideoCodec | undefined
+  readonly hasAudio: boolean
+  readonly #options: RtcPeerOptions
+  readonly #addresses: readonly string[]
+  readonly #pc: RTCPeerConnection
+  readonly #video: OutStream | undefined
+  readonly #audio: OutStream | undefined
+  #state: RtcState = 'connecting'
+  #pictureId = randomInt(2 ** 15)
+  #reports: NodeJS.Timeout | undefined
+  #connectTimer: NodeJS.Timeout | undefined
+  #askedForKeyframeMs = Number.NEGATIVE_INFINITY
+  #rtt: number | undefined
+  #estimateBps: number | undefined
+  #nacks = 0
+  #keyframeRequests = 0
+  #rate = { sinceMs: performance.now(), octets: 0, bitrateBps: 0 }
+
+  constructor({ video, audio }: ParsedOffer, options: RtcPeerOptions) {
+    const { settings, iceServers } = options
+    this.#options = options
+    this.#addresses = hostAddresses(settings)
+    this.videoCodec = video?.codec
+    this.hasAudio = audio !== undefined
+    this.#pc = new RTCPeerConnection({
+      // without this list the library asks a public server of its own choice
+      iceServers: iceServers.map(({ urls, username, credential }) => ({
+        urls,
+        ...(username === undefined ? {} : { username }),
+        ...(credential === undefined ? {} : { credential }),
+      })),
+      iceTransportPolicy: settings.relayOnly ? 'relay' : 'all',
+      // one socket, on all interfaces, instead of one for each: the answer names its addresses itself
+      iceUseIpv4: false,
+      iceUseIpv6: false,
+      iceAdditionalHostAddresses: this.#addresses.slice(0, 1),
+      ...(settings.portRange ? { icePortRange: [...settings.portRange] as [number, number] } : {}),
+      codecs: {
+        video: video ? [codecParameters('video', video.chosen), ...(video.rtx ? [codecParameters('video', video.rtx)] : [])] : [],
+        audio: audio ? [codecParameters('audio', audio.chosen)] : [],
+      },
+      headerExtensions: { video: extensions(), audio: extensions() },
+    })
+    this.#video = video && this.#addStream('video', 'sendonly', 90_000, video.absSendTimeId)
+    this.#audio = audio && this.#addStream('audio', audio.sendsMic ? 'sendrecv' : 'sendonly', 48_000, audio.absSendTimeId)
+    this.#pc.connectionStateChange.subscribe((state) => this.#connectionChanged(state))
+    this.#pc.onTrack.subscribe((track) => this.#listen(track))
+  }
+
+  get state(): RtcState {
+    return this.#state
+  }
+
+  /** @returns the answer */
+  async answer(offer: ParsedOffer): Promise<string> {
+    try {
+      await this.#pc.setRemoteDescription({ type: 'offer', sdp: offer.sdp })
+      for (const transport of this.#pc.dtlsTransports) {
+        // as the DTLS client the library would wait 100 ms before it begins
+        if (!/^a=setup:passive/m.test(offer.sdp)) transport.role = 'server'
+        // read here, because the library gives a PLI to the microphone's receiver when there is one
+        transport.onRtcp.subscribe((packet) => this.#feedback(packet))
+      }
+      const described = this.#pc.setLocalDescription(await this.#pc.createAnswer())
+      await withinMs(described, GATHER_MS)
+    } catch (thrown) {
+      if (thrown instanceof AvatarError) throw thrown
+      const reason = thrown instanceof Error ? thrown.message : String(thrown)
+      const message = `The SDP offer cannot be answered: ${reason}.`
+      throw new AvatarError('INVALID_REQUEST', message, { field: 'sdp.sdp', reason }, { cause: thrown })
+    }
+    this.#connectTimer = setTimeout(() => this.#become('failed'), CONNECT_MS)
+    const { publicAddresses } = this.#options.settings
+    return announceAddresses(this.#pc.localDescription?.sdp ?? '', publicAddresses.length > 0 ? publicAddresses : this.#addresses)
+  }
+
+  async addCandidate({ candidate, sdpMid, sdpMLineIndex }: RtcCandidate): Promise<void> {
+    const line = candidate.replace(/^a=/, '')
+    if (line === '' || this.#state === 'closed') return
+    if (!/^candidate:\S+ \d+ (udp|tcp) \d+ \S+ \d+ typ \S+/i.test(line)) {
+      throw new AvatarError('INVALID_REQUEST', 'That is no ICE candidate (RFC 8839 section 5.1).', { field: 'candidate' })
+    }
+    if (!isUsableCandidate(line)) return
+    const about = sdpMid != null ? { sdpMid } : { sdpMLineIndex: sdpMLineIndex ?? 0 }
+    try {
+      await this.#pc.addIceCandidate({ candidate: line, ...about })
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown)
+      throw new AvatarError('INVALID_REQUEST', `The candidate cannot be used: ${reason}.`, { field: 'candidate' }, { cause: thrown })
+    }
+  }
+
+  sendVideo(picture: Uint8Array, mediaMs: number): void {
+    const stream = this.#video
+    if (!stream || this.#state !== 'connected') return
+    const payloads = this.videoCodec === 'vp8' ? packetizeVp8(picture, this.#pictureId) : packetizeH264(picture)
+    this.#pictureId = (this.#pictureId + 1) & 0x7fff
+    for (const [i, payload] of payloads.entries()) this.#send(stream, payload, mediaMs, i === payloads.length - 1)
+  }
+
+  sendAudio(opus: Uint8Array, mediaMs: number): void {
+    if (this.#audio && this.#state === 'connected') this.#send(this.#audio, Buffer.from(opus), mediaMs, false)
+  }
+
+  stats(): RtcStats {
+    const streams = this.#streams
+    const now = performance.now()
+    const octets = streams.reduce((sum, stream) => sum + stream.octets, 0)
+    if (now - this.#rate.sinceMs >= RATE_WINDOW_MS) {
+      const bitrateBps = Math.round(((octets - this.#rate.octets) * 8_000) / (now - this.#rate.sinceMs))
+      this.#rate = { sinceMs: now, octets, bitrateBps }
+    }
+    return {
+      state: this.#state,
+      videoCodec: this.videoCodec,
+      bitrateBps: this.#rate.bitrateBps,
+      rttMs: this.#rtt,
+      loss: Math.max(0, ...streams.map(({ loss }) => loss)),
+      jitterMs: Math.max(0, ...streams.map(({ jitter }) => jitter)),
+      packetsSent: streams.reduce((sum, { packets }) => sum + packets, 0),
+      bytesSent: octets,
+      nacks: this.#nacks,
+      keyframeRequests: this.#keyframeRequests,
+      estimateBps: this.#estimateBps,
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return
+    this.#become('closed')
+    await this.#pc.close()
+  }
+
+  // --- inside ---------------------------------------------------------------------------------------------------------
+
+  get #streams(): OutStream[] {
+    return [this.#video, this.#audio].filter((stream) => stream !== undefined)
+  }
+
+  #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', rateHz: number, absSendTimeId: number | undefined): OutStream {
+    const { sender } = this.#pc.addTransceiver(kind, { direction })
+    // Its reports lack the fraction of the second and tell the time of sending, not of the media: ours go out instead.
+    sender.rtcpRunning = true
+    return { sender, clock: new RtpClock(rateHz), sequence: randomInt(2 ** 15), packets: 0, octets: 0, absSendTimeId, loss: 0, jitter: 0 }
+  }
+
+  #send(stream: OutStream, payload: Buffer, mediaMs: number, marker: boolean): void {
+    const header = new RtpHeader({
+      marker,
+      sequenceNumber: stream.sequence,
+      timestamp: stream.clock.at(mediaMs),
+      // The library's own has no fraction of a second either, which receivers estimate the bandwidth by.
+      extensions: stream.absSendTimeId === undefined ? [] : [{ id: stream.absSendTimeId, payload: absSendTime(performance.now()) }],
+    })
+    stream.sequence = (stream.sequence + 1) & 0xffff
+    stream.packets += 1
+    stream.octets += payload.length
+    // a packet that cannot leave is a lost packet
+    stream.sender.sendRtp(new RtpPacket(header, payload)).catch(() => {})
+  }
+
+  #connectionChanged(state: string): void {
+    if (state === 'connected') this.#become('connected')
+    else if (state === 'disconnected') this.#become('disconnected')
+    else if (state === 'failed' || state === 'closed') this.#become('failed')
+  }
+
+  #become(state: RtcState): void {
+    if (state === this.#state || this.#state === 'closed' || (this.#state === 'failed' && state !== 'closed')) return
+    this.#state = state
+    clearTimeout(this.#connectTimer)
+    if (state === 'connected') this.#reports ??= setTimeout(() => this.#report(), FIRST_REPORT_MS)
+    if (state === 'failed' || state === 'closed') clearTimeout(this.#reports)
+    this.#options.onState(state)
+  }
+
+  /** Ties both streams' timestamps to one wall clock. */
+  #report(): void {
+    this.#reports = setTimeout(() => this.#report(), REPORT_MS)
+    if (this.#state !== 'connected') return
+    const now = performance.now()
+    for (const { sender, clock, packets, octets } of this.#streams) {
+      if (packets === 0) continue
+      const senderInfo = new RtcpSenderInfo({
+        ntpTimestamp: ntpTime(now),
+        rtpTimestamp: clock.at(now),
+        packetCount: packets % 2 ** 32,
+        octetCount: octets % 2 ** 32,
+      })
+      const name = new SourceDescriptionItem({ type: 1, text: this.#pc.cname })
+      const packet = [
+        new RtcpSrPacket({ ssrc: sender.ssrc, senderInfo }),
+        new RtcpSourceDescriptionPacket({ chunks: [new SourceDescriptionChunk({ source: sender.ssrc, items: [name] })] }),
+      ]
+      // a report that cannot leave is followed by the next
+      sender.dtlsTransport.sendRtcp(packet).catch(() => {})
+    }
+  }
+
+  #listen(track: MediaStreamTrack): void {
+    if (track.kind !== 'audio') return
+    track.onReceiveRtp.subscribe(({ payload }) => {
+      if (payload.length > 0) this.#options.onMic(payload)
+    })
+  }
+
+  #feedback(packet: RtcpPacket): void {
+    if (packet instanceof RtcpRrPacket || packet instanceof RtcpSrPacket) {
+      for (const { ssrc, fractionLost, jitter, lsr, dlsr } of packet.reports) {
+        const stream = this.#streams.find(({ sender }) => sender.ssrc === ssrc)
+        if (!stream) continue
+        stream.loss = fractionLost / 256
+        stream.jitter = (jitter / (stream === this.#video ? 90_000 : 48_000)) * 1000
+        if (lsr !== 0) this.#rtt = Math.max(0, roundTripMs(ntpTime(performance.now()), lsr, dlsr))
+      }
+    } else if (packet instanceof RtcpPayloadSpecificFeedback) this.#payloadFeedback(packet)
+    else if (packet instanceof RtcpTransportLayerFeedback && packet.feedback?.count === FMT.nack) this.#nack(packet.feedback as GenericNack)
+  }
+
+  #payloadFeedback({ feedback }: RtcpPayloadSpecificFeedback): void {
+    // the library leaves it undefined where it does not know the format
+    if (!feedback) return
+    if ('bitrate' in feedback) this.#estimateBps = Number(feedback.bitrate)
+    else if (feedback.count === FMT.fir || feedback.mediaSsrc === this.#video?.sender.ssrc) this.#wantKeyframe()
+  }
+
+  /** What is in the library's store it sends again by itself; what is no longer there, only a key frame makes good. */
+  #nack({ mediaSourceSsrc, lost }: GenericNack): void {
+    this.#nacks += lost.length
+    const video = this.#video
+    if (!video || mediaSourceSsrc !== video.sender.ssrc) return
+    if (lost.some((sequence) => ((video.sequence - sequence) & 0xffff) > RESEND_HISTORY)) this.#wantKeyframe()
+  }
+
+  #wantKeyframe(): void {
+    this.#keyframeRequests += 1
+    const now = performance.now()
+    if (now - this.#askedForKeyframeMs < KEYFRAME_EVERY_MS) return
+    this.#askedForKeyframeMs = now
+    this.#options.onKeyframeRequest()
+  }
+}
+
+function codecParameters(
+  kind: 'video' | 'audio',
+  { name, clockRate, channels, payloadType, parameters, feedback }: Codec,
+): RTCRtpCodecParameters {
+  return new RTCRtpCodecParameters({
+    mimeType: `${kind}/${name}`,
+    clockRate,
+    payloadType,
+    ...(channels === undefined ? {} : { channels }),
+    ...(parameters === undefined ? {} : { parameters }),
+    rtcpFeedback: feedback.map((line) => {
+      const [type = '', parameter] = line.split(' ')
+      return { type, ...(parameter === undefined ? {} : { parameter }) }
+    }),
+  })
+}
+
+function extensions(): RTCRtpHeaderExtensionParameters[] {
+  return [ABS_SEND_TIME_URI, 'urn:ietf:params:rtp-hdrext:sdes:mid'].map((uri) => new RTCRtpHeaderExtensionParameters({ uri }))
+}
+
+/** Waits for work or until it has taken this long, whichever is first. @throws what the work throws in that time */
+async function withinMs(work: Promise<unknown>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs)
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    // what fails later shows in the connection's state
+    work.catch(() => {})
+  }
+}
