@@ -1,0 +1,143 @@
+/** The whole system with keys: who may do what, and how often. */
+import { createHash, createHmac } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ApiClient, type ErrorAnswer } from '../support/api-client.ts'
+import { type RunningSystem, startSystem } from '../support/running-system.ts'
+
+const KEYS = { alice: 'key-of-alice-0123456789', bob: 'key-of-bob-0123456789', carol: 'key-of-carol-0123456789' }
+const NOBODY = '550e8400-e29b-41d4-a716-446655440000'
+
+let system: RunningSystem
+let alice: ApiClient
+let bob: ApiClient
+let carol: ApiClient
+
+beforeAll(async () => {
+  const digests = Object.entries(KEYS).map(([tenant, key]) => `${tenant}:${createHash('sha256').update(key).digest('hex')}`)
+  // the documented limits are the defaults
+  system = await startSystem({ AUTH_MODE: 'keys', API_KEYS: digests.join(','), CAPACITY: '100' })
+  alice = new ApiClient(system, KEYS.alice)
+  bob = new ApiClient(system, KEYS.bob)
+  carol = new ApiClient(system, KEYS.carol)
+}, 90_000)
+afterAll(async () => system?.stop())
+
+/** The call with every other tenant's and nobody's credentials: the status and code of each. */
+async function codesOf(client: ApiClient, calls: [path: string, body?: unknown][]): Promise<string[]> {
+  const answers = await Promise.all(calls.map(([path, body]) => client.call<Partial<ErrorAnswer>>(path, body)))
+  return answers.map(({ status, body }) => `${status} ${body.error?.code ?? ''}`.trim())
+}
+
+function callsFor(sessionId: string): [path: string, body: unknown][] {
+  return [
+    ['/v1/avatar.speak', { session_id: sessionId, text: 'Hello.' }],
+    ['/v1/chat.completions', { session_id: sessionId, messages: [{ role: 'user', content: 'Hello.' }] }],
+    ['/v1/streaming.start', { session_id: sessionId, sdp: { type: 'offer', sdp: 'v=0\r\n' } }],
+    ['/v1/streaming.interrupt', { session_id: sessionId }],
+    ['/v1/streaming.keep_alive', { session_id: sessionId }],
+    ['/v1/streaming.stop', { session_id: sessionId }],
+  ]
+}
+
+describe('without a right key', { timeout: 30_000 }, () => {
+  it.each([
+    ['none', undefined],
+    ['a wrong one', 'key-of-alice-0123456780'],
+    ['a digest of one', createHash('sha256').update(KEYS.alice).digest('hex')],
+    [
+      'a token that nobody signed',
+      `${jwtPart({ alg: 'none', typ: 'JWT' })}.${jwtPart({ aud: 'avatar-session', sub: NOBODY, tenant: 'alice' })}.x`,
+    ],
+    ['a token signed with another secret', forgedToken('alice', NOBODY)],
+  ])('(%s) everything but health and the description is 401', async (_what, bearer) => {
+    const stranger = new ApiClient(system, bearer)
+    const codes = await codesOf(stranger, [
+      ['/v1/streaming.new', {}],
+      ...callsFor(NOBODY),
+      ['/v1/streaming.sessions'],
+      ['/v1/avatars'],
+      ['/v1/voices'],
+      ['/metrics'],
+    ])
+    expect(new Set(codes)).toEqual(new Set(['401 UNAUTHORIZED']))
+    expect((await stranger.call('/health')).status).toBe(200)
+    expect((await stranger.call('/openapi.json')).status).toBe(200)
+    await expect(stranger.open(NOBODY, bearer === undefined ? '' : `?token=${bearer}`)).rejects.toThrow('no socket')
+  })
+})
+
+describe('a session', { timeout: 30_000 }, () => {
+  it('is opened and driven by its own token, which does nothing else', async () => {
+    const { sessionId, token } = await alice.newSession()
+    const other = await alice.newSession()
+    await expect(alice.open(sessionId)).rejects.toThrow('no socket')
+    await expect(alice.open(other.sessionId, `?token=${token}`)).rejects.toThrow('no socket')
+    const socket = await alice.open(sessionId, `?token=${token}`)
+    const holder = new ApiClient(system, token)
+    const task = await holder.speak(sessionId, 'My own.')
+    await socket.next('speech_finished', { where: (event) => event.task_id === task.task_id })
+    expect(new Set(await codesOf(holder, callsFor(other.sessionId)))).toEqual(new Set(['404 SESSION_NOT_FOUND']))
+    expect(await codesOf(holder, [['/v1/streaming.new', {}], ['/v1/streaming.sessions'], ['/metrics']])).toEqual(
+      Array<string>(3).fill('401 UNAUTHORIZED'),
+    )
+    const tampered = `${token.slice(0, -4)}${token.endsWith('AAAA') ? 'BBBB' : 'AAAA'}`
+    expect(await codesOf(new ApiClient(system, tampered), callsFor(sessionId).slice(0, 1))).toEqual(['401 UNAUTHORIZED'])
+    await holder.stop(sessionId)
+    expect(await codesOf(holder, callsFor(sessionId).slice(0, 1))).toEqual(['404 SESSION_NOT_FOUND'])
+    await alice.stop(other.sessionId)
+  })
+
+  it('of one tenant does not exist for another', async () => {
+    const { sessionId } = await alice.newSession()
+    expect(await alice.sessionIds()).toContain(sessionId)
+    expect(await bob.sessionIds()).toEqual([])
+    expect(new Set(await codesOf(bob, callsFor(sessionId)))).toEqual(new Set(['404 SESSION_NOT_FOUND']))
+    expect(await alice.sessionIds()).toContain(sessionId)
+    await alice.stop(sessionId)
+  })
+})
+
+describe('the documented limits', { timeout: 60_000 }, () => {
+  it('are 10 sessions, 30 speaks and 60 chats a minute for each key, to the call', async () => {
+    const started = Array.from({ length: 11 }, () => ['/v1/streaming.new', { quality: 'low' }] as [string, unknown])
+    const opened = await codesOf(carol, started)
+    expect(opened.filter((code) => code === '200')).toHaveLength(10)
+    expect(opened.filter((code) => code === '429 RATE_LIMITED')).toHaveLength(1)
+
+    const [speak, chat] = callsFor(NOBODY)
+    for (const [call, limit] of [
+      [speak, 30],
+      [chat, 60],
+    ] as const) {
+      if (!call) throw new Error('no such call')
+      const codes = await codesOf(carol, Array<[string, unknown]>(limit).fill(call))
+      expect(new Set(codes)).toEqual(new Set(['404 SESSION_NOT_FOUND']))
+      const { status, headers, body } = await carol.call<ErrorAnswer>(...call)
+      expect(status).toBe(429)
+      expect(body.error).toMatchObject({ code: 'RATE_LIMITED', details: { limit, window_s: 60 } })
+      expect(headers.get('ratelimit-limit')).toBe(String(limit))
+      expect(headers.get('ratelimit-remaining')).toBe('0')
+      expect(Number(headers.get('ratelimit-reset'))).toBeGreaterThan(0)
+      expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(60)
+    }
+    // one key's calls are not another's
+    expect((await bob.call('/v1/avatar.speak', speak?.[1])).status).toBe(404)
+    for (const sessionId of await carol.sessionIds()) await carol.stop(sessionId)
+  })
+})
+
+it('keeps keys and tokens out of the log', () => {
+  for (const key of Object.values(KEYS)) expect(system.log()).not.toContain(key)
+  expect(system.log()).not.toMatch(/eyJ[\w-]+\.[\w-]+\.[\w-]+/)
+})
+
+function jwtPart(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+function forgedToken(tenant: string, sessionId: string): string {
+  const now = Math.floor(Date.now() / 1000)
+  const claims = { tenant, aud: 'avatar-session', sub: sessionId, iat: now, exp: now + 600 }
+  const signed = `${jwtPart({ alg: 'HS256', typ: 'JWT' })}.${jwtPart(claims)}`
+  return `${signed}.${createHmac('sha256', 'a-secret-that-somebody-guessed-0123456789').update(signed).digest('base64url')}`
+}
