@@ -1,6 +1,6 @@
 /** One session: its turns, its face, and what leaves for its clients. Driven by the host's clock and the edge's messages. */
 import { performance } from 'node:perf_hooks'
-import type { ChatRequest, InterruptResponse, SpeakRequest, SpeakResponse } from '../shared/api.ts'
+import type { ChatRequest, Emotion, InterruptResponse, SpeakRequest, SpeakResponse } from '../shared/api.ts'
 import type { ClipName } from '../shared/avatar-pack.ts'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
@@ -8,6 +8,7 @@ import type { ForwardedEvent, MediaWants, RelayClass, SessionConfig } from '../s
 import { SAMPLE_RATE } from '../shared/media.ts'
 import { ClientEvents } from './client-events.ts'
 import { Conversation, MAX_REPLY_CHARS } from './conversation.ts'
+import { CueSheet, ExpressionDriver } from './expression.ts'
 import { FaceDriver } from './face-driver.ts'
 import type { Logger } from './log.ts'
 import { MediaOut, type MediaSink, type Stamp } from './media-out.ts'
@@ -75,6 +76,8 @@ export class Session {
   readonly #turns: Turns
   readonly #clientEvents: ClientEvents
   readonly #face = new FaceDriver()
+  readonly #expression = new ExpressionDriver()
+  readonly #scripts = new WeakMap<Turn, { emotion: Emotion; cues: CueSheet }>()
   #generation = 0
   #picture = 0
   #status: Status = 'idle'
@@ -92,6 +95,7 @@ export class Session {
     this.#conversation = new Conversation(parts.persona)
     this.#turns = new Turns({
       onFinished: (turn, reason) => {
+        this.#expression.emotion = 'neutral'
         if (turn.kind !== 'audio') this.#conversation.saidByAvatar(turn.spokenText)
         const played_ms = Math.round(turn.playedMs)
         this.#emit({ type: 'speech_finished', session_id: this.id, task_id: turn.taskId, reason, played_ms })
@@ -123,10 +127,11 @@ export class Session {
 
   // --- what clients ask for --------------------------------------------------------------------------------------
 
-  speak({ text, voice_id, voice_settings: settings = {} }: SpeakRequest): SpeakResponse {
+  speak({ text, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [] }: SpeakRequest): SpeakResponse {
     const { voiceId, warnings } = this.#voice(voice_id)
     const queued = this.#turns.current !== undefined
     const turn = this.#begin('speak', (signal) => this.#parts.spoken(once(text), { voiceId, settings, signal }))
+    this.#scripts.set(turn, { emotion, cues: new CueSheet(cues) })
     return {
       task_id: turn.taskId,
       status: queued ? 'queued' : 'processing',
@@ -199,7 +204,8 @@ export class Session {
   prepare(dueMs: number): PreparedTick {
     const turn = this.#turns.current
     const sound = this.#turns.next()
-    const { face, blend } = this.#face.next(sound?.mouth)
+    if (turn && sound) this.#express(turn, sound)
+    const { face, blend } = this.#face.next(sound?.mouth, this.#expression.next())
     this.#picture += 1
     const { avatar_id: avatarId, quality } = this.#config
     const request = this.#media.wantsFrames
@@ -255,6 +261,17 @@ export class Session {
   #stamp(dueMs: number, turn: Turn | undefined, atSample: number): Stamp {
     const timestamp = (performance.timeOrigin + dueMs + (atSample / SAMPLE_RATE) * 1000) / 1000
     return { sessionId: this.id, ...(turn ? { taskId: turn.taskId } : {}), generation: this.#generation, timestamp }
+  }
+
+  /** What a task's script asks of the face by now. */
+  #express(turn: Turn, sound: TickSound): void {
+    const script = this.#scripts.get(turn)
+    if (!script) return
+    for (const { segment, ptsMs } of sound.segments) {
+      if (ptsMs === 0) this.#expression.emotion = script.emotion
+      script.cues.begin(segment, ptsMs)
+    }
+    for (const cue of script.cues.due(turn.playedMs)) this.#expression.act(cue)
   }
 
   #speechStarts(turn: Turn): void {

@@ -177,6 +177,28 @@ export const ChatResponse = z
   .meta({ id: 'ChatResponse' })
 export type ChatResponse = z.infer<typeof ChatResponse>
 
+export const Emotion = z
+  .enum(['neutral', 'happy', 'serious', 'surprised', 'thinking'])
+  .meta({ id: 'Emotion', description: 'What the face shows while it speaks; the mouth goes on speaking.' })
+export type Emotion = z.infer<typeof Emotion>
+
+/** When a cue acts: at a time of the task's sound, or when a word begins to sound (its first place in the text). */
+const when = { at_ms: z.number().min(0).max(3_600_000).optional(), word: z.string().trim().min(1).max(64).optional() }
+const share = z.number().min(-1).max(1)
+export const Cue = z
+  .discriminatedUnion('type', [
+    z.object({ type: z.literal('emotion'), ...when, value: Emotion }),
+    z.object({
+      type: z.literal('gaze'),
+      ...when,
+      value: z.object({ x: share.meta({ description: '+ is to the right of the picture' }), y: share.meta({ description: '+ is up' }) }),
+      duration_ms: z.number().min(40).max(10_000).default(800),
+    }),
+  ])
+  .refine((cue) => (cue.at_ms === undefined) !== (cue.word === undefined), 'needs either at_ms or word')
+  .meta({ id: 'Cue', description: 'Something the face does at a moment of its speech.' })
+export type Cue = z.infer<typeof Cue>
+
 export const SpeakRequest = z
   .object({
     session_id: SessionId,
@@ -187,6 +209,8 @@ export const SpeakRequest = z
       .refine((text) => text.trim().length > 0, 'must contain something to say'),
     voice_id: VoiceId.optional(),
     voice_settings: VoiceSettings.optional(),
+    emotion: Emotion.optional(),
+    cues: z.array(Cue).max(100).optional(),
   })
   .meta({ id: 'SpeakRequest' })
 export type SpeakRequest = z.infer<typeof SpeakRequest>
