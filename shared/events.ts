@@ -15,6 +15,10 @@ export const SocketOptions = z
       .default('clauses')
       .meta({ description: 'clauses: a playable WAV of up to 2.5 s when it starts to sound; chunks: 100 ms of PCM with timestamps.' }),
     video: z.enum(['on', 'off']).default('on'),
+    webrtc: z
+      .enum(['instead', 'beside'])
+      .default('instead')
+      .meta({ description: 'While WebRTC carries pictures and sound: instead, this socket has none of them; beside, it has them too.' }),
     resume_from: z.coerce.number().int().min(0).optional().meta({ description: 'Last `seq` seen; later control events are sent again.' }),
     token: z.string().optional().meta({ description: 'Session token, where no Authorization header can be set.' }),
   })
@@ -188,6 +192,17 @@ export const Interrupted = z
 export const FramesDropped = z
   .object({ type: z.literal('frames_dropped'), ...common, dropped: z.int(), total: z.int() })
   .meta({ id: 'FramesDropped', description: 'Pictures left out because this client was slow; at most one a second.' })
+export const TransportEvent = z
+  .object({
+    type: z.literal('transport'),
+    ...common,
+    active: z.enum(['webrtc', 'socket']).meta({ description: 'What carries pictures and sound from now on.' }),
+    reason: z.enum(['connected', 'not_connected', 'lost', 'failed', 'closed']).meta({
+      description: 'not_connected: not within 3 s, which is tried further; lost: the client is silent; failed: given up, start again.',
+    }),
+    video_codec: z.enum(['vp8', 'h264']).optional(),
+  })
+  .meta({ id: 'TransportEvent', description: 'WebRTC took over, or the socket did. The session goes on either way.' })
 export const Pong = z.object({ type: z.literal('pong') }).meta({ id: 'Pong' })
 
 /** What a client may receive. */
@@ -207,6 +222,7 @@ export const ServerEvent = z.discriminatedUnion('type', [
   SpeechFinished,
   Interrupted,
   FramesDropped,
+  TransportEvent,
   Pong,
 ])
 export type ServerEvent = z.infer<typeof ServerEvent>

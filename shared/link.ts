@@ -126,8 +126,9 @@ export type ForwardedEvent = z.infer<typeof ForwardedEvent>
 
 /** Edge to origin. */
 export const SessionDown = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('welcome'), config: SessionConfig, wants: MediaWants }),
-  z.object({ type: z.literal('wants'), wants: MediaWants }),
+  /** `beside`: the part of `wants` that holds also while WebRTC carries the media. */
+  z.object({ type: z.literal('welcome'), config: SessionConfig, wants: MediaWants, beside: MediaWants.optional() }),
+  z.object({ type: z.literal('wants'), wants: MediaWants, beside: MediaWants.optional() }),
   z.object({ type: z.literal('request'), id: z.string(), call: LinkCall }),
   /** The HTTP client has gone: stop what the request began. */
   z.object({ type: z.literal('cancel'), id: z.string() }),

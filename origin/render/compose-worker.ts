@@ -27,11 +27,16 @@ export interface ComposeJob {
   /** The clip's picture, shared memory. */
   base: Uint8Array
   size: number
-  jpegQuality: number
+  /** Undefined: no JPEG is wanted. */
+  jpegQuality: number | undefined
+  /** Hand the pixels out. */
+  raw: boolean
   patches: ComposePatch[]
 }
 export interface ComposeResult {
+  /** Empty where none was wanted. */
   jpeg: Uint8Array<ArrayBuffer>
+  rgb: Uint8Array<ArrayBuffer> | undefined
   decodeMs: number
   pasteMs: number
   encodeMs: number
@@ -40,27 +45,31 @@ export interface ComposeResult {
 await serveJobs<ComposeJob, ComposeResult>(async (data) => {
   const { layers } = data as ComposeSetup
   const masks: MaskLevel[][] = layers.map(({ mask, width, height }) => maskLevels(mask, width, height))
-  const scratch = new Map<number, { rgb: Buffer; clamped: Uint8ClampedArray; out: Buffer }>()
+  const scratch = new Map<number, { rgb: Buffer<ArrayBuffer>; out: Buffer }>()
 
-  return ({ base, size, jpegQuality, patches }) => {
+  return ({ base, size, jpegQuality, raw, patches }) => {
     let memory = scratch.get(size)
     if (memory === undefined) {
-      const rgb = Buffer.alloc(3 * size * size)
-      memory = { rgb, clamped: new Uint8ClampedArray(rgb.buffer, rgb.byteOffset, rgb.length), out: Buffer.alloc(jpegBound(size)) }
+      memory = { rgb: Buffer.alloc(3 * size * size), out: Buffer.alloc(jpegBound(size)) }
       scratch.set(size, memory)
     }
+    // what is handed out cannot be used again
+    const rgb = raw ? Buffer.from(new ArrayBuffer(3 * size * size)) : memory.rgb
     const started = performance.now()
-    decodeJpeg(Buffer.from(base.buffer, base.byteOffset, base.length), memory.rgb)
+    decodeJpeg(Buffer.from(base.buffer, base.byteOffset, base.length), rgb)
     const decoded = performance.now()
+    const clamped = new Uint8ClampedArray(rgb.buffer, rgb.byteOffset, rgb.length)
     for (const { layer, placement, patch, blend } of patches) {
       const { clipSize, grid } = layers[layer] ?? { clipSize: size, grid: 2 }
-      pastePatch({ rgb: memory.clamped, size, clipSize, placement, grid, patch, masks: masks[layer] ?? [], blend })
+      pastePatch({ rgb: clamped, size, clipSize, placement, grid, patch, masks: masks[layer] ?? [], blend })
     }
     const pasted = performance.now()
-    const encoded = encodeJpeg(memory.rgb, size, jpegQuality, memory.out)
-    const jpeg = new Uint8Array(encoded.length)
-    jpeg.set(encoded)
+    const jpeg = jpegQuality === undefined ? new Uint8Array(0) : Uint8Array.from(encodeJpeg(rgb, size, jpegQuality, memory.out))
     const encodeMs = performance.now() - pasted
-    return { result: { jpeg, decodeMs: decoded - started, pasteMs: pasted - decoded, encodeMs }, transfer: [jpeg.buffer] }
+    const pixels = raw ? new Uint8Array(rgb.buffer) : undefined
+    return {
+      result: { jpeg, rgb: pixels, decodeMs: decoded - started, pasteMs: pasted - decoded, encodeMs },
+      transfer: [jpeg.buffer, ...(pixels ? [pixels.buffer] : [])],
+    }
   }
 })

@@ -48,6 +48,8 @@ interface Work {
   stored: StoredPicture
   drawings: Drawing[]
   quality: Quality
+  jpeg: boolean
+  raw: boolean
 }
 
 /** Drawn pictures that may wait, per tick of allowed lag and session carried: bursts of twice the machine's own. */
@@ -109,7 +111,7 @@ export class AvatarRenderer implements Renderer {
 
   #picture(request: PictureRequest): Picture | Promise<Picture> {
     if (this.#closed) throw new AvatarError('ORIGIN_UNAVAILABLE', 'The renderer is shutting down; try another origin.')
-    const { avatarId, quality, clip, picture, face, blend = 1 } = request
+    const { avatarId, quality, clip, picture, face, blend = 1, jpeg = true, raw = false } = request
     const served = this.#served(avatarId)
     if (!Number.isInteger(picture)) throw new AvatarError('INVALID_REQUEST', 'A picture number must be whole.', { picture })
     if (!Number.isFinite(blend)) throw new AvatarError('INVALID_REQUEST', 'A blend must be a number from 0 to 1.', { blend })
@@ -117,7 +119,7 @@ export class AvatarRenderer implements Renderer {
     const length = this.clipLength(avatarId, clip)
     const stored = store.picture(served.pack, clip, ((picture % length) + length) % length, quality)
     const drawings = face === undefined || blend <= 0 ? [] : layersToDraw(served, stored, face, Math.min(1, blend))
-    if (drawings.length > 0) return this.#drawn({ stored, drawings, quality })
+    if (drawings.length > 0 || raw) return this.#drawn({ stored, drawings, quality, jpeg, raw })
     stats.pictures++
     stats.cachedPictures++
     return { jpeg: stored.jpeg, size: QUALITIES[quality].size }
@@ -141,23 +143,26 @@ export class AvatarRenderer implements Renderer {
     }
   }
 
-  async #compose({ stored, drawings, quality }: Work): Promise<Picture> {
+  async #compose({ stored, drawings, quality, jpeg: wanted, raw }: Work): Promise<Picture> {
     const { patches, stats } = this.#parts
     const drawn = await Promise.allSettled(drawings.map(({ layer, row }) => patches.patch(layer.index, row)))
     const loans = drawn.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     try {
       for (const result of drawn) if (result.status === 'rejected') throw result.reason
       const { size } = QUALITIES[quality]
-      const { jpeg, decodeMs, pasteMs, encodeMs } = await this.#idlest().request({
+      // a clip's own picture has its JPEG already
+      const ready = drawings.length === 0 ? stored.jpeg : undefined
+      const { jpeg, rgb, decodeMs, pasteMs, encodeMs } = await this.#idlest().request({
         base: stored.jpeg,
         size,
-        jpegQuality: JPEG_QUALITY[quality],
+        jpegQuality: wanted && !ready ? JPEG_QUALITY[quality] : undefined,
+        raw,
         patches: composePatches(drawings, loans),
       })
       stats.decode.add(decodeMs)
       stats.paste.add(pasteMs)
       stats.encode.add(encodeMs)
-      return { jpeg, size }
+      return { jpeg: wanted ? (ready ?? jpeg) : jpeg, size, rgb }
     } finally {
       for (const loan of loans) loan.release()
     }

@@ -14,12 +14,18 @@ export interface PictureRequest {
   face?: Float32Array
   /** 0..1: share of the drawn patch over the clip's picture; ramps of a few pictures hide the change from idle to speech. */
   blend?: number
+  /** False: the picture is not made into a JPEG. @default true */
+  jpeg?: boolean
+  /** True: its pixels are handed out too, for a video encoder. @default false */
+  raw?: boolean
 }
 
 export interface Picture {
-  /** Shared by everyone who asked for the same picture of a clip: not to be changed. */
+  /** Shared by everyone who asked for the same picture of a clip: not to be changed. Empty when the request said `jpeg: false`. */
   jpeg: Uint8Array
   size: number
+  /** sRGB, 3 * size * size bytes, the caller's own; only where the request said `raw`. */
+  rgb?: Uint8Array<ArrayBuffer> | undefined
 }
 
 /** One renderer serves all sessions of the process; models, clips and caches are shared. */

@@ -60,8 +60,10 @@ export class Audience {
     return this.#clients.delete(ws)
   }
 
-  wants(): MediaWants {
-    return mediaWants(this.#clients.values())
+  /** What any socket wants, and of that what it wants also while WebRTC carries the media. */
+  wants(): { wants: MediaWants; beside: MediaWants } {
+    const clients = [...this.#clients.values()]
+    return { wants: mediaWants(clients), beside: mediaWants(clients.filter((client) => client.besideWebRtc)) }
   }
 
   /** An event that the origin made, as JSON without `seq`. */

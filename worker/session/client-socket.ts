@@ -33,6 +33,10 @@ export class ClientSocket {
     this.#attachment = attachment
   }
 
+  get besideWebRtc(): boolean {
+    return this.#attachment.options.webrtc === 'beside'
+  }
+
   wants(kind: Exclude<RelayClass, 'control'>, form: MediaForm): boolean {
     const { media, audio, video } = this.#attachment.options
     if (media !== form) return false
@@ -71,9 +75,8 @@ export function closeQuietly(ws: WebSocket, code: number, reason: string): void 
 }
 
 /** What any of these clients wants. */
-export function mediaWants(clients: Iterable<ClientSocket>): MediaWants {
-  const all = [...clients]
-  const any = (kind: Exclude<RelayClass, 'control'>, form: MediaForm) => all.some((client) => client.wants(kind, form))
+export function mediaWants(clients: readonly ClientSocket[]): MediaWants {
+  const any = (kind: Exclude<RelayClass, 'control'>, form: MediaForm) => clients.some((client) => client.wants(kind, form))
   return {
     frame_json: any('frame', 'json'),
     frame_binary: any('frame', 'binary'),

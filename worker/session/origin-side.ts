@@ -74,9 +74,9 @@ export class OriginSide {
 
   /** Tells which media the sockets want, when that changed. */
   sendWants(): void {
-    const wants = this.#options.audience()?.wants()
-    const said = JSON.stringify(wants)
-    if (wants !== undefined && said !== this.#sentWants && this.send({ type: 'wants', wants })) this.#sentWants = said
+    const wanted = this.#options.audience()?.wants()
+    const said = JSON.stringify(wanted)
+    if (wanted !== undefined && said !== this.#sentWants && this.send({ type: 'wants', ...wanted })) this.#sentWants = said
   }
 
   /** The first message of a socket that an origin dialled. */
@@ -210,10 +210,10 @@ export class OriginSide {
     const resumed = this.#tasks.carriedBy(placement)
     this.#tasks.carrier = placement
     store.enter(enter({ ...state, busy: false, lastActivityAt: Date.now() }, { phase: 'live', placement }))
-    const wants = audience()?.wants()
-    if (wants !== undefined) {
-      this.send({ type: 'welcome', config: state.config, wants })
-      this.#sentWants = JSON.stringify(wants)
+    const wanted = audience()?.wants()
+    if (wanted !== undefined) {
+      this.send({ type: 'welcome', config: state.config, ...wanted })
+      this.#sentWants = JSON.stringify(wanted)
     }
     if (state.phase === 'reconnecting') audience()?.announce({ type: 'session_state', state: 'live', resumed, missed: 0 })
     for (const waiter of this.#waiters.splice(0)) waiter()
