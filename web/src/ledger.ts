@@ -9,7 +9,7 @@ interface Turn {
 }
 
 const ROWS = [
-  ['wordMs', 'first word', 'From sending to the first word of the reply'],
+  ['wordMs', 'word', 'From sending to the first word of the reply'],
   ['serverMs', 'voice', 'On the server: from the request to its first sound'],
   ['heardMs', 'heard', 'From sending to the first sound from this device'],
   ['seenMs', 'seen', 'From sending to the first picture that belongs to it'],
@@ -51,7 +51,7 @@ export class Ledger {
 
   clear(): void {
     this.#turn = undefined
-    this.#element.hidden = true
+    this.#element.replaceChildren()
   }
 
   #since(atMs: number): number {
@@ -79,6 +79,5 @@ export class Ledger {
       return [pair]
     })
     this.#element.replaceChildren(...pairs)
-    this.#element.hidden = pairs.length === 0
   }
 }

@@ -1,5 +1,5 @@
 /** Gets a session and keeps one: opens it, tries again while there is none, says what it is doing. */
-import { type AvatarClient, AvatarError, type AvatarSession, type ConnectionEvent, type EventOf } from '@avatar/sdk'
+import { type AvatarClient, AvatarError, type AvatarSession, type ConnectionEvent, type EventOf, type SessionEndReason } from '@avatar/sdk'
 import type { Choice } from './settings.ts'
 import type { Phase } from './words.ts'
 
@@ -9,12 +9,16 @@ const MAX_RETRY_S = 60
 /** Trying again by itself makes no sense: somebody has to do something. */
 const HOPELESS = ['UNAUTHORIZED', 'SESSION_NOT_FOUND', 'AVATAR_NOT_FOUND', 'INVALID_REQUEST', 'INVALID_RESPONSE']
 
+/** Ends that nobody asked for: a page that opened the session opens another by itself. */
+const VANISHED: readonly SessionEndReason[] = ['origin_lost', 'capacity', 'ice_failed', 'error']
+
 export type Situation =
   | { phase: 'opening' | 'live' }
   | { phase: 'reconnecting'; hostLost: boolean }
   | { phase: 'waiting'; error: unknown; inS: number }
   | { phase: 'ended'; event: EventOf<'session_ended'> | undefined }
-  | { phase: 'refused'; error: unknown }
+  /** `invited`: the session was somebody else's. */
+  | { phase: 'refused'; error: unknown; invited: boolean }
 
 export interface LifecycleEvents {
   onSituation: (situation: Situation) => void
@@ -52,7 +56,7 @@ export class Lifecycle {
       } catch (error) {
         if (signal.aborted) return
         if (error instanceof AvatarError && HOPELESS.includes(error.code)) {
-          this.#say({ phase: 'refused', error })
+          this.#say({ phase: 'refused', error, invited: token !== undefined })
           return
         }
         await this.#pause(error, signal)
@@ -79,7 +83,7 @@ export class Lifecycle {
     const session =
       token === undefined ? await this.#client.createSession(choice, { signal, maxRetries: 0 }) : this.#client.attachSession(token)
     try {
-      this.#follow(session)
+      this.#follow(session, () => (token === undefined ? void this.open(choice) : this.#overFor(session)))
       await session.connect({ media: 'binary', audio: 'chunks', signal })
     } catch (error) {
       void session.disconnect().catch(() => undefined)
@@ -90,13 +94,21 @@ export class Lifecycle {
     this.#say({ phase: 'live' })
   }
 
-  #follow(session: AvatarSession): void {
+  #overFor(session: AvatarSession): void {
+    this.#say({ phase: 'ended', event: session.ended })
+  }
+
+  /** @param onVanished the session is gone through no fault of the people in it */
+  #follow(session: AvatarSession, onVanished: () => void): void {
     session.on('connection', (event: ConnectionEvent) => {
       if (session !== this.#session) return
       if (event.state === 'reconnecting') this.#say({ phase: 'reconnecting', hostLost: false })
       if (event.state === 'closed') {
-        const gone = session.ended !== undefined || event.error?.code === 'SESSION_NOT_FOUND'
-        this.#say(gone ? { phase: 'ended', event: session.ended } : { phase: 'refused', error: event.error })
+        const { ended } = session
+        const vanished = ended ? VANISHED.includes(ended.reason) : event.error?.code === 'SESSION_NOT_FOUND'
+        if (vanished) onVanished()
+        else if (ended) this.#overFor(session)
+        else this.#say({ phase: 'refused', error: event.error, invited: false })
       }
     })
     session.on('session_state', ({ state }) => {

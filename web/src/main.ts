@@ -8,9 +8,11 @@ import { Notices } from './notice.ts'
 import { Settings } from './settings.ts'
 import { type Cover, Stage } from './stage.ts'
 import { Transcript } from './transcript.ts'
-import { CONNECTION, ended, explain, explainMessage, HOST_LOST, RECONNECTING, type Status } from './words.ts'
+import { CONNECTION, ended, explain, explainInvitation, explainMessage, HOST_LOST, RECONNECTING, type Status } from './words.ts'
 
 const PING_EVERY_MS = 5_000
+/** Round trips of which the quickest is shown. */
+const PINGS = 4
 const { origin } = location
 let leaving = false
 
@@ -25,6 +27,7 @@ const welcome = byId('welcome', HTMLDivElement)
 const latency = byId('latency', HTMLParagraphElement)
 const soundButton = byId('sound', HTMLButtonElement)
 const captionsButton = byId('captions', HTMLButtonElement)
+const hints = document.querySelectorAll<HTMLButtonElement>('.hint')
 const shareButton = byId('share', HTMLButtonElement)
 
 const notices = new Notices()
@@ -35,6 +38,7 @@ const composer = new Composer({ onSend: (text, mode) => void send(text, mode), o
 const settings = new Settings(() => startAnew())
 const lifecycle = new Lifecycle(client, { onSituation: show, onSession: meet })
 
+const pings: number[] = []
 let status: Status = 'idle'
 
 // --- the session ------------------------------------------------------------------------------------------------------
@@ -51,6 +55,8 @@ function startAnew(token?: string): void {
 
 function meet(session: AvatarSession): void {
   void learnNames()
+  transcript.divide('A new session')
+  pings.length = 0
   stage.show(session, settings.name)
   session.on('status', (event) => setStatus(event.status))
   session.on('chat', ({ role, content, task_id }) => {
@@ -98,7 +104,7 @@ async function send(text: string, mode: Mode): Promise<void> {
   stage.startSound()
   notices.clear()
   ledger.sent()
-  if (mode === 'chat') transcript.typed(text)
+  const takeBack = mode === 'chat' ? transcript.typed(text) : undefined
   showWelcome()
   try {
     if (mode === 'say') await session.speak(text)
@@ -112,7 +118,9 @@ async function send(text: string, mode: Mode): Promise<void> {
     if (session !== lifecycle.session) return
     if (status === 'thinking') setStatus('idle')
     notices.show(error instanceof AvatarError ? explainMessage(error) : String(error))
+    takeBack?.()
     composer.giveBack(text)
+    showWelcome()
   }
 }
 
@@ -133,6 +141,7 @@ function show(situation: Situation): void {
   const { phase } = situation
   document.body.dataset.phase = phase
   composer.ready = phase === 'live'
+  for (const hint of hints) hint.disabled = phase !== 'live'
   shareButton.disabled = phase !== 'live'
   showText(byId('connection', HTMLParagraphElement), CONNECTION[phase])
   if (phase !== 'live') {
@@ -141,7 +150,10 @@ function show(situation: Situation): void {
   }
   if (phase === 'reconnecting') status = 'idle'
   stage.cover(coverOf(situation))
-  if (phase === 'live') setStatus(status)
+  if (phase === 'live') {
+    setStatus(status)
+    void measure()
+  }
 }
 
 /** What lies over the picture; nothing while she is there. */
@@ -163,7 +175,12 @@ function coverOf(situation: Situation): Cover | undefined {
     case 'ended':
       return { ...ended(situation.event?.reason), pill, busy: false, action: { label: 'Start again', run: () => startAnew() } }
     case 'refused':
-      return { ...explain(situation.error), pill, busy: false, action: { label: 'Start a session', run: () => startAnew() } }
+      return {
+        ...(situation.invited ? explainInvitation(situation.error) : explain(situation.error)),
+        pill,
+        busy: false,
+        action: { label: 'Start a session', run: () => startAnew() },
+      }
   }
 }
 
@@ -193,7 +210,9 @@ async function measure(): Promise<void> {
   const { session } = lifecycle
   if (lifecycle.phase !== 'live' || !session || document.hidden) return
   try {
-    showText(latency, `${Math.max(1, Math.round(await session.ping()))} ms`)
+    pings.push(await session.ping())
+    // the quickest of the last: what the network takes, not what this page was busy with
+    showText(latency, `${Math.max(1, Math.round(Math.min(...pings.slice(-PINGS))))} ms`)
   } catch {
     // just lost: the state says it
     showText(latency, '')
@@ -213,7 +232,7 @@ captionsButton.addEventListener('click', () => {
   stage.captions = captions
 })
 shareButton.addEventListener('click', () => void share())
-for (const hint of document.querySelectorAll('.hint')) hint.addEventListener('click', () => void send(hint.textContent ?? '', 'chat'))
+for (const hint of hints) hint.addEventListener('click', () => void send(hint.textContent ?? '', 'chat'))
 addEventListener('online', () => lifecycle.retryNow())
 addEventListener('pagehide', () => {
   leaving = true

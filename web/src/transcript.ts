@@ -25,10 +25,27 @@ export class Transcript {
     return this.#list.childElementCount === 0
   }
 
-  /** Something typed on this page. */
-  typed(text: string): void {
+  /** Something typed on this page. Returns the function that takes it back. */
+  typed(text: string): () => void {
     this.#unconfirmed.push(text)
-    this.#add('user', 'You', text)
+    const { item } = this.#add('user', 'You', text)
+    return () => {
+      const at = this.#unconfirmed.indexOf(text)
+      if (at >= 0) this.#unconfirmed.splice(at, 1)
+      item.remove()
+    }
+  }
+
+  /** A line between one session and the next. */
+  divide(text: string): void {
+    if (this.empty) return
+    const item = document.createElement('li')
+    item.className = 'divider'
+    item.textContent = text
+    this.#list.append(item)
+    this.#answers.clear()
+    this.#unconfirmed = []
+    this.#follow()
   }
 
   /** A message of a user of the session; one that was typed here is shown already. */

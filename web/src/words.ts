@@ -60,6 +60,12 @@ export function explain(error: unknown): Explanation {
   return known ?? { title: 'Something went wrong', text: error instanceof Error ? error.message : String(error) }
 }
 
+/** Why the session of a shared link cannot be joined. */
+export function explainInvitation(error: unknown): Explanation {
+  if (!(error instanceof AvatarError && ['UNAUTHORIZED', 'SESSION_NOT_FOUND'].includes(error.code))) return explain(error)
+  return { title: 'This link has expired', text: 'The session it was for is over. Start one of your own.' }
+}
+
 const MESSAGE_TROUBLES: Record<string, string> = {
   RATE_LIMITED: 'That was a little too fast. Wait a moment, then send it again.',
   CONNECTION_FAILED: 'Your message did not get through. Check the network, then send it again.',

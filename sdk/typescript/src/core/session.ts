@@ -88,6 +88,8 @@ export class Session implements AsyncIterable<ServerEvent> {
   readonly #emitter: Emitter<SessionEventMap>
   readonly #tasks = new SpeechTasks()
   #ended: EventOf<'session_ended'> | undefined
+  /** The error event that some call throws: it needs no other listener. */
+  #thrown: ServerEvent | undefined
 
   /** @internal made by AvatarClient */
   constructor({ facts, http, socket, owned }: SessionSetup) {
@@ -103,7 +105,7 @@ export class Session implements AsyncIterable<ServerEvent> {
     this.#socket = new SessionSocket({
       ...socket,
       token: facts.access_token,
-      probe: async () => void (await this.keepAlive()),
+      probe: async () => void (await this.#http.json('/streaming.keep_alive', { body: { session_id: this.session_id }, maxRetries: 0 })),
       onEvent: (event) => this.#receive(event),
       onBinary: (message) => this.#receiveBinary(message),
       onConnection: (event) => {
@@ -211,9 +213,8 @@ export class Session implements AsyncIterable<ServerEvent> {
       const body = { session_id: this.session_id }
       return await this.#http.json<InterruptResponse>('/streaming.interrupt', { body, signal, repeatable: true })
     }
-    const interrupted = this.waitFor('interrupted', { signal })
     this.#socket.send({ type: 'interrupt' })
-    const { task_id, played_ms, spoken_text, dropped_ms } = await interrupted
+    const { task_id, played_ms, spoken_text, dropped_ms } = await this.waitFor('interrupted', { signal })
     return { task_id, played_ms, spoken_text, dropped_ms }
   }
 
@@ -229,13 +230,11 @@ export class Session implements AsyncIterable<ServerEvent> {
     this.#requireOpen()
     try {
       for await (const data of audioPieces(source, format)) {
-        const appended = this.#answer('audio_buffer_appended', AUDIO_CODES, signal)
         this.#socket.send({ type: 'audio_buffer_append', data })
-        await appended
+        await this.#answer('audio_buffer_appended', AUDIO_CODES, signal)
       }
-      const committed = this.#answer('audio_buffer_committed', AUDIO_CODES, signal)
       this.#socket.send({ type: 'audio_buffer_commit' })
-      const { task_id = '', duration_ms } = await committed
+      const { task_id = '', duration_ms } = await this.#answer('audio_buffer_committed', AUDIO_CODES, signal)
       return this.#tasks.task({ task_id, duration_ms }, () => this.#requireOpen())
     } catch (error) {
       // what was appended must not be spoken with the next sound
@@ -246,9 +245,8 @@ export class Session implements AsyncIterable<ServerEvent> {
 
   /** Opens the user's ear. @throws AvatarError STT_UNAVAILABLE where nothing recognises speech */
   async startListening({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    const listening = this.#answer('status', LISTEN_CODES, signal, (event) => event.status === 'listening')
     this.#socket.send({ type: 'start_listening' })
-    await listening
+    await this.#answer('status', LISTEN_CODES, signal, (event) => event.status === 'listening')
   }
 
   /** Closes the user's ear; what was heard is answered. @throws AvatarError NOT_CONNECTED */
@@ -318,7 +316,8 @@ export class Session implements AsyncIterable<ServerEvent> {
     if (event.type === 'frame') this.#emitter.emit('frame', event.data, event)
     else if (event.type === 'audio') this.#emitter.emit('audio', event.data, event)
     else {
-      if (event.type === 'error' && !this.#emitter.has('error')) this.#logger.warn(event.message, { code: event.code })
+      if (event.type === 'error' && !this.#emitter.has('error') && event !== this.#thrown)
+        this.#logger.warn(event.message, { code: event.code })
       // the union of the types' own handlers is what the table says, event by event
       this.#emitter.emit(event.type, ...([event] as never))
     }
@@ -335,8 +334,12 @@ export class Session implements AsyncIterable<ServerEvent> {
     signal: AbortSignal | undefined,
     where: (event: EventOf<Type>) => boolean = () => true,
   ): Promise<EventOf<Type>> {
-    const answers = (event: ServerEvent): event is EventOf<Type> | EventOf<'error'> =>
-      event.type === 'error' ? codes.includes(event.code) : event.type === type && where(event as EventOf<Type>)
+    const answers = (event: ServerEvent): event is EventOf<Type> | EventOf<'error'> => {
+      if (event.type !== 'error') return event.type === type && where(event as EventOf<Type>)
+      if (!codes.includes(event.code)) return false
+      this.#thrown = event
+      return true
+    }
     const event = await this.#next(answers, { signal, timeoutMs: ANSWER_TIMEOUT_MS, what: type })
     if (event.type !== 'error') return event as EventOf<Type>
     const { code, message, details } = event as EventOf<'error'>
