@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createRenderer } from '../origin/render/index.ts'
 import type { InferJob, InferResult, InferSetup } from '../origin/render/infer-worker.ts'
-import { findPacks, loadPack } from '../origin/render/pack.ts'
+import { findPacks, inferModel, loadPack } from '../origin/render/pack.ts'
 import { WorkerHost } from '../origin/render/worker-host.ts'
 import { FACE_PARAMS, VISEMES } from '../shared/face.ts'
 import { FPS, type Quality, TICK_MS } from '../shared/media.ts'
@@ -37,7 +37,7 @@ async function benchModel(packsDir: string): Promise<Figures> {
   const [folder = ''] = await findPacks(packsDir)
   const { layers } = await loadPack(folder)
   const setup: InferSetup = {
-    models: layers.map(({ modelFile, inputs, width, height }) => ({ file: modelFile, inputs: inputs.length, width, height })),
+    models: layers.map(inferModel),
     device: 'cpu',
     intraOpThreads: 1,
   }
@@ -47,7 +47,9 @@ async function benchModel(packsDir: string): Promise<Figures> {
     data: setup,
   })
   const figures: Figures = {}
-  for (const [model, { name, width, height, inputs }] of layers.entries()) {
+  for (const [model, layer] of layers.entries()) {
+    if (layer.kind !== 'decoder') continue
+    const { name, width, height, inputs } = layer
     for (const batch of [1, 8]) {
       const slots = Array.from({ length: batch }, () => new Float32Array(new SharedArrayBuffer(12 * width * height)))
       const times: number[] = []

@@ -17,6 +17,20 @@ const File = z
 export const Clip = z.object({ file: File, pictures: z.int().min(1).max(3000), tracks: File })
 
 /**
+ * Under what terms a published model's weights came, and the word of whoever runs them that these terms fit their use. A pack
+ * without that word is not served. It holds for one file only: `sha256` is that of the model.
+ */
+export const WeightsLicence = z.object({
+  name: z.string().min(1).meta({ description: 'The licence, as its owner words it.' }),
+  source: z.string().optional().meta({ description: 'Where the weights are from.' }),
+  accepted: z
+    .object({ by: z.string().min(1), at: z.iso.datetime(), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
+    .optional()
+    .meta({ description: 'Who accepted the licence for their use, when, and for which file.' }),
+})
+export type WeightsLicence = z.infer<typeof WeightsLicence>
+
+/**
  * A part of the face that a model draws anew.
  *
  * `mask`: 8-bit grey PNG of the patch's size; the share of the patch in the result, 0 at its border.
@@ -42,6 +56,13 @@ export const Layer = z.object({
       inputs: z.array(z.enum(FACE_PARAMS)).min(1),
       viseme_gain: z.number().min(0.5).max(1.5),
     }),
+    /**
+     * A network of Wav2Lip's kind, driven by sound. Inputs `mel_spectrogram` float32 [B, 1, 80, 16] and `video_frames` float32
+     * [B, 6, S, S] (the face with its lower half black, then the face as it is; BGR 0..1); output `predicted_frames` float32
+     * [B, 3, S, S], BGR 0..1. S is the patch's width and height. `placements` say where in each picture the face box is: the
+     * grid's corners carry the patch to it and back.
+     */
+    z.object({ kind: z.literal('wav2lip'), file: File, licence: WeightsLicence }),
   ]),
 })
 export type Layer = z.infer<typeof Layer>

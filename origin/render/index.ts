@@ -2,9 +2,9 @@
 import { availableParallelism } from 'node:os'
 import { measureCapacity } from './calibrate.ts'
 import { ClipStore } from './clip-store.ts'
-import type { ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
+import type { ComposeHost, ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
 import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
-import { findPacks, loadPack, PackError } from './pack.ts'
+import { findPacks, inferModel, loadPack, PackError } from './pack.ts'
 import { PatchSource } from './patch-source.ts'
 import { AvatarRenderer, type RendererParts, type ServedPack } from './renderer.ts'
 import { RenderStats } from './stats.ts'
@@ -25,7 +25,7 @@ const MAX_INTRA_OP_THREADS = 8
 interface Threads {
   store: ClipStore
   infer: WorkerHost<InferJob, InferResult>
-  composers: WorkerHost<ComposeJob, ComposeResult>[]
+  composers: ComposeHost[]
 }
 
 /**
@@ -98,7 +98,7 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
   }
   const layers = served.flatMap((entry) => entry.layers.map((layer) => ({ ...layer, clipSize: entry.pack.manifest.size })))
   const inferSetup: InferSetup = {
-    models: layers.map(({ modelFile, inputs, width, height }) => ({ file: modelFile, inputs: inputs.length, width, height })),
+    models: layers.map(inferModel),
     device: options.device ?? 'auto',
     intraOpThreads: options.intraOpThreads ?? Math.min(MAX_INTRA_OP_THREADS, cores),
   }

@@ -4,15 +4,12 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import ort from 'onnxruntime-node'
+import { decoderGraph } from './adapters/decoder.ts'
+import type { GraphAdapter, GraphShape } from './adapters/types.ts'
+import { wav2lipGraph } from './adapters/wav2lip.ts'
 import { serveJobs } from './worker-host.ts'
 
-export interface InferModel {
-  /** Absolute path; error messages name it. */
-  file: string
-  inputs: number
-  width: number
-  height: number
-}
+export type InferModel = GraphShape & ({ kind: 'decoder'; inputs: number } | { kind: 'wav2lip' })
 export interface InferSetup {
   models: InferModel[]
   device: 'auto' | 'cpu' | 'cuda' | 'tensorrt'
@@ -23,8 +20,10 @@ export type InferJob =
   | {
       kind: 'run'
       model: number
-      /** [slots.length, inputs] */
+      /** [slots.length, the adapter's rowLength] */
       rows: Float32Array
+      /** Shared memory, the clip's picture under each patch, RGB [height, width, 3]; empty for models that need none. */
+      references?: Uint8Array[]
       /** Shared memory, one [3, height, width] patch each. */
       slots: Float32Array[]
     }
@@ -42,22 +41,38 @@ const BUCKETS = [1, 2, 4, 8, 16, 32]
 // a missing accelerator would be written to stderr by the library itself; failures are thrown, and told by us
 ort.env.logLevel = 'fatal'
 
+/** A loaded model. */
+interface Loaded {
+  model: InferModel
+  adapter: GraphAdapter
+  session: ort.InferenceSession
+  /** Patches that one run takes: exports with a fixed batch take no other number. */
+  fixedBatch: number | undefined
+}
+
 await serveJobs<InferJob, InferResult>(async (data) => {
   const { models, device: wanted, intraOpThreads } = data as InferSetup
-  const { sessions, device, fallback } = await createSessions(models, wanted, intraOpThreads)
+  const { loaded, device, fallback } = await createSessions(models, wanted, intraOpThreads)
   const pads = device !== 'cpu'
   return async (job) => {
     if (job.kind === 'device') return { result: { device, fallback, runMs: 0 } }
-    const model = models[job.model]
-    const session = sessions[job.model]
-    if (model === undefined || session === undefined) throw new Error(`no model ${job.model}`)
+    const model = loaded[job.model]
+    if (model === undefined) throw new Error(`no model ${job.model}`)
     const started = performance.now()
-    const count = job.slots.length
-    const batch = pads ? (BUCKETS.find((size) => size >= count) ?? count) : count
-    const rows = batch === count ? job.rows : padded(job.rows, batch * model.inputs)
-    const patches = await runModel(session, model, rows, batch)
-    const length = 3 * model.width * model.height
-    for (const [i, slot] of job.slots.entries()) slot.set(patches.subarray(i * length, (i + 1) * length))
+    const { rows, slots, references = [] } = job
+    const { rowLength } = model.adapter
+    const step = model.fixedBatch ?? slots.length
+    for (let from = 0; from < slots.length; from += step) {
+      const count = Math.min(step, slots.length - from)
+      const size = model.fixedBatch ?? (pads ? (BUCKETS.find((bucket) => bucket >= count) ?? count) : count)
+      const part = rows.subarray(from * rowLength, (from + count) * rowLength)
+      const read = await runModel(model, {
+        size,
+        rows: size === count ? part : padded(part, size * rowLength),
+        references: references.slice(from, from + count),
+      })
+      for (let i = 0; i < count; i++) read(i, slots[from + i] ?? new Float32Array(0))
+    }
     return { result: { device, fallback, runMs: performance.now() - started } }
   }
 })
@@ -68,22 +83,22 @@ function padded(rows: Float32Array, length: number): Float32Array {
   return longer
 }
 
-async function runModel(session: ort.InferenceSession, model: InferModel, rows: Float32Array, batch: number): Promise<Float32Array> {
-  const results = await session.run({ params: new ort.Tensor('float32', rows, [batch, model.inputs]) })
-  const { patch } = results
-  const expected = [batch, 3, model.height, model.width]
-  if (patch === undefined || patch.type !== 'float32' || patch.dims.join() !== expected.join()) {
-    const got = patch === undefined ? 'no output named patch' : `patch ${patch.type} [${patch.dims.join(', ')}]`
-    throw new Error(`${model.file} gives ${got}; the manifest says float32 [${expected.join(', ')}]`)
-  }
-  return patch.data as Float32Array
+async function runModel(
+  { adapter, session }: Pick<Loaded, 'adapter' | 'session'>,
+  batch: Parameters<GraphAdapter['feeds']>[0],
+): Promise<(index: number, slot: Float32Array) => void> {
+  return adapter.read(await session.run(adapter.feeds(batch)), batch.size)
+}
+
+function adapterOf(model: InferModel): GraphAdapter {
+  return model.kind === 'decoder' ? decoderGraph(model) : wav2lipGraph(model)
 }
 
 async function createSessions(
   models: InferModel[],
   wanted: InferSetup['device'],
   intraOpThreads: number,
-): Promise<{ sessions: ort.InferenceSession[]; device: string; fallback: string | undefined }> {
+): Promise<{ loaded: Loaded[]; device: string; fallback: string | undefined }> {
   const attempts = wanted === 'auto' ? ['cuda', 'cpu'] : wanted === 'tensorrt' ? ['tensorrt', 'cuda', 'cpu'] : [wanted]
   const bundled = new Set(ort.listSupportedBackends().map((backend) => backend.name))
   let fallback: string | undefined
@@ -91,9 +106,9 @@ async function createSessions(
     try {
       if (!bundled.has(device)) throw new Error(`onnxruntime has no ${device} support on this platform`)
       requireProviderLibrary(device)
-      const sessions: ort.InferenceSession[] = []
-      for (const model of models) sessions.push(await createSession(model, device, intraOpThreads))
-      return { sessions, device, fallback }
+      const loaded: Loaded[] = []
+      for (const model of models) loaded.push(await loadModel(model, device, intraOpThreads))
+      return { loaded, device, fallback }
     } catch (error) {
       if (device === attempts.at(-1)) throw error
       const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
@@ -122,7 +137,8 @@ function requireProviderLibrary(device: string): void {
 }
 
 /** One session, warmed by a first run that also proves the model's names and shapes. */
-async function createSession(model: InferModel, device: string, intraOpThreads: number): Promise<ort.InferenceSession> {
+async function loadModel(model: InferModel, device: string, intraOpThreads: number): Promise<Loaded> {
+  const adapter = adapterOf(model)
   let session: ort.InferenceSession
   try {
     session = await ort.InferenceSession.create(model.file, {
@@ -137,16 +153,18 @@ async function createSession(model: InferModel, device: string, intraOpThreads: 
   } catch (error) {
     throw new Error(`${model.file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
-  if (!session.inputNames.includes('params') || session.inputNames.length !== 1) {
-    throw new Error(`${model.file} has the inputs [${session.inputNames.join(', ')}]; a decoder has one, named params`)
-  }
+  adapter.check(session)
+  const first = session.inputMetadata[0]
+  const leading = first?.isTensor ? first.shape[0] : undefined
+  const fixedBatch = typeof leading === 'number' && leading > 0 ? leading : undefined
+  const size = fixedBatch ?? 1
   try {
-    await runModel(session, model, new Float32Array(model.inputs), 1)
+    await runModel({ adapter, session }, { size, rows: new Float32Array(size * adapter.rowLength), references: [] })
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error)
-    throw new Error(what.startsWith(model.file) ? what : `${model.file} does not run with ${model.inputs} inputs: ${what}`, {
+    throw new Error(what.startsWith(model.file) ? what : `${model.file} does not run with ${adapter.rowLength} inputs: ${what}`, {
       cause: error,
     })
   }
-  return session
+  return { model, adapter, session, fixedBatch }
 }

@@ -1,10 +1,14 @@
 /** Loads avatar packs: every file is checked against the manifest before anything uses it. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import type { AvatarInfo } from '../../shared/api.ts'
-import { AvatarManifest, type ClipName, type Layer } from '../../shared/avatar-pack.ts'
+import { AvatarManifest, type ClipName, type Layer, type WeightsLicence } from '../../shared/avatar-pack.ts'
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
+import type { InferModel } from './infer-worker.ts'
 import { decodeGreyPng } from './png.ts'
 
 /** Bytes; larger pack files are refused before they are read. */
@@ -23,7 +27,7 @@ export interface PackClip {
   tracks: Float32Array
 }
 
-export interface PackLayer {
+interface LayerBase {
   name: Layer['name']
   width: number
   height: number
@@ -34,9 +38,26 @@ export interface PackLayer {
   placements: Partial<Record<ClipName, Float32Array>>
   /** Absolute path of the ONNX file. */
   modelFile: string
+}
+/** A layer that face parameters drive. */
+export interface FaceLayer extends LayerBase {
+  kind: 'decoder'
   /** Indices into FACE_PARAMS, in the model's order. */
   inputs: number[]
   visemeGain: number
+}
+/** A layer that sound drives; its model also sees the clip's own picture under the patch. */
+export interface SoundLayer extends LayerBase {
+  kind: 'wav2lip'
+}
+export type PackLayer = FaceLayer | SoundLayer
+
+/** What the model's thread must know of a layer. */
+export function inferModel(layer: PackLayer): InferModel {
+  const { modelFile: file, width, height } = layer
+  return layer.kind === 'decoder'
+    ? { kind: layer.kind, file, width, height, inputs: layer.inputs.length }
+    : { kind: layer.kind, file, width, height }
 }
 
 export interface AvatarPack {
@@ -128,16 +149,28 @@ async function loadLayer(files: PackFiles, manifest: AvatarManifest, layer: Laye
     checkPlacements(files, file, rows, { ...layer, size: manifest.size })
     placements[clip] = rows
   }
-  return {
-    name: layer.name,
-    width,
-    height,
-    grid: layer.grid,
-    mask,
-    placements,
-    modelFile: await files.path(layer.model.file),
-    inputs: layer.model.inputs.map((input) => FACE_PARAMS.indexOf(input)),
-    visemeGain: layer.model.viseme_gain,
+  const { model } = layer
+  const base: LayerBase = { name: layer.name, width, height, grid: layer.grid, mask, placements, modelFile: await files.path(model.file) }
+  if (model.kind === 'decoder') {
+    return { ...base, kind: model.kind, inputs: model.inputs.map((input) => FACE_PARAMS.indexOf(input)), visemeGain: model.viseme_gain }
+  }
+  await requireAcceptedLicence(files, model.file, base.modelFile, model.licence)
+  return { ...base, kind: model.kind }
+}
+
+/** Published weights are the operator's to answer for. @throws PackError naming the licence where it was not accepted for this file */
+async function requireAcceptedLicence(files: PackFiles, file: string, path: string, licence: WeightsLicence): Promise<void> {
+  const terms = `the licence "${licence.name}"${licence.source === undefined ? '' : ` (${licence.source})`}`
+  if (licence.accepted === undefined) {
+    throw files.error(
+      file,
+      `comes under ${terms}, which nobody has accepted for this use; make the pack with avatar:create --licence-accepted if it fits, or remove the pack`,
+    )
+  }
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  if (hash.digest('hex') !== licence.accepted.sha256) {
+    throw files.error(file, `is not the file for which ${terms} was accepted; make the pack again with avatar:create --licence-accepted`)
   }
 }
 

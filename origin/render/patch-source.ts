@@ -30,8 +30,10 @@ interface Slot {
   lost: boolean
 }
 interface Wanted {
-  key: string
+  /** Undefined where the same patch will not be wanted again. */
+  key: string | undefined
   row: Float32Array
+  reference: Uint8Array | undefined
   slot: Slot
   resolve(): void
   reject(error: unknown): void
@@ -71,27 +73,17 @@ export class PatchSource {
    * The patch that a model draws for these inputs. Requests of one turn of the event loop, and those that come while a run is
    * under way, are drawn together.
    *
-   * @param row the model's inputs, in steps of FACE_STEP
+   * @param row the model's inputs, in steps of FACE_STEP where face parameters drive it
+   * @param reference the clip's own picture under the patch, for models that see it; such patches are not drawn twice
    */
-  async patch(model: number, row: Float32Array): Promise<PatchLoan> {
+  async patch(model: number, row: Float32Array, reference?: Uint8Array): Promise<PatchLoan> {
     const queue = this.#queues[model]
     if (queue === undefined) throw new Error(`no model ${model}`)
-    const key = `${model}:${row.join()}`
-    let kept = this.#kept.get(key)
-    if (kept === undefined) {
-      const slot: Slot = { values: queue.free.pop() ?? sharedFloats(queue.patchLength), loans: 1, lost: false }
-      const ready = new Promise<void>((resolve, reject) => queue.wanted.push({ key, row, slot, resolve, reject }))
-      kept = { slot, ready, queue }
-      this.#schedule()
-    } else {
-      this.#kept.delete(key)
-      this.#stats.reusedPatches++
-    }
-    this.#kept.set(key, kept)
-    const { slot } = kept
+    const { slot, ready } =
+      reference === undefined ? this.#shared(model, queue, row) : this.#want(queue, { row, reference, key: undefined })
     slot.loans++
     try {
-      await kept.ready
+      await ready
     } catch (error) {
       this.#giveBack(queue, slot)
       throw error
@@ -105,6 +97,28 @@ export class PatchSource {
         this.#giveBack(queue, slot)
       },
     }
+  }
+
+  /** The patch of these inputs that was drawn, or is being drawn, else a new one; one loan of it is the store's own. */
+  #shared(model: number, queue: ModelQueue, row: Float32Array): { slot: Slot; ready: Promise<void> } {
+    const key = `${model}:${row.join()}`
+    let kept = this.#kept.get(key)
+    if (kept === undefined) {
+      kept = { ...this.#want(queue, { key, row, reference: undefined }), queue }
+      kept.slot.loans++
+    } else {
+      this.#kept.delete(key)
+      this.#stats.reusedPatches++
+    }
+    this.#kept.set(key, kept)
+    return kept
+  }
+
+  #want(queue: ModelQueue, wanted: Pick<Wanted, 'key' | 'row' | 'reference'>): { slot: Slot; ready: Promise<void> } {
+    const slot: Slot = { values: queue.free.pop() ?? sharedFloats(queue.patchLength), loans: 0, lost: false }
+    const ready = new Promise<void>((resolve, reject) => queue.wanted.push({ ...wanted, slot, resolve, reject }))
+    this.#schedule()
+    return { slot, ready }
   }
 
   #giveBack(queue: ModelQueue, slot: Slot): void {
@@ -150,7 +164,13 @@ export class PatchSource {
     const rows = new Float32Array(batch.length * inputs)
     for (const [i, { row }] of batch.entries()) rows.set(row, i * inputs)
     try {
-      const { runMs } = await this.#host.request({ kind: 'run', model, rows, slots: batch.map(({ slot }) => slot.values) })
+      const { runMs } = await this.#host.request({
+        kind: 'run',
+        model,
+        rows,
+        slots: batch.map(({ slot }) => slot.values),
+        references: batch.flatMap(({ reference }) => (reference === undefined ? [] : [reference])),
+      })
       this.#stats.batch.add(batch.length)
       this.#stats.patches += batch.length
       for (const { resolve } of batch) {
@@ -160,7 +180,7 @@ export class PatchSource {
     } catch (error) {
       for (const wanted of batch) {
         wanted.slot.lost = true
-        if (this.#kept.get(wanted.key)?.slot === wanted.slot) this.#kept.delete(wanted.key)
+        if (wanted.key !== undefined && this.#kept.get(wanted.key)?.slot === wanted.slot) this.#kept.delete(wanted.key)
         wanted.reject(error)
       }
     }

@@ -5,10 +5,13 @@ import { performance } from 'node:perf_hooks'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
 import { countPictures, readVideo } from '../codec/video.ts'
+import { patchMap } from './crop.ts'
 import { modelInputs } from './face-mix.ts'
 import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
-import { type AvatarPack, CLIP_NAMES, PackError, type PackLayer } from './pack.ts'
+import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from './pack.ts'
 import { type MaskLevel, maskLevels, pastePatch } from './paste.ts'
+import { referenceOf, silence, soundWindow, vowel } from './quality-sound.ts'
+import { matchRim, rimColour, rimOf } from './ring-match.ts'
 import { WorkerHost } from './worker-host.ts'
 
 /** Levels are of 255. */
@@ -27,15 +30,19 @@ export interface QualityReport {
   }[]
   layers: {
     layer: string
+    /** What drives the layer's model. */
+    driven_by: 'face' | 'sound'
     clip: ClipName
-    /** The patch drawn with the clip's own face against the clip, where the mask is at least half. */
+    /** Clip pixels to one pixel of the patch: above about 2 the drawn part is softer than the clip. */
+    clip_pixels_per_patch_pixel: number
+    /** The patch drawn with the clip's own face (in silence, where sound drives it) against the clip, where the mask is at least half. */
     rest_mean_levels: number
     rest_worst_picture_levels: number
     rest_psnr_db: number
     /** The same in the rim, where the mask is between 2 % and half: a seam shows here. */
     rim_mean_levels: number
   }[]
-  /** Mean change of the patch from rest, where the mask is at least half, per input at full strength. */
+  /** Mean change of the patch from rest, where the mask is at least half, per input at full strength; a vowel where sound drives it. */
   motion_levels: { layer: string; input: string; levels: number }[]
   models: { layer: string; patch_ms_batch_1: number; patch_ms_batch_8: number }[]
 }
@@ -47,7 +54,7 @@ const TIMED_RUNS = 8
 /** @throws PackError or Error naming the file that does not fit */
 export async function measurePack(pack: AvatarPack, onProgress: (what: string) => void): Promise<QualityReport> {
   const setup: InferSetup = {
-    models: pack.layers.map(({ modelFile, inputs, width, height }) => ({ file: modelFile, inputs: inputs.length, width, height })),
+    models: pack.layers.map(inferModel),
     device: 'cpu',
     intraOpThreads: 1,
   }
@@ -69,17 +76,19 @@ export async function measurePack(pack: AvatarPack, onProgress: (what: string) =
       motion_levels: [],
       models: [],
     }
+    let references: (Uint8Array | undefined)[] = []
     for (const name of CLIP_NAMES) {
       if (pack.clips[name] === undefined) continue
       onProgress(`comparing the ${name} clip with the drawn face at rest`)
       const measured = await measureClip(pack, name, infer)
       report.clips.push(measured.clip)
       report.layers.push(...measured.layers)
+      if (name === 'idle') references = measured.references
     }
     for (const [model, layer] of pack.layers.entries()) {
       onProgress(`drawing every input of the ${layer.name} layer`)
-      report.motion_levels.push(...(await measureMotion(layer, model, infer)))
-      const time = (batch: number): Promise<number> => timePatches(layer, model, infer, batch)
+      report.motion_levels.push(...(await measureMotion(layer, model, infer, references[model])))
+      const time = (batch: number): Promise<number> => timePatches(layer, model, infer, batch, references[model])
       report.models.push({ layer: layer.name, patch_ms_batch_1: await time(1), patch_ms_batch_8: await time(8) })
     }
     return report
@@ -111,7 +120,12 @@ async function measureClip(
   pack: AvatarPack,
   name: ClipName,
   infer: WorkerHost<InferJob, InferResult>,
-): Promise<{ clip: QualityReport['clips'][number]; layers: QualityReport['layers'] }> {
+): Promise<{
+  clip: QualityReport['clips'][number]
+  layers: QualityReport['layers']
+  /** A crop of the clip for each layer whose model sees it. */
+  references: (Uint8Array | undefined)[]
+}> {
   const clip = pack.clips[name]
   if (clip === undefined) throw new PackError(`avatar pack ${pack.folder}: no ${name} clip`)
   const found = countPictures(clip.file)
@@ -120,6 +134,7 @@ async function measureClip(
   const every = Math.max(1, Math.floor(clip.pictures / COMPARED_PICTURES))
   const masks = pack.layers.map(({ mask, width, height }) => maskLevels(mask, width, height))
   const sums = pack.layers.map((): Sums => ({ difference: 0, squared: 0, count: 0, rim: 0, rimCount: 0, worst: 0 }))
+  const references: (Uint8Array | undefined)[] = pack.layers.map(() => undefined)
   let index = 0
   let steps = 0
   let first: Buffer | undefined
@@ -133,7 +148,11 @@ async function measureClip(
     if (index % every === 0) {
       for (const [model, layer] of pack.layers.entries()) {
         const shown = clip.tracks.subarray(index * FACE_PARAMS.length, (index + 1) * FACE_PARAMS.length)
-        const [patch] = await draw(infer, model, layer, [modelInputs(layer.inputs, layer.visemeGain, shown)])
+        const placement = placementOf(layer, name, index)
+        const reference = layer.kind === 'decoder' || placement === undefined ? undefined : referenceOf(layer, rgb, size, placement)
+        const row = layer.kind === 'decoder' ? modelInputs(layer.inputs, layer.visemeGain, shown) : soundWindow(layer, silence)
+        const [patch] = await draw(infer, model, layer, [row], reference)
+        if (reference !== undefined) references[model] ??= reference
         const sum = sums[model]
         if (patch !== undefined && sum !== undefined) compare({ rgb, size, layer, name, index, patch, masks: masks[model] ?? [], sum })
       }
@@ -151,8 +170,27 @@ async function measureClip(
       step_levels: round(steps / Math.max(1, index - 1)),
       loop_step_levels: round(loopStep),
     },
-    layers: pack.layers.map((layer, model) => ({ layer: layer.name, clip: name, ...summary(sums[model]) })),
+    layers: pack.layers.map((layer, model) => ({
+      layer: layer.name,
+      driven_by: layer.kind === 'decoder' ? ('face' as const) : ('sound' as const),
+      clip: name,
+      clip_pixels_per_patch_pixel: pixelsPerPatchPixel(layer, name),
+      ...summary(sums[model]),
+    })),
+    references,
   }
+}
+
+function placementOf(layer: PackLayer, name: ClipName, index: number): Float32Array | undefined {
+  const row = 4 + 2 * layer.grid * layer.grid
+  return layer.placements[name]?.subarray(index * row, (index + 1) * row)
+}
+
+function pixelsPerPatchPixel(layer: PackLayer, name: ClipName): number {
+  const placement = placementOf(layer, name, 0)
+  if (placement === undefined) return 0
+  const { xu, yu } = patchMap(placement, layer.grid)
+  return round(Math.hypot(xu, yu))
 }
 
 /** Pastes the resting patch fully opaque, then compares where the mask is strong and along its rim. */
@@ -167,8 +205,7 @@ function compare(options: {
   sum: Sums
 }): void {
   const { rgb, size, layer, name, index, patch, masks, sum } = options
-  const row = 4 + 2 * layer.grid * layer.grid
-  const placement = layer.placements[name]?.subarray(index * row, (index + 1) * row)
+  const placement = placementOf(layer, name, index)
   if (placement === undefined) return
   const common = { size, clipSize: size, placement, grid: layer.grid, blend: 1 }
   const opaque = maskLevels(new Uint8Array(layer.width * layer.height).fill(255), layer.width, layer.height)
@@ -197,7 +234,9 @@ function compare(options: {
   sum.worst = Math.max(sum.worst, difference / Math.max(1, count))
 }
 
-function summary(sum: Sums | undefined): Omit<QualityReport['layers'][number], 'layer' | 'clip'> {
+function summary(
+  sum: Sums | undefined,
+): Omit<QualityReport['layers'][number], 'layer' | 'clip' | 'driven_by' | 'clip_pixels_per_patch_pixel'> {
   const { difference, squared, count, rim, rimCount, worst } = sum ?? { difference: 0, squared: 0, count: 0, rim: 0, rimCount: 0, worst: 0 }
   return {
     rest_mean_levels: round(difference / Math.max(1, count)),
@@ -211,7 +250,12 @@ async function measureMotion(
   layer: PackLayer,
   model: number,
   infer: WorkerHost<InferJob, InferResult>,
+  reference: Uint8Array | undefined,
 ): Promise<QualityReport['motion_levels']> {
+  if (layer.kind !== 'decoder') {
+    const [closed, open] = await draw(infer, model, layer, [soundWindow(layer, silence), soundWindow(layer, vowel)], reference)
+    return [{ layer: layer.name, input: 'vowel', levels: maskedChange(layer, closed, open) }]
+  }
   const rest = new Float32Array(FACE_PARAMS.length)
   rest[VISEMES.indexOf('sil')] = 1
   const faces = layer.inputs.map((input) => {
@@ -225,43 +269,62 @@ async function measureMotion(
     layer,
     [rest, ...faces].map((face) => modelInputs(layer.inputs, layer.visemeGain, face)),
   )
-  const [still = new Float32Array(0)] = patches
-  return layer.inputs.map((input, i) => {
-    let sum = 0
-    let count = 0
-    const patch = patches[i + 1] ?? still
-    for (let at = 0; at < still.length; at++) {
-      if ((layer.mask[at % layer.mask.length] ?? 0) < 128) continue
-      sum += 255 * Math.abs((patch[at] ?? 0) - (still[at] ?? 0))
-      count++
-    }
-    return { layer: layer.name, input: FACE_PARAMS[input] ?? '', levels: round(sum / Math.max(1, count)) }
-  })
+  const [still] = patches
+  return layer.inputs.map((input, i) => ({
+    layer: layer.name,
+    input: FACE_PARAMS[input] ?? '',
+    levels: maskedChange(layer, still, patches[i + 1]),
+  }))
 }
 
-/** Patches of these inputs, one run each. */
+/** Mean difference of two patches in levels, where the mask is at least half. */
+function maskedChange(layer: PackLayer, still: Float32Array = new Float32Array(0), patch: Float32Array = still): number {
+  let sum = 0
+  let count = 0
+  for (let at = 0; at < still.length; at++) {
+    if ((layer.mask[at % layer.mask.length] ?? 0) < 128) continue
+    sum += 255 * Math.abs((patch[at] ?? 0) - (still[at] ?? 0))
+    count++
+  }
+  return round(sum / Math.max(1, count))
+}
+
+/** Patches of these inputs, one run each, in the colours of their rim where the model sees the clip. */
 async function draw(
   infer: WorkerHost<InferJob, InferResult>,
   model: number,
   layer: PackLayer,
   rows: readonly Float32Array[],
+  reference?: Uint8Array,
 ): Promise<Float32Array[]> {
   const patches: Float32Array[] = []
   for (const row of rows) {
     const slot = new Float32Array(new SharedArrayBuffer(12 * layer.width * layer.height))
-    await infer.request({ kind: 'run', model, rows: row, slots: [slot] })
+    await infer.request({ kind: 'run', model, rows: row, slots: [slot], references: reference === undefined ? [] : [reference] })
+    if (reference !== undefined) {
+      const rim = rimOf(layer.mask)
+      matchRim(slot, rim, rimColour(reference, rim), slot)
+    }
     patches.push(slot)
   }
   return patches
 }
 
 /** Median ms a patch on one core. */
-async function timePatches(layer: PackLayer, model: number, infer: WorkerHost<InferJob, InferResult>, batch: number): Promise<number> {
+async function timePatches(
+  layer: PackLayer,
+  model: number,
+  infer: WorkerHost<InferJob, InferResult>,
+  batch: number,
+  reference: Uint8Array | undefined,
+): Promise<number> {
+  const rowLength = layer.kind === 'decoder' ? layer.inputs.length : soundWindow(layer, silence).length
+  const references = reference === undefined ? [] : Array.from({ length: batch }, () => reference)
   const slots = Array.from({ length: batch }, () => new Float32Array(new SharedArrayBuffer(12 * layer.width * layer.height)))
   const times: number[] = []
   for (let run = 0; run < TIMED_RUNS; run++) {
     const started = performance.now()
-    await infer.request({ kind: 'run', model, rows: new Float32Array(batch * layer.inputs.length).fill(0.1 * run), slots })
+    await infer.request({ kind: 'run', model, rows: new Float32Array(batch * rowLength).fill(0.1 * run), slots, references })
     times.push((performance.now() - started) / batch)
   }
   return round(times.toSorted((a, b) => a - b)[TIMED_RUNS >> 1] ?? 0)

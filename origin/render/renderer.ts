@@ -4,19 +4,19 @@ import type { ClipName } from '../../shared/avatar-pack.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { FACE_PARAMS } from '../../shared/face.ts'
 import { QUALITIES, type Quality, TICK_MS } from '../../shared/media.ts'
+import { soundFeatures } from './adapters/sound.ts'
+import type { SoundFeatures } from './adapters/types.ts'
 import { type ClipStore, JPEG_QUALITY, type StoredPicture } from './clip-store.ts'
-import type { ComposeJob, ComposePatch, ComposeResult } from './compose-worker.ts'
+import type { ComposeHost, ComposePatch } from './compose-worker.ts'
 import { FACE_STEP, FADE_DISTANCE, faceDistance, mixFace, modelInputs } from './face-mix.ts'
 import type { AvatarPack, PackLayer } from './pack.ts'
 import type { PatchLoan, PatchSource } from './patch-source.ts'
+import { ReferenceCrops } from './reference-crops.ts'
 import type { RenderStats } from './stats.ts'
 import type { Picture, PictureRequest, Renderer } from './types.ts'
-import type { WorkerHost } from './worker-host.ts'
 
 /** A layer and its place among all models and masks of the process. */
-export interface ServedLayer extends PackLayer {
-  index: number
-}
+export type ServedLayer = PackLayer & { index: number }
 export interface ServedPack {
   pack: AvatarPack
   layers: ServedLayer[]
@@ -25,7 +25,7 @@ export interface ServedPack {
 export interface RendererParts {
   served: readonly ServedPack[]
   store: ClipStore
-  composers: readonly WorkerHost<ComposeJob, ComposeResult>[]
+  composers: readonly ComposeHost[]
   patches: PatchSource
   stats: RenderStats
   device: string
@@ -45,6 +45,7 @@ interface Drawing {
 
 /** One picture to be drawn. */
 interface Work {
+  pack: AvatarPack
   stored: StoredPicture
   drawings: Drawing[]
   quality: Quality
@@ -62,6 +63,7 @@ export class AvatarRenderer implements Renderer {
   readonly capacity: number
   readonly #packs: Map<string, ServedPack>
   readonly #parts: RendererParts
+  readonly #crops: ReferenceCrops
   readonly #maxQueued: number
   /** Start times (ms) of drawn pictures under way, oldest first. */
   readonly #underWay = new Set<{ startedMs: number }>()
@@ -74,12 +76,17 @@ export class AvatarRenderer implements Renderer {
     this.#packs = new Map(parts.served.map((served) => [served.pack.manifest.id, served]))
     this.device = parts.device
     this.capacity = parts.capacity
+    this.#crops = new ReferenceCrops({ store: parts.store, host: () => this.#idlest() })
     this.#maxQueued = Math.max(MIN_QUEUED, parts.maxTicksBehind * parts.capacity * QUEUED_PER_SESSION_TICK)
   }
 
   clipLength(avatarId: string, clip: ClipName): number {
     const { clips } = this.#served(avatarId).pack
     return (clips[clip] ?? clips.idle).pictures
+  }
+
+  soundOf(avatarId: string): SoundFeatures | undefined {
+    return soundFeatures(this.#served(avatarId).layers)
   }
 
   async render(requests: readonly PictureRequest[]): Promise<PromiseSettledResult<Picture>[]> {
@@ -92,7 +99,12 @@ export class AvatarRenderer implements Renderer {
   }
 
   stats(): Record<string, number> {
-    return { ...this.#parts.stats.toRecord(), pictures_under_way: this.#underWay.size, clip_bytes: this.#parts.store.bytes }
+    return {
+      ...this.#parts.stats.toRecord(),
+      pictures_under_way: this.#underWay.size,
+      clip_bytes: this.#parts.store.bytes,
+      crop_bytes: this.#crops.bytes,
+    }
   }
 
   async close(): Promise<void> {
@@ -111,15 +123,18 @@ export class AvatarRenderer implements Renderer {
 
   #picture(request: PictureRequest): Picture | Promise<Picture> {
     if (this.#closed) throw new AvatarError('ORIGIN_UNAVAILABLE', 'The renderer is shutting down; try another origin.')
-    const { avatarId, quality, clip, picture, face, blend = 1, jpeg = true, raw = false } = request
+    const { avatarId, quality, clip, picture, face, blend = 1, sound, jpeg = true, raw = false } = request
     const served = this.#served(avatarId)
     if (!Number.isInteger(picture)) throw new AvatarError('INVALID_REQUEST', 'A picture number must be whole.', { picture })
-    if (!Number.isFinite(blend)) throw new AvatarError('INVALID_REQUEST', 'A blend must be a number from 0 to 1.', { blend })
+    for (const share of [blend, sound?.blend ?? 0]) {
+      if (!Number.isFinite(share)) throw new AvatarError('INVALID_REQUEST', 'A blend must be a number from 0 to 1.', { blend: share })
+    }
     const { stats, store } = this.#parts
     const length = this.clipLength(avatarId, clip)
     const stored = store.picture(served.pack, clip, ((picture % length) + length) % length, quality)
-    const drawings = face === undefined || blend <= 0 ? [] : layersToDraw(served, stored, face, Math.min(1, blend))
-    if (drawings.length > 0 || raw) return this.#drawn({ stored, drawings, quality, jpeg, raw })
+    const drawings = face === undefined || blend <= 0 ? [] : facesToDraw(served, stored, face, Math.min(1, blend))
+    if (sound !== undefined && sound.blend > 0) drawings.push(...soundsToDraw(served, stored, sound))
+    if (drawings.length > 0 || raw) return this.#drawn({ pack: served.pack, stored, drawings, quality, jpeg, raw })
     stats.pictures++
     stats.cachedPictures++
     return { jpeg: stored.jpeg, size: QUALITIES[quality].size }
@@ -143,32 +158,43 @@ export class AvatarRenderer implements Renderer {
     }
   }
 
-  async #compose({ stored, drawings, quality, jpeg: wanted, raw }: Work): Promise<Picture> {
-    const { patches, stats } = this.#parts
-    const drawn = await Promise.allSettled(drawings.map(({ layer, row }) => patches.patch(layer.index, row)))
-    const loans = drawn.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  async #compose({ pack, stored, drawings, quality, jpeg: wanted, raw }: Work): Promise<Picture> {
+    const { stats } = this.#parts
+    const drawn = await Promise.allSettled(drawings.map((drawing) => this.#patch(pack, stored, drawing)))
+    const patches = drawn.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     try {
       for (const result of drawn) if (result.status === 'rejected') throw result.reason
       const { size } = QUALITIES[quality]
       // a clip's own picture has its JPEG already
       const ready = drawings.length === 0 ? stored.jpeg : undefined
-      const { jpeg, rgb, decodeMs, pasteMs, encodeMs } = await this.#idlest().request({
+      const result = await this.#idlest().request({
+        kind: 'picture',
         base: stored.jpeg,
         size,
         jpegQuality: wanted && !ready ? JPEG_QUALITY[quality] : undefined,
         raw,
-        patches: composePatches(drawings, loans),
+        patches: patches.map(({ patch }) => patch),
       })
+      if (result.kind !== 'picture') throw new Error('a picture was asked for')
+      const { jpeg, rgb, decodeMs, pasteMs, encodeMs } = result
       stats.decode.add(decodeMs)
       stats.paste.add(pasteMs)
       stats.encode.add(encodeMs)
       return { jpeg: wanted ? (ready ?? jpeg) : jpeg, size, rgb }
     } finally {
-      for (const loan of loans) loan.release()
+      for (const { loan } of patches) loan.release()
     }
   }
 
-  #idlest(): WorkerHost<ComposeJob, ComposeResult> {
+  async #patch(pack: AvatarPack, stored: StoredPicture, drawing: Drawing): Promise<{ patch: ComposePatch; loan: PatchLoan }> {
+    const { layer, row, placement, blend } = drawing
+    const crop = layer.kind === 'decoder' ? undefined : await this.#crops.get(pack, layer, stored, placement)
+    const loan = await this.#parts.patches.patch(layer.index, row, crop?.reference)
+    const patch = { layer: layer.index, placement, patch: loan.values, blend }
+    return { patch: crop === undefined ? patch : { ...patch, rim: crop.rim }, loan }
+  }
+
+  #idlest(): ComposeHost {
     return this.#parts.composers.reduce((best, host) => (host.pending < best.pending ? host : best))
   }
 
@@ -186,33 +212,40 @@ export class AvatarRenderer implements Renderer {
   }
 }
 
-/** The layers whose model would draw something else than the clip's picture shows. @throws AvatarError `INVALID_REQUEST` */
-function layersToDraw({ pack, layers }: ServedPack, stored: StoredPicture, face: Float32Array, blend: number): Drawing[] {
+/** Face-driven layers whose model would draw something else than the clip's picture shows. @throws AvatarError `INVALID_REQUEST` */
+function facesToDraw({ pack, layers }: ServedPack, stored: StoredPicture, face: Float32Array, blend: number): Drawing[] {
   if (face.length !== FACE_PARAMS.length || !face.every(Number.isFinite)) {
     throw new AvatarError('INVALID_REQUEST', `A face is ${FACE_PARAMS.length} finite numbers.`, { length: face.length })
   }
   const tracks = pack.clips[stored.clip]?.tracks ?? new Float32Array(0)
   const shown = tracks.subarray(stored.index * FACE_PARAMS.length, (stored.index + 1) * FACE_PARAMS.length)
   const mixed = mixFace(shown, face)
-  const drawings: Drawing[] = []
-  for (const layer of layers) {
+  return layers.flatMap((layer) => {
+    if (layer.kind !== 'decoder') return []
     const distance = faceDistance(layer.inputs, mixed, shown)
-    const placements = layer.placements[stored.clip]
-    if (distance < FACE_STEP || placements === undefined) continue
-    const rowLength = 4 + 2 * layer.grid * layer.grid
-    drawings.push({
-      layer,
-      row: modelInputs(layer.inputs, layer.visemeGain, mixed),
-      placement: placements.subarray(stored.index * rowLength, (stored.index + 1) * rowLength),
-      blend: blend * Math.min(1, distance / FADE_DISTANCE),
-    })
-  }
-  return drawings
+    const placement = placementOf(layer, stored)
+    if (distance < FACE_STEP || placement === undefined) return []
+    return [
+      { layer, row: modelInputs(layer.inputs, layer.visemeGain, mixed), placement, blend: blend * Math.min(1, distance / FADE_DISTANCE) },
+    ]
+  })
 }
 
-function composePatches(drawings: readonly Drawing[], loans: readonly PatchLoan[]): ComposePatch[] {
-  return drawings.flatMap(({ layer, placement, blend }, i) => {
-    const loan = loans[i]
-    return loan === undefined ? [] : [{ layer: layer.index, placement, patch: loan.values, blend }]
+/** Sound-driven layers: they always draw what they hear. @throws AvatarError `INVALID_REQUEST` */
+function soundsToDraw({ layers }: ServedPack, stored: StoredPicture, { window, blend }: NonNullable<PictureRequest['sound']>): Drawing[] {
+  return layers.flatMap((layer) => {
+    const features = soundFeatures([layer])
+    const placement = placementOf(layer, stored)
+    if (features === undefined || placement === undefined) return []
+    if (window.length !== features.windowLength || !window.every(Number.isFinite)) {
+      const message = `A window of sound is ${features.windowLength} finite numbers for this avatar.`
+      throw new AvatarError('INVALID_REQUEST', message, { length: window.length })
+    }
+    return [{ layer, row: window, placement, blend: Math.min(1, blend) }]
   })
+}
+
+function placementOf(layer: ServedLayer, { clip, index }: StoredPicture): Float32Array | undefined {
+  const rowLength = 4 + 2 * layer.grid * layer.grid
+  return layer.placements[clip]?.subarray(index * rowLength, (index + 1) * rowLength)
 }

@@ -3,6 +3,7 @@
 import type { AvatarInfo } from '../../shared/api.ts'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import type { Quality } from '../../shared/media.ts'
+import type { SoundFeatures } from './adapters/types.ts'
 
 export interface PictureRequest {
   avatarId: string
@@ -14,6 +15,11 @@ export interface PictureRequest {
   face?: Float32Array
   /** 0..1: share of the drawn patch over the clip's picture; ramps of a few pictures hide the change from idle to speech. */
   blend?: number
+  /**
+   * For avatars whose model is driven by sound: a window of `soundOf(avatarId)` features around this picture, and the share 0..1
+   * of what the model draws. Undefined in silence: the clip's own picture, whose mouth is closed.
+   */
+  sound?: { window: Float32Array; blend: number }
   /** False: the picture is not made into a JPEG. @default true */
   jpeg?: boolean
   /** True: its pixels are handed out too, for a video encoder. @default false */
@@ -37,6 +43,8 @@ export interface Renderer {
   readonly capacity: number
   /** Pictures in the loop of a clip; `listening` falls back to `idle` where a pack has none. */
   clipLength(avatarId: string, clip: ClipName): number
+  /** What this avatar's model wants to hear for every picture; undefined where face parameters are enough. */
+  soundOf(avatarId: string): SoundFeatures | undefined
   /**
    * Pictures of one tick, in the order asked. All that need a model run in one batch. Never blocks the event loop.
    * Concurrent calls are served in order. One picture's failure rejects only its own slot.
