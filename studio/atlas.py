@@ -2,7 +2,7 @@
 The face in any pose: ray-traced pictures carried over by the exact motion of the geometry and blended.
 
 A pixel of the wanted picture shows a point of the surface; the geometry tells where that point lies in each ray-traced pose
-and whether it is seen there. The few poses whose shape is nearest to the wanted one are blended.
+and whether it is seen there. A few poses whose shapes together come nearest to the wanted one are blended.
 """
 
 import json
@@ -11,12 +11,17 @@ from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+from scipy.optimize import nnls
 
 from geometry import Geometry
 from pictures import blur, load
 from raster import gather, locate, rasterise
 from regions import Region
 
+# Price of using a pose, per squared pixel of its distance, and pixels added to every distance: measured on poses left out.
+_DISTANCE_PRICE, _SOFTNESS = 0.3, 0.6
+_SUM_IS_ONE = 1e3
+_MOST_POSES = 9
 _EYE_POSES = ("blink", "browsUp", "browDown", "look")
 
 
@@ -55,9 +60,10 @@ class Atlas:
         x, y = self._rest[:, 0], self._rest[:, 1]
         front = skin & (geometry.rest[:, 1] < -0.03) & (x > 0) & (x < self.width)
         eye_poses = [n for n in self.sources if n.startswith(_EYE_POSES)]
+        self._known: dict[str, np.ndarray] = {}
         self._groups = {
-            "mouth": ([n for n in self.sources if n not in eye_poses], np.flatnonzero(front & (x > 105) & (x < 310) & (y > 190) & (y < 330)), 0.6),
-            "eyes": (["sil", *eye_poses], np.flatnonzero(front & (y > 20) & (y < 150)), 0.5),
+            "mouth": ([n for n in self.sources if n not in eye_poses], np.flatnonzero(front & (x > 105) & (x < 310) & (y > 190) & (y < 330))),
+            "eyes": (["sil", *eye_poses], np.flatnonzero(front & (y > 20) & (y < 150))),
         }
 
     def _project(self, points: np.ndarray) -> np.ndarray:
@@ -75,23 +81,34 @@ class Atlas:
 
     def _shape_of(self, shapes: dict[str, float], group: str) -> np.ndarray:
         """What poses are compared by: projected points of the region, for the eyes also where they look, in pixels."""
-        points = self._project(self.geometry.points(shapes))[self._groups[group][1], :2].ravel() * np.sqrt(2 / (2 * len(self._groups[group][1])))
+        chosen = self._groups[group][1]
+        points = self._project(self.geometry.points(shapes))[chosen, :2].ravel() / np.sqrt(len(chosen))
         if group == "mouth":
             return points
         get = shapes.get
         gaze = [get("eyeLookOutLeft", 0) - get("eyeLookInLeft", 0), get("eyeLookUpLeft", 0) - get("eyeLookDownLeft", 0)]
         return np.concatenate([points, 40.0 * np.array(gaze)])
 
-    def nearest(self, shapes: dict[str, float], group: str, count: int = 4) -> list[tuple[Source, float]]:
-        """The nearest poses and their shares; shares change continuously with the shapes, also when the choice changes."""
-        names, _, softness = self._groups[group]
-        if not hasattr(self, "_known"):
-            self._known: dict[str, np.ndarray] = {}
+    def group(self, name: str) -> list[str]:
+        """Names of the poses that show a region ('mouth' or 'eyes') in different states."""
+        return self._groups[name][0]
+
+    def mixture(self, shapes: dict[str, float], group: str) -> list[tuple[Source, float]]:
+        """
+        The poses to blend and their shares (>= 0, sum 1): the blend's shape comes near the wanted one, and each pose is near it too.
+
+        Non-negative least squares with a price on distance; the weakest shares are cut so that they reach zero continuously.
+        """
+        names, _ = self._groups[group]
         if group not in self._known:
-            self._known[group] = np.stack([self._shape_of(self.sources[n].shapes, group) for n in names])
-        distance = np.linalg.norm(self._known[group] - self._shape_of(shapes, group), axis=1)
-        share = (distance**2 + softness**2) ** -1.5
-        cut = np.sort(share)[::-1][count] if len(share) > count else 0.0
+            self._known[group] = np.stack([self._shape_of(self.sources[n].shapes, group) for n in names]).astype(np.float64)
+        offsets = self._known[group] - self._shape_of(shapes, group)
+        price = np.sqrt(_DISTANCE_PRICE) * (np.linalg.norm(offsets, axis=1) + _SOFTNESS)
+        system = np.concatenate([offsets.T, np.diag(price), np.full((1, len(names)), _SUM_IS_ONE)])
+        wanted = np.zeros(len(system))
+        wanted[-1] = _SUM_IS_ONE
+        share = nnls(system, wanted)[0]
+        cut = np.sort(share)[::-1][_MOST_POSES] if len(share) > _MOST_POSES else 0.0
         share = np.maximum(share - cut, 0)
         share /= share.sum()
         return [(self.sources[n], float(s)) for n, s in zip(names, share) if s > 0]
@@ -121,7 +138,7 @@ class Atlas:
         owner, bary, own = self.surface(shapes, region, supersample)
         total = np.zeros((*owner.shape, 3), np.float32)
         weights = np.zeros(owner.shape, np.float32)
-        chosen = self.nearest(shapes, region.name)
+        chosen = self.mixture(shapes, region.name)
         if region.name == "mouth":
             # whatever no chosen pose has seen (inside of the mouth) comes from the open mouth
             chosen.append((self.sources["aa"], 1e-3))

@@ -52,3 +52,19 @@ def shape_weights(face: dict[str, float]) -> dict[str, float]:
     elif y < 0:
         out |= _both("eyeLookDown", -y)
     return out
+
+
+_POSE_EXPRESSIONS = {
+    "smile_080": {"smile": 1.0}, "blink_035": {"blink": 0.35}, "blink_070": {"blink": 0.7}, "blink_100": {"blink": 1.0},
+    "browsUp_080": {"brow_up": 1.0}, "browDown_050": {"brow_down": 1.0}, "lookLeft_050": {"gaze_x": 1.0},
+    "lookRight_050": {"gaze_x": -1.0}, "lookUp_050": {"gaze_y": 1.0}, "lookDown_050": {"gaze_y": -1.0},
+}  # fmt: skip
+
+
+def face_of_pose(name: str, shapes: dict[str, float]) -> dict[str, float]:
+    """The face values (gain included) whose `shape_weights` are those of a ray-traced pose of the atlas."""
+    face = {v: weight for v, weight in shapes.items() if v in VISEMES}
+    for start, expression in _POSE_EXPRESSIONS.items():
+        if name.startswith(start):
+            face |= expression
+    return face
