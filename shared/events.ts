@@ -26,7 +26,7 @@ export const SocketOptions = z
 export type SocketOptions = z.infer<typeof SocketOptions>
 
 /** Raw audio without a container: how to read it. Ignored where the bytes carry their own header. */
-const AudioData = z.object({
+export const AudioData = z.object({
   audio: z.string().min(1).meta({ description: 'base64: WAV, MP3, Ogg, WebM or FLAC, or raw PCM as described by `format`.' }),
   format: z
     .enum(['auto', 'pcm_s16le', 'pcm_f32le'])
