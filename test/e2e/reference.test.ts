@@ -61,11 +61,13 @@ describe('sessions', () => {
     expect(again.body).toMatchObject({ error: { code: 'SESSION_NOT_FOUND', details: { session_id: created.body.session_id } } })
   })
 
-  it('say clearly that WebRTC is not there', async () => {
+  it('say what is wrong with an offer that cannot be answered', async () => {
     const { sessionId, client } = await open()
     const { status, body } = await call('/v1/streaming.start', { session_id: sessionId, sdp: { type: 'offer', sdp: 'v=0\r\n' } })
-    expect(status).toBe(501)
-    expect(body).toMatchObject({ error: { code: 'WEBRTC_NOT_READY' } })
+    expect(status).toBe(400)
+    expect(body).toMatchObject({
+      error: { code: 'INVALID_REQUEST', details: { field: 'sdp.sdp', reason: expect.stringContaining('m= line') } },
+    })
     client.close()
     await end(sessionId)
   })

@@ -142,7 +142,7 @@ describe('the socket', { timeout: 60_000 }, () => {
     await acker.next('frames_dropped', { from })
     // an honest one, once the limit lets it through
     await vi.waitFor(async () => {
-      const { frame_id } = acker.of('frame').at(-1) ?? {}
+      const frame_id = acker.of('frame').at(-1)?.frame_id
       const before = acker.events.length
       acker.send({ type: 'frame_ack', frame_id })
       await acker.next('frame', { from: before, timeoutMs: 300 })
@@ -194,7 +194,9 @@ describe('texts', { timeout: 60_000 }, () => {
     for (const text of ['', '   ', '\n\t']) {
       const { status, body } = await api.call('/v1/avatar.speak', { session_id: sessionId, text })
       expect(status).toBe(400)
-      expect(body).toMatchObject({ error: { code: 'INVALID_REQUEST', details: { issues: expect.arrayContaining([expect.objectContaining({ path: 'text' })]) } } })
+      expect(body).toMatchObject({
+        error: { code: 'INVALID_REQUEST', details: { issues: expect.arrayContaining([expect.objectContaining({ path: 'text' })]) } },
+      })
     }
   })
 
