@@ -2,7 +2,10 @@
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent } from '../shared/events.ts'
 import type { ForwardedEvent } from '../shared/link.ts'
+import { SAMPLE_RATE } from '../shared/media.ts'
 import { AudioBuffer, toMs } from './audio-buffer.ts'
+import { EAR_SAMPLE_RATE } from './codec/opus.ts'
+import { createResampler, type Resampler } from './codec/resample.ts'
 import type { SessionParts } from './session-parts.ts'
 import type { Turn } from './turn.ts'
 
@@ -15,7 +18,8 @@ export interface ClientEventsOptions {
   sessionId: string
   parts: SessionParts
   emit: (event: OriginEvent, to?: string) => void
-  sendError: (error: AvatarError, to: string) => void
+  /** @param to who caused it; everyone without */
+  sendError: (error: AvatarError, to?: string) => void
   /** Queues the client's sound to be spoken. */
   speakAudio: (pcm: Int16Array) => Turn
   /** The user said something: answer it. */
@@ -27,6 +31,10 @@ export class ClientEvents {
   readonly #options: ClientEventsOptions
   readonly #audioBuffer = new AudioBuffer()
   #heard: Int16Array[] | undefined
+  /** From the microphone's rate to the one that is transcribed; undefined before its first sound. */
+  #mic: Resampler | undefined
+  /** What was heard is as much as one utterance may be. */
+  #deaf = false
   #queue: Promise<void> = Promise.resolve()
   #pending = 0
 
@@ -52,6 +60,25 @@ export class ClientEvents {
       .finally(() => {
         this.#pending -= 1
       })
+  }
+
+  /** Sound of the WebRTC microphone, at EAR_SAMPLE_RATE; kept while listening. */
+  hear(pcm: Int16Array): void {
+    const { parts, sendError } = this.#options
+    if (!this.#heard || this.#deaf) return
+    this.#mic ??= createResampler(EAR_SAMPLE_RATE, SAMPLE_RATE)
+    try {
+      parts.appendHeard(this.#heard, this.#mic.push(pcm))
+    } catch (thrown) {
+      this.#deaf = true
+      sendError(toAvatarError(thrown))
+    }
+  }
+
+  #stopMic(): void {
+    this.#mic?.close()
+    this.#mic = undefined
+    this.#deaf = false
   }
 
   async #act(event: QueuedEvent, clientId: string): Promise<void> {
@@ -88,6 +115,7 @@ export class ClientEvents {
         const heard = this.#heard
         if (!heard) throw new AvatarError('INVALID_REQUEST', 'Nothing is being listened to: send start_listening before stop_listening.')
         this.#heard = undefined
+        this.#stopMic()
         onListeningChange()
         const text = heard.length > 0 ? await parts.transcribe(heard) : ''
         if (text !== '') this.#options.answer(text)

@@ -1,4 +1,5 @@
 /** The origin's configuration: read once, checked, frozen. Nothing else reads `process.env`. */
+import { isIPv4 } from 'node:net'
 import { availableParallelism, hostname } from 'node:os'
 import * as z from 'zod'
 
@@ -17,6 +18,31 @@ const Env = z.object({
     .min(1)
     .max(64)
     .default(Math.max(1, availableParallelism() - 1)),
+  /** Threads that encode video for WebRTC; 720 x 720 takes a tenth of a core for each session. */
+  ENCODE_THREADS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(Math.max(1, Math.floor(availableParallelism() / 2))),
+  /** Addresses at which clients reach this host, where its own are private: it is behind a NAT that keeps ports. */
+  RTC_PUBLIC_ADDRESS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((address) => address.trim() || []))
+    .refine((addresses) => addresses.every((address) => isIPv4(address)), 'must be IPv4 addresses, comma-separated'),
+  /** UDP ports of WebRTC, both ends included; each connection takes one. */
+  RTC_PORT_RANGE: z
+    .string()
+    .transform((text) => /^\s*(\d+)\s*-\s*(\d+)\s*$/.exec(text)?.slice(1).map(Number))
+    .transform((ports) => ports as [number, number] | undefined)
+    .refine((ports) => ports && ports[0] >= 1024 && ports[0] < ports[1] && ports[1] <= 65_535, 'must be like 40000-40999')
+    .optional(),
+  /** WebRTC goes through the TURN server of the session only. */
+  RTC_RELAY_ONLY: z
+    .enum(['0', '1', 'false', 'true'])
+    .default('0')
+    .transform((text) => text === '1' || text === 'true'),
   CAPACITY: z.coerce.number().int().min(1).max(10_000).optional(),
   OPENAI_API_KEY: optional,
   OPENAI_BASE_URL: z.url().optional(),

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { VERSION } from '../shared/version.ts'
 import { closeDecoder, decodeAudioData } from './codec/audio.ts'
+import { EncoderPool } from './codec/encoder-pool.ts'
 import { EdgeLink } from './edge-link.ts'
 import { readEnv } from './env.ts'
 import { Host } from './host.ts'
@@ -16,10 +17,13 @@ import { createFliteVoice } from './providers/flite/index.ts'
 import { createOpenAiChat } from './providers/openai-chat.ts'
 import { createOpenAiTranscription } from './providers/openai-transcription.ts'
 import { createRenderer } from './render/index.ts'
+import { RtcEngine } from './rtc/index.ts'
 import { SessionParts } from './session-parts.ts'
 
 /** ms that sessions have to come to an end after SIGTERM. */
 const DRAIN_MS = 2_000
+/** An edge on this machine: clients may be here too. */
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/
 
 async function timed<T>(what: string, work: Promise<T>): Promise<T> {
   const startedMs = performance.now()
@@ -31,6 +35,19 @@ async function timed<T>(what: string, work: Promise<T>): Promise<T> {
 async function main(): Promise<void> {
   const env = readEnv(process.env)
   const startedMs = performance.now()
+  const encoders = new EncoderPool({
+    threads: env.ENCODE_THREADS,
+    onCrash: (why) => log.error({ why }, 'an encoder thread ended; its streams go on in a new one'),
+  })
+  const rtc = new RtcEngine({
+    settings: {
+      publicAddresses: env.RTC_PUBLIC_ADDRESS,
+      portRange: env.RTC_PORT_RANGE,
+      relayOnly: env.RTC_RELAY_ONLY,
+      loopback: LOOPBACK.test(new URL(env.EDGE_URL).hostname),
+    },
+    onSlowStun: () => log.warn('the STUN server does not answer; it is left out for a while. Set RTC_PUBLIC_ADDRESS to need none'),
+  })
   const [renderer, voice, lipSync] = await Promise.all([
     timed(
       'renderer ready',
@@ -45,6 +62,7 @@ async function main(): Promise<void> {
     ),
     timed('voice ready', createFliteVoice()),
     timed('lip sync ready', createLipSync({ modelPath: env.LIPSYNC_MODEL })),
+    timed('WebRTC ready', rtc.warmUp()),
   ])
   const openai = env.OPENAI_API_KEY ? { apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL } : undefined
   const chat = openai ? createOpenAiChat({ ...openai, model: env.OPENAI_MODEL }) : createDemoPersona()
@@ -58,7 +76,9 @@ async function main(): Promise<void> {
     mouthFromPhones,
     decodeAudio: decodeAudioData,
     persona: env.PERSONA,
+    rtc: { answer: (offer, options) => rtc.answer(offer, options), encoders },
     onLatency: (ms) => load.addLatency(ms),
+    soundOf: (avatarId) => renderer.soundOf(avatarId),
   })
   const avatars = [...renderer.avatars]
   log.info(
@@ -104,7 +124,7 @@ async function main(): Promise<void> {
     edge.close()
     host.stop()
     setTimeout(() => process.exit(), DRAIN_MS).unref()
-    await Promise.allSettled([renderer.close(), voice.close(), lipSync.close(), closeDecoder()])
+    await Promise.allSettled([renderer.close(), voice.close(), lipSync.close(), encoders.close(), closeDecoder()])
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void leave())
 }

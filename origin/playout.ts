@@ -24,6 +24,8 @@ export interface TickSound {
   segments: (SoundStart & { segment: Segment })[]
   /** Pieces of CHUNK_MS, cut from each segment's start. */
   chunks: SoundStart[]
+  /** All sound of the tick, TICK_SAMPLES; silent where there is none. */
+  pcm: Int16Array
   /** VISEMES weights of the tick's picture; undefined where no sound plays. */
   mouth: Float32Array | undefined
   /** `waiting`: the next sound is not ready. `finished`: nothing more will come. */
@@ -41,7 +43,7 @@ export class Playout {
 
   /** The next 40 ms. @throws what the turn's pipeline failed with, once all sound before it was taken */
   next(turn: Turn): TickSound {
-    const sound: TickSound = { segments: [], chunks: [], mouth: undefined, state: 'playing' }
+    const sound: TickSound = { segments: [], chunks: [], pcm: new Int16Array(TICK_SAMPLES), mouth: undefined, state: 'playing' }
     let filled = 0
     while (filled < TICK_SAMPLES) {
       if (!this.#segment) {
@@ -59,6 +61,18 @@ export class Playout {
     return sound
   }
 
+  /** Sound that follows the last tick, in order, as far as it is ready: at least this many samples where there are so many. */
+  ahead(turn: Turn, samples: number): Int16Array[] {
+    const found = this.#segment ? [this.#segment.pcm.subarray(this.#position)] : []
+    let length = found[0]?.length ?? 0
+    for (const { pcm } of turn.segments.items) {
+      if (length >= samples) break
+      found.push(pcm)
+      length += pcm.length
+    }
+    return found
+  }
+
   /** Forgets the segment being played. */
   stop(): void {
     this.#segment = undefined
@@ -74,6 +88,7 @@ export class Playout {
         ptsMs: turn.playedMs + ((start - this.#position) / SAMPLE_RATE) * 1000,
       })
     }
+    sound.pcm.set(segment.pcm.subarray(this.#position, this.#position + taken), filled)
     sound.mouth ??= mouthAt(segment, this.#position)
     this.#position += taken
     turn.markPlayed(segment, (this.#position / SAMPLE_RATE) * 1000, (taken / SAMPLE_RATE) * 1000)

@@ -5,6 +5,7 @@ import { encodeRelay, type LinkCall, type RelayClass, type SessionConfig, Sessio
 import { PROTOCOL_VERSION } from '../shared/version.ts'
 import { LinkSocket } from './link-socket.ts'
 import type { Logger } from './log.ts'
+import { NO_WANTS } from './media-out.ts'
 import { Session, type SessionSink } from './session.ts'
 import type { SessionParts } from './session-parts.ts'
 
@@ -114,7 +115,7 @@ export class SessionLink implements SessionSink {
     switch (message.type) {
       case 'welcome':
       case 'wants':
-        this.session.wants = message.wants
+        this.session.want(message.wants, message.beside ?? NO_WANTS)
         return
       case 'request':
         void this.#answer(message.id, message.call)
@@ -154,7 +155,7 @@ export class SessionLink implements SessionSink {
       case 'chat':
         return await this.#chat(id, call.params, signal)
       case 'start':
-        return this.session.start()
+        return { ...(await this.session.start(call.params)) }
     }
   }
 

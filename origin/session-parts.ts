@@ -6,7 +6,9 @@ import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
 import { toMs } from './audio-buffer.ts'
 import { encodeWav } from './codec/wav.ts'
 import type { LipSync, MouthFromPhones } from './lipsync/types.ts'
+import type { RtcParts } from './peer-out.ts'
 import type { ChatProvider, SpeechProvider, TranscriptionProvider } from './providers/types.ts'
+import type { SoundFeatures } from './render/adapters/types.ts'
 import { cutSegments } from './stages/cut-segments.ts'
 import { moveMouth } from './stages/move-mouth.ts'
 import { speak } from './stages/speak.ts'
@@ -26,8 +28,12 @@ export interface SessionPartsOptions {
   mouthFromPhones: MouthFromPhones
   decodeAudio: (data: AudioData) => Promise<{ pcm: Int16Array }>
   persona: string
+  /** Undefined: this process has no WebRTC. */
+  rtc?: RtcParts | undefined
   /** Told the ms from a request to its first sound. */
   onLatency: (ms: number) => void
+  /** What an avatar's model wants to hear. @default every avatar is driven by its mouth's shapes */
+  soundOf?: (avatarId: string) => SoundFeatures | undefined
 }
 
 export class SessionParts {
@@ -36,15 +42,30 @@ export class SessionParts {
   readonly persona: string
   readonly onLatency: (ms: number) => void
   readonly decodeAudio: SessionPartsOptions['decodeAudio']
+  readonly rtc: RtcParts | undefined
+  readonly soundOf: SessionPartsOptions['soundOf'] | undefined
   readonly #transcription: TranscriptionProvider | undefined
   readonly #moveMouth: ReturnType<typeof moveMouth>
 
-  constructor({ voice, chat, transcription, lipSync, mouthFromPhones, decodeAudio, persona, onLatency }: SessionPartsOptions) {
+  constructor({
+    voice,
+    chat,
+    transcription,
+    lipSync,
+    mouthFromPhones,
+    decodeAudio,
+    persona,
+    rtc,
+    onLatency,
+    soundOf,
+  }: SessionPartsOptions) {
     this.voice = voice
     this.chat = chat
     this.persona = persona
     this.onLatency = onLatency
     this.decodeAudio = decodeAudio
+    this.rtc = rtc
+    this.soundOf = soundOf
     this.#transcription = transcription
     this.#moveMouth = moveMouth({ mouthFromPhones, lipSync })
   }

@@ -1,6 +1,14 @@
 /** One session: its turns, its face, and what leaves for its clients. Driven by the host's clock and the edge's messages. */
 import { performance } from 'node:perf_hooks'
-import type { ChatRequest, Emotion, InterruptResponse, SpeakRequest, SpeakResponse } from '../shared/api.ts'
+import type {
+  ChatRequest,
+  Emotion,
+  InterruptResponse,
+  SpeakRequest,
+  SpeakResponse,
+  StartSessionRequest,
+  StartSessionResponse,
+} from '../shared/api.ts'
 import type { ClipName } from '../shared/avatar-pack.ts'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
@@ -11,11 +19,13 @@ import { Conversation, MAX_REPLY_CHARS } from './conversation.ts'
 import { CueSheet, ExpressionDriver } from './expression.ts'
 import { FaceDriver } from './face-driver.ts'
 import type { Logger } from './log.ts'
-import { MediaOut, type MediaSink, type Stamp } from './media-out.ts'
+import { MediaOut, type MediaSink, NO_WANTS, type Stamp } from './media-out.ts'
+import { PeerOut, type TransportNews } from './peer-out.ts'
 import { Channel } from './pipeline/channel.ts'
 import type { TickSound } from './playout.ts'
 import type { Picture, PictureRequest } from './render/types.ts'
 import type { SessionParts } from './session-parts.ts'
+import { SoundFeed } from './sound-feed.ts'
 import type { Segment } from './stages/types.ts'
 import type { Turn, TurnKind } from './turn.ts'
 import { Turns } from './turns.ts'
@@ -72,12 +82,17 @@ export class Session {
   readonly #sink: SessionSink
   readonly #log: Logger
   readonly #media: MediaOut
+  readonly #peer: PeerOut | undefined
   readonly #conversation: Conversation
   readonly #turns: Turns
   readonly #clientEvents: ClientEvents
   readonly #face = new FaceDriver()
   readonly #expression = new ExpressionDriver()
+  /** Only for avatars whose model is driven by sound. */
+  readonly #hearing: SoundFeed | undefined
   readonly #scripts = new WeakMap<Turn, { emotion: Emotion; cues: CueSheet }>()
+  /** What sockets want, and what of it also while WebRTC carries the media. */
+  #wants = { all: NO_WANTS, beside: NO_WANTS }
   #generation = 0
   #picture = 0
   #status: Status = 'idle'
@@ -92,6 +107,18 @@ export class Session {
     this.#sink = sink
     this.#log = log.child({ session_id: this.id })
     this.#media = new MediaOut(sink)
+    const heard = parts.soundOf?.(config.avatar_id)
+    this.#hearing = heard && new SoundFeed(heard)
+    this.#peer =
+      parts.rtc &&
+      new PeerOut({
+        parts: parts.rtc,
+        quality: config.quality,
+        iceServers: config.ice_servers,
+        log: this.#log,
+        onTransport: (news) => this.#transportChanged(news),
+        onMic: (pcm) => this.#clientEvents.hear(pcm),
+      })
     this.#conversation = new Conversation(parts.persona)
     this.#turns = new Turns({
       onFinished: (turn, reason) => {
@@ -110,7 +137,7 @@ export class Session {
       sessionId: this.id,
       parts,
       emit: (event, to) => this.#emit(event, to),
-      sendError: (error, to) => this.#sendError(error, { to }),
+      sendError: (error, to) => this.#sendError(error, to === undefined ? {} : { to }),
       speakAudio: (pcm) => this.#begin('audio', (signal) => parts.sounded(pcm, signal)),
       answer: (text) => this.#answer(text),
       onListeningChange: () => this.#showStatus(),
@@ -121,8 +148,10 @@ export class Session {
     return this.#turns.speaking
   }
 
-  set wants(wants: MediaWants) {
-    this.#media.wants = wants
+  /** Which media sockets want. @param beside the part of it that holds also while WebRTC carries the media */
+  want(all: MediaWants, beside: MediaWants): void {
+    this.#wants = { all, beside }
+    this.#chooseWants()
   }
 
   // --- what clients ask for --------------------------------------------------------------------------------------
@@ -182,10 +211,14 @@ export class Session {
     return this.#turns.interrupt((facts) => this.#emit({ type: 'interrupted', session_id: this.id, ...facts }))
   }
 
-  /** @throws AvatarError `WEBRTC_NOT_READY`: pictures and sound leave over the socket */
-  start(): never {
-    const message = 'WebRTC is not available here; open the session’s WebSocket, which carries pictures and sound.'
-    throw new AvatarError('WEBRTC_NOT_READY', message, { session_id: this.id })
+  /**
+   * Answers a WebRTC offer; a second one renegotiates.
+   *
+   * @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer; `WEBRTC_NOT_READY` where there is no WebRTC
+   */
+  async start({ sdp }: Pick<StartSessionRequest, 'sdp'>): Promise<StartSessionResponse> {
+    if (this.#ended || this.#ending) throw this.#over()
+    return { status: 'started', sdp: { type: 'answer', sdp: await this.#requirePeer().start(sdp.sdp) } }
   }
 
   handleEvent(event: ForwardedEvent, clientId: string): void {
@@ -206,17 +239,32 @@ export class Session {
     const sound = this.#turns.next()
     if (turn && sound) this.#express(turn, sound)
     const { face, blend } = this.#face.next(sound?.mouth, this.#expression.next())
+    const heard = this.#hearing?.next(sound?.pcm, this.#turns.ahead(this.#hearing.aheadSamples))
     this.#picture += 1
     const { avatar_id: avatarId, quality } = this.#config
-    const request = this.#media.wantsFrames
-      ? { avatarId, quality, clip: this.#clip, picture: this.#picture, ...(face ? { face, blend } : {}) }
-      : undefined
+    const jpeg = this.#media.wantsFrames
+    const raw = this.#peer?.wantsPictures === true
+    const request =
+      jpeg || raw
+        ? {
+            avatarId,
+            quality,
+            clip: this.#clip,
+            picture: this.#picture,
+            jpeg,
+            raw,
+            ...(face ? { face, blend } : {}),
+            ...(heard ? { sound: heard } : {}),
+          }
+        : undefined
     return { generation: this.#generation, turn, sound, dueMs, request }
   }
 
   /** Sound and facts of a tick leave; its picture may come with them or a little later. */
   deliverSound({ generation, turn, sound, dueMs }: PreparedTick): void {
     this.#endWhenDue()
+    // what an interrupt cut off dies away in the tick that was prepared before it
+    this.#peer?.sound(sound?.pcm, dueMs, { fade: generation !== this.#generation })
     if (!turn || !sound || generation !== this.#generation || !this.#turns.has(turn)) return
     for (const { segment, pcm, atSample, ptsMs } of sound.segments) {
       if (turn.startedMs === undefined) this.#speechStarts(turn)
@@ -230,17 +278,38 @@ export class Session {
   }
 
   deliverPicture({ generation, turn, dueMs }: PreparedTick, picture: Picture): void {
-    if (generation === this.#generation && !this.#ended) this.#media.frame(picture.jpeg, this.#stamp(dueMs, turn, 0))
+    if (generation !== this.#generation || this.#ended) return
+    if (picture.jpeg.length > 0) this.#media.frame(picture.jpeg, this.#stamp(dueMs, turn, 0))
+    if (picture.rgb) this.#peer?.picture(picture.rgb, dueMs)
   }
 
   // --- inside ----------------------------------------------------------------------------------------------------
+
+  #over(): AvatarError {
+    return new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.', { session_id: this.id })
+  }
+
+  #requirePeer(): PeerOut {
+    if (this.#peer) return this.#peer
+    const message = 'WebRTC is not available here; open the session’s WebSocket, which carries pictures and sound.'
+    throw new AvatarError('WEBRTC_NOT_READY', message, { session_id: this.id })
+  }
+
+  #chooseWants(): void {
+    this.#media.wants = this.#peer?.active ? this.#wants.beside : this.#wants.all
+  }
+
+  #transportChanged(news: TransportNews): void {
+    this.#chooseWants()
+    this.#emit({ type: 'transport', session_id: this.id, ...news })
+  }
 
   get #clip(): ClipName {
     return this.#clientEvents.listening && !this.speaking ? 'listening' : 'idle'
   }
 
   #begin(kind: TurnKind, segments: (signal: AbortSignal) => AsyncIterable<Segment>): Turn {
-    if (this.#ending) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.', { session_id: this.id })
+    if (this.#ending) throw this.#over()
     return this.#turns.add(kind, segments)
   }
 
@@ -317,6 +386,8 @@ export class Session {
     const { current } = this.#turns
     if (current) this.interrupt()
     this.#ended = true
+    this.#hearing?.close()
+    this.#peer?.close()
     this.#sink.end(this.#ending.reason)
   }
 }

@@ -28,7 +28,7 @@ import { absSendTime, ntpTime, RtpClock, roundTripMs } from './rtp-clock.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
 
 /** ms that an answer waits for candidates of STUN and TURN servers. */
-const GATHER_MS = 1_000
+export const GATHER_MS = 1_000
 /** ms from the answer to a connection; browsers give up after 15 to 30 s. */
 const CONNECT_MS = 15_000
 /** ms between sender reports: often enough that lips are in step from the second second on. */
@@ -39,6 +39,10 @@ const FIRST_REPORT_MS = 40
 const RESEND_HISTORY = 128
 /** ms between key frames that a client asks for. */
 const KEYFRAME_EVERY_MS = 500
+/** A client reports every second or so: one that has said nothing for this long hears nothing either. */
+const SILENT_MS = 4_000
+/** ms of silence after which the connection is given up (RFC 7675 section 5.1). */
+const GIVE_UP_MS = 30_000
 /** ms over which `bitrateBps` is taken. */
 const RATE_WINDOW_MS = 1_000
 
@@ -84,6 +88,7 @@ class WeriftPeer implements RtcPeer {
   #pictureId = randomInt(2 ** 15)
   #reports: NodeJS.Timeout | undefined
   #connectTimer: NodeJS.Timeout | undefined
+  #heardMs = 0
   #askedForKeyframeMs = Number.NEGATIVE_INFINITY
   #rtt: number | undefined
   #estimateBps: number | undefined
@@ -167,14 +172,14 @@ class WeriftPeer implements RtcPeer {
 
   sendVideo(picture: Uint8Array, mediaMs: number): void {
     const stream = this.#video
-    if (!stream || this.#state !== 'connected') return
+    if (!stream || !this.#open) return
     const payloads = this.videoCodec === 'vp8' ? packetizeVp8(picture, this.#pictureId) : packetizeH264(picture)
     this.#pictureId = (this.#pictureId + 1) & 0x7fff
     for (const [i, payload] of payloads.entries()) this.#send(stream, payload, mediaMs, i === payloads.length - 1)
   }
 
   sendAudio(opus: Uint8Array, mediaMs: number): void {
-    if (this.#audio && this.#state === 'connected') this.#send(this.#audio, Buffer.from(opus), mediaMs, false)
+    if (this.#audio && this.#open) this.#send(this.#audio, Buffer.from(opus), mediaMs, false)
   }
 
   stats(): RtcStats {
@@ -208,6 +213,11 @@ class WeriftPeer implements RtcPeer {
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
+  /** A silent client may come back: it is sent to until it is given up. */
+  get #open(): boolean {
+    return this.#state === 'connected' || this.#state === 'disconnected'
+  }
+
   get #streams(): OutStream[] {
     return [this.#video, this.#audio].filter((stream) => stream !== undefined)
   }
@@ -235,8 +245,7 @@ class WeriftPeer implements RtcPeer {
   }
 
   #connectionChanged(state: string): void {
-    if (state === 'connected') this.#become('connected')
-    else if (state === 'disconnected') this.#become('disconnected')
+    if (state === 'connected' || state === 'disconnected') this.#become(state)
     else if (state === 'failed' || state === 'closed') this.#become('failed')
   }
 
@@ -244,16 +253,27 @@ class WeriftPeer implements RtcPeer {
     if (state === this.#state || this.#state === 'closed' || (this.#state === 'failed' && state !== 'closed')) return
     this.#state = state
     clearTimeout(this.#connectTimer)
+    this.#heardMs = performance.now()
     if (state === 'connected') this.#reports ??= setTimeout(() => this.#report(), FIRST_REPORT_MS)
     if (state === 'failed' || state === 'closed') clearTimeout(this.#reports)
     this.#options.onState(state)
   }
 
-  /** Ties both streams' timestamps to one wall clock. */
+  #hear(): void {
+    if (this.#state === 'disconnected') this.#become('connected')
+    this.#heardMs = performance.now()
+  }
+
+  /** Ties both streams' timestamps to one wall clock. Sees too whether the client is still there. */
   #report(): void {
     this.#reports = setTimeout(() => this.#report(), REPORT_MS)
-    if (this.#state !== 'connected') return
     const now = performance.now()
+    const silentMs = now - this.#heardMs
+    if (silentMs > SILENT_MS && this.#state === 'connected') {
+      this.#become('disconnected')
+      this.#heardMs = now - silentMs
+    } else if (silentMs > GIVE_UP_MS) this.#become('failed')
+    if (!this.#open) return
     for (const { sender, clock, packets, octets } of this.#streams) {
       if (packets === 0) continue
       const senderInfo = new RtcpSenderInfo({
@@ -275,11 +295,13 @@ class WeriftPeer implements RtcPeer {
   #listen(track: MediaStreamTrack): void {
     if (track.kind !== 'audio') return
     track.onReceiveRtp.subscribe(({ payload }) => {
+      this.#hear()
       if (payload.length > 0) this.#options.onMic(payload)
     })
   }
 
   #feedback(packet: RtcpPacket): void {
+    this.#hear()
     if (packet instanceof RtcpRrPacket || packet instanceof RtcpSrPacket) {
       for (const { ssrc, fractionLost, jitter, lsr, dlsr } of packet.reports) {
         const stream = this.#streams.find(({ sender }) => sender.ssrc === ssrc)

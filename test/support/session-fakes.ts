@@ -1,5 +1,6 @@
 /** Deterministic parts for the session engine: a voice whose length follows from the text, a mind that replays tokens. */
 
+import { NO_WANTS } from '../../origin/media-out.ts'
 import type { ChatProvider, SpeechProvider } from '../../origin/providers/types.ts'
 import { Session, type SessionSink } from '../../origin/session.ts'
 import { SessionParts, type SessionPartsOptions } from '../../origin/session-parts.ts'
@@ -110,7 +111,10 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}): Rig {
       ...parts,
     }),
   })
-  session.wants = { frame_json: true, frame_binary: false, clause_json: true, clause_binary: false, chunk_json: true, chunk_binary: true }
+  session.want(
+    { frame_json: true, frame_binary: false, clause_json: true, clause_binary: false, chunk_json: true, chunk_binary: true },
+    NO_WANTS,
+  )
   let dueMs = 0
   return {
     session,

@@ -1,0 +1,243 @@
+/** A session's media over WebRTC: the connection that carries it, and the one that is to replace it. */
+import { AvatarError } from '../shared/errors.ts'
+import type { OriginEvent } from '../shared/events.ts'
+import { FPS, QUALITIES, type Quality, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
+import type { EncoderPool, VideoStream } from './codec/encoder-pool.ts'
+import { OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from './codec/opus.ts'
+import type { Logger } from './log.ts'
+import { RateControl } from './rtc/rate-control.ts'
+import type { RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState, RtcStats } from './rtc/types.ts'
+
+/** ms after which clients are told that WebRTC is not there yet; it is tried further. */
+const NOT_CONNECTED_MS = 3_000
+const SILENCE = new Int16Array(TICK_SAMPLES)
+
+export type TransportNews = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
+
+/** What WebRTC takes of the process. */
+export interface RtcParts {
+  /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
+  answer: (
+    offerSdp: string,
+    options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>,
+  ) => Promise<{ peer: RtcPeer; sdp: string }>
+  encoders: EncoderPool
+}
+
+export interface PeerOutOptions {
+  parts: RtcParts
+  quality: Quality
+  iceServers: readonly RtcIceServer[]
+  log: Logger
+  onTransport: (news: TransportNews) => void
+  /** The client's voice: 20 ms or so of mono sound at EAR_SAMPLE_RATE. */
+  onMic: (pcm: Int16Array) => void
+}
+
+export interface PeerStats extends RtcStats {
+  /** bit/s that the encoder is set to. */
+  targetBps: number
+  /** Pictures left out because the encoder was behind. */
+  picturesDropped: number
+}
+
+/** One connection and what belongs to it. */
+interface Line {
+  peer: RtcPeer
+  video: VideoStream | undefined
+  rate: RateControl
+}
+
+export class PeerOut {
+  readonly #options: PeerOutOptions
+  readonly #opus = new OpusEncoder()
+  #ear = new OpusEar()
+  /** Carries the media. */
+  #line: Line | undefined
+  /** Answered, and not connected yet. */
+  #next: Line | undefined
+  #patience: NodeJS.Timeout | undefined
+  /** The second half of a tick's sound, which leaves half a tick later. */
+  #half: { send: () => void; timer: NodeJS.Timeout } | undefined
+  #ticks = 0
+  #closed = false
+
+  constructor(options: PeerOutOptions) {
+    this.#options = options
+  }
+
+  /** True while pictures and sound reach the client this way. */
+  get active(): boolean {
+    return this.#line?.peer.state === 'connected'
+  }
+
+  /** True while pictures are to be encoded. */
+  get wantsPictures(): boolean {
+    return this.#line?.video !== undefined
+  }
+
+  /**
+   * Answers an offer. A connection that stands carries the media until the new one does.
+   *
+   * @returns the answer's SDP
+   * @throws AvatarError `INVALID_REQUEST`
+   */
+  async start(offerSdp: string): Promise<string> {
+    const { parts, quality, iceServers, log } = this.#options
+    let line: Line | undefined
+    const { peer, sdp } = await parts.answer(offerSdp, {
+      iceServers,
+      onState: (state) => {
+        if (line) this.#changed(line, state)
+      },
+      onKeyframeRequest: () => line?.video?.forceKeyframe(),
+      onMic: (opus) => this.#hear(opus),
+    })
+    if (this.#closed) {
+      quietly(peer.close())
+      throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
+    }
+    this.#drop(this.#next)
+    const { size, bitrateBps } = QUALITIES[quality]
+    const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
+    line = { peer, video, rate: new RateControl(bitrateBps) }
+    this.#next = line
+    clearTimeout(this.#patience)
+    this.#patience = setTimeout(() => {
+      if (!this.#line) this.#options.onTransport({ active: 'socket', reason: 'not_connected' })
+    }, NOT_CONNECTED_MS)
+    log.info({ video_codec: peer.videoCodec, audio: peer.hasAudio }, 'answered a WebRTC offer')
+    return sdp
+  }
+
+  /** @throws AvatarError `INVALID_REQUEST` */
+  async addCandidate(candidate: RtcCandidate): Promise<void> {
+    const line = this.#next ?? this.#line
+    if (!line) throw new AvatarError('INVALID_REQUEST', 'Call streaming.start with an offer before sending candidates.')
+    await line.peer.addCandidate(candidate)
+  }
+
+  /**
+   * The sound of one tick; to be called at every tick, with undefined in silence.
+   *
+   * @param pcm TICK_SAMPLES at SAMPLE_RATE
+   * @param dueMs when its first sample is due: now
+   * @param fade it was cut off: it dies away within 20 ms
+   */
+  sound(pcm: Int16Array | undefined, dueMs: number, { fade }: { fade: boolean }): void {
+    const line = this.#line
+    if (!line) return
+    this.#ticks += 1
+    if (this.#ticks % FPS === 0) this.#adapt(line)
+    if (!line.peer.hasAudio) return
+    const heard = pcm ? (fade ? fadedOut(pcm) : pcm) : SILENCE
+    this.#flushHalf()
+    line.peer.sendAudio(this.#opus.encode(heard.subarray(0, OPUS_FRAME_SAMPLES)), dueMs)
+    const second = this.#opus.encode(heard.subarray(OPUS_FRAME_SAMPLES))
+    const send = (): void => {
+      this.#half = undefined
+      line.peer.sendAudio(second, dueMs + OPUS_FRAME_MS)
+    }
+    // evenly spaced, packets wait less at the receiver
+    this.#half = { send, timer: setTimeout(send, OPUS_FRAME_MS) }
+  }
+
+  /** @param rgb handed over @param dueMs on the same clock as sound */
+  picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
+    const line = this.#line
+    if (line?.video) void this.#encode(line, line.video, rgb, dueMs)
+  }
+
+  /** Undefined without a connection. */
+  stats(): PeerStats | undefined {
+    if (!this.#line) return undefined
+    const { peer, video, rate } = this.#line
+    return { ...peer.stats(), targetBps: rate.bitrateBps, picturesDropped: video?.dropped ?? 0 }
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#patience)
+    clearTimeout(this.#half?.timer)
+    this.#drop(this.#line)
+    this.#drop(this.#next)
+    this.#line = undefined
+    this.#next = undefined
+  }
+
+  // --- inside ---------------------------------------------------------------------------------------------------------
+
+  #changed(line: Line, state: RtcState): void {
+    if (this.#closed || (line !== this.#line && line !== this.#next)) return
+    const { onTransport } = this.#options
+    if (state === 'connected') {
+      if (line === this.#next) {
+        clearTimeout(this.#patience)
+        this.#drop(this.#line)
+        this.#line = line
+        this.#next = undefined
+        this.#ear = new OpusEar()
+      }
+      line.video?.forceKeyframe()
+      const { videoCodec } = line.peer
+      onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
+    } else if (state === 'disconnected' && line === this.#line) {
+      onTransport({ active: 'socket', reason: 'lost' })
+    } else if (state === 'failed') {
+      const stands = line === this.#next && this.active
+      this.#drop(line)
+      if (line === this.#line) this.#line = undefined
+      else this.#next = undefined
+      if (!stands) onTransport({ active: 'socket', reason: 'failed' })
+    }
+  }
+
+  #drop(line: Line | undefined): void {
+    if (!line) return
+    line.video?.close()
+    quietly(line.peer.close())
+  }
+
+  async #encode({ peer }: Line, video: VideoStream, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
+    try {
+      const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
+      if (encoded) peer.sendVideo(encoded.data, dueMs)
+    } catch (thrown) {
+      this.#options.log.warn({ err: thrown }, 'a picture could not be encoded')
+    }
+  }
+
+  #adapt({ peer, video, rate }: Line): void {
+    if (!video) return
+    const before = video.bitrateBps
+    video.bitrateBps = rate.next(peer.stats())
+    if (video.bitrateBps !== before) this.#options.log.debug({ from_bps: before, to_bps: video.bitrateBps }, 'video bitrate changed')
+  }
+
+  #hear(opus: Uint8Array): void {
+    let pcm: Int16Array
+    try {
+      pcm = this.#ear.decode(opus)
+    } catch {
+      // a damaged packet is a lost packet
+      return
+    }
+    this.#options.onMic(pcm)
+  }
+
+  /** A clock that makes up for lost time must not let sound overtake sound. */
+  #flushHalf(): void {
+    clearTimeout(this.#half?.timer)
+    this.#half?.send()
+  }
+}
+
+/** Falls to nothing over its first packet; the rest is silent. */
+function fadedOut(pcm: Int16Array): Int16Array {
+  return pcm.map((sample, i) => (i < OPUS_FRAME_SAMPLES ? Math.round(sample * (1 - i / OPUS_FRAME_SAMPLES)) : 0))
+}
+
+/** Sockets that are gone already need no closing. */
+function quietly(closing: Promise<void>): void {
+  closing.catch(() => {})
+}

@@ -1,0 +1,68 @@
+/** Which bitrate a stream gets: what its quality asks for, less while the network carries less. */
+
+/** Share of lost packets from which the rate falls, and up to which it may rise again. */
+const LOSS_TOO_HIGH = 0.08
+const LOSS_FINE = 0.02
+const DOWN = 0.7
+const UP = 1.25
+/** Below it a face is no longer a face. */
+const FLOOR_BPS = 150_000
+/** s between changes: a changed VP8 stream begins anew with a key frame, which costs bits itself. */
+const HOLD_DOWN_S = 2
+const HOLD_UP_S = 8
+/** The receiver's estimate begins low and takes seconds to find the truth: it counts once it has been above the rate, or later than this. */
+const TRUST_ESTIMATE_AFTER_S = 20
+/** Share of the estimate that video may take; sound and retransmissions need the rest. */
+const ESTIMATE_SHARE = 0.85
+
+export interface NetworkReport {
+  /** Share of packets lost of late, 0..1. */
+  loss: number
+  /** bit/s that the receiver thinks possible; undefined before it says so. */
+  estimateBps: number | undefined
+}
+
+export class RateControl {
+  readonly #fullBps: number
+  #bps: number
+  #seconds = 0
+  #changedAt = 0
+  #trusted = false
+
+  /** @param fullBps what the quality asks for */
+  constructor(fullBps: number) {
+    this.#fullBps = fullBps
+    this.#bps = fullBps
+  }
+
+  get bitrateBps(): number {
+    return this.#bps
+  }
+
+  /** To be called once a second. Returns the bitrate from now on. */
+  next({ loss, estimateBps }: NetworkReport): number {
+    this.#seconds += 1
+    const heldS = this.#seconds - this.#changedAt
+    const ceiling = this.#ceiling(estimateBps)
+    if (heldS >= HOLD_DOWN_S && (loss > LOSS_TOO_HIGH || ceiling < this.#bps)) {
+      this.#change(Math.min(loss > LOSS_TOO_HIGH ? this.#bps * DOWN : this.#bps, ceiling))
+    } else if (heldS >= HOLD_UP_S && loss <= LOSS_FINE && this.#bps < this.#fullBps) {
+      const raised = Math.min(this.#fullBps, this.#bps * UP)
+      if (raised <= ceiling) this.#change(raised)
+    }
+    return this.#bps
+  }
+
+  #ceiling(estimateBps: number | undefined): number {
+    if (estimateBps === undefined) return Number.POSITIVE_INFINITY
+    if (estimateBps * ESTIMATE_SHARE >= this.#bps || this.#seconds > TRUST_ESTIMATE_AFTER_S) this.#trusted = true
+    return this.#trusted ? estimateBps * ESTIMATE_SHARE : Number.POSITIVE_INFINITY
+  }
+
+  #change(bps: number): void {
+    const bounded = Math.round(Math.max(Math.min(FLOOR_BPS, this.#fullBps), bps))
+    if (bounded === this.#bps) return
+    this.#bps = bounded
+    this.#changedAt = this.#seconds
+  }
+}
