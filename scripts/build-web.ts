@@ -18,8 +18,8 @@ const sdk: BuildOptions = {
   ...common,
   entryPoints: ['sdk/typescript/src/index.ts'],
   outfile: SDK,
+  // readable: whoever bundles it makes it small, and errors keep the names of their classes
   platform: 'neutral',
-  minify: true,
   sourcemap: true,
 }
 const page: BuildOptions = {
