@@ -71,6 +71,11 @@ export class Turns {
     }
   }
 
+  /** Sound of the current task that follows the last tick, as far as it is ready. */
+  ahead(samples: number): Int16Array[] {
+    return this.current ? this.#playout.ahead(this.current, samples) : []
+  }
+
   /** Takes one task out, wherever it waits. */
   end(turn: Turn, reason: TurnEnd): void {
     if (!this.has(turn)) return

@@ -49,6 +49,11 @@ export class Channel<T> implements AsyncIterable<T> {
     return item
   }
 
+  /** What waits, oldest first; it stays where it is. */
+  get items(): readonly T[] {
+    return this.#items
+  }
+
   /** No more items will come; those waiting are still handed out. */
   close(): void {
     this.#closed = true

@@ -86,7 +86,7 @@ export class AvatarRenderer implements Renderer {
   }
 
   soundOf(avatarId: string): SoundFeatures | undefined {
-    return soundFeatures(this.#served(avatarId).layers)
+    return soundFeatures(this.#packs.get(avatarId)?.layers ?? [])
   }
 
   async render(requests: readonly PictureRequest[]): Promise<PromiseSettledResult<Picture>[]> {

@@ -43,7 +43,7 @@ export interface Renderer {
   readonly capacity: number
   /** Pictures in the loop of a clip; `listening` falls back to `idle` where a pack has none. */
   clipLength(avatarId: string, clip: ClipName): number
-  /** What this avatar's model wants to hear for every picture; undefined where face parameters are enough. */
+  /** What this avatar's model wants to hear for every picture; undefined where face parameters are enough, or there is no such avatar. */
   soundOf(avatarId: string): SoundFeatures | undefined
   /**
    * Pictures of one tick, in the order asked. All that need a model run in one batch. Never blocks the event loop.
