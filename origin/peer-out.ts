@@ -58,7 +58,11 @@ export class PeerOut {
   #next: Line | undefined
   #patience: NodeJS.Timeout | undefined
   /** The second half of a tick's sound, which leaves half a tick later. */
-  #half: { send: () => void; timer: NodeJS.Timeout } | undefined
+  #half: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
+  /** The sound that was going on has died away: what was prepared of it is not to be heard. */
+  #faded = true
+  /** The latest picture while no connection stands: the first thing to be seen on the next. */
+  #held: { rgb: Uint8Array<ArrayBuffer>; dueMs: number } | undefined
   #ticks = 0
   #closed = false
 
@@ -71,9 +75,9 @@ export class PeerOut {
     return this.#line?.peer.state === 'connected'
   }
 
-  /** True while pictures are to be encoded. */
+  /** True while pictures are needed, also just before there is a connection. */
   get wantsPictures(): boolean {
-    return this.#line?.video !== undefined
+    return (this.#line ?? this.#next)?.video !== undefined
   }
 
   /**
@@ -122,30 +126,35 @@ export class PeerOut {
    *
    * @param pcm TICK_SAMPLES at SAMPLE_RATE
    * @param dueMs when its first sample is due: now
-   * @param fade it was cut off: it dies away within 20 ms
+   * @param stale prepared before an interrupt: at most 20 ms of it die away
    */
-  sound(pcm: Int16Array | undefined, dueMs: number, { fade }: { fade: boolean }): void {
+  sound(pcm: Int16Array | undefined, dueMs: number, { stale }: { stale: boolean }): void {
     const line = this.#line
     if (!line) return
     this.#ticks += 1
     if (this.#ticks % FPS === 0) this.#adapt(line)
     if (!line.peer.hasAudio) return
-    const heard = pcm ? (fade ? fadedOut(pcm) : pcm) : SILENCE
-    this.#flushHalf()
+    this.#sendHalf()
+    const heard = stale ? (this.#faded || !pcm ? SILENCE : fadedOut(pcm)) : (pcm ?? SILENCE)
+    this.#faded = stale || !pcm
     line.peer.sendAudio(this.#opus.encode(heard.subarray(0, OPUS_FRAME_SAMPLES)), dueMs)
-    const second = this.#opus.encode(heard.subarray(OPUS_FRAME_SAMPLES))
-    const send = (): void => {
-      this.#half = undefined
-      line.peer.sendAudio(second, dueMs + OPUS_FRAME_MS)
-    }
     // evenly spaced, packets wait less at the receiver
-    this.#half = { send, timer: setTimeout(send, OPUS_FRAME_MS) }
+    const timer = setTimeout(() => this.#sendHalf(), OPUS_FRAME_MS)
+    this.#half = { pcm: heard.subarray(OPUS_FRAME_SAMPLES), dueMs: dueMs + OPUS_FRAME_MS, timer }
+  }
+
+  /** Speech was interrupted: it dies away in the next packet. */
+  cutOff(): void {
+    if (!this.#half || this.#faded) return
+    this.#half.pcm = fadedOut(this.#half.pcm)
+    this.#faded = true
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
   picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
     const line = this.#line
-    if (line?.video) void this.#encode(line, line.video, rgb, dueMs)
+    if (!line) this.#held = { rgb, dueMs }
+    else if (line.video) void this.#encode(line, line.video, rgb, dueMs)
   }
 
   /** Undefined without a connection. */
@@ -163,6 +172,7 @@ export class PeerOut {
     this.#drop(this.#next)
     this.#line = undefined
     this.#next = undefined
+    this.#held = undefined
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------------
@@ -179,6 +189,8 @@ export class PeerOut {
         this.#ear = new OpusEar()
       }
       line.video?.forceKeyframe()
+      if (this.#held) this.picture(this.#held.rgb, this.#held.dueMs)
+      this.#held = undefined
       const { videoCodec } = line.peer
       onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
     } else if (state === 'disconnected' && line === this.#line) {
@@ -225,10 +237,13 @@ export class PeerOut {
     this.#options.onMic(pcm)
   }
 
-  /** A clock that makes up for lost time must not let sound overtake sound. */
-  #flushHalf(): void {
-    clearTimeout(this.#half?.timer)
-    this.#half?.send()
+  /** Also called before its time: a clock that makes up for lost time must not let sound overtake sound. */
+  #sendHalf(): void {
+    const half = this.#half
+    if (!half) return
+    clearTimeout(half.timer)
+    this.#half = undefined
+    this.#line?.peer.sendAudio(this.#opus.encode(half.pcm), half.dueMs)
   }
 }
 

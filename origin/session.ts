@@ -208,6 +208,7 @@ export class Session {
   /** Stops all speech; what was rendered for it before no longer leaves. */
   interrupt(): InterruptResponse {
     this.#generation += 1
+    this.#peer?.cutOff()
     return this.#turns.interrupt((facts) => this.#emit({ type: 'interrupted', session_id: this.id, ...facts }))
   }
 
@@ -264,7 +265,7 @@ export class Session {
   deliverSound({ generation, turn, sound, dueMs }: PreparedTick): void {
     this.#endWhenDue()
     // what an interrupt cut off dies away in the tick that was prepared before it
-    this.#peer?.sound(sound?.pcm, dueMs, { fade: generation !== this.#generation })
+    this.#peer?.sound(sound?.pcm, dueMs, { stale: generation !== this.#generation })
     if (!turn || !sound || generation !== this.#generation || !this.#turns.has(turn)) return
     for (const { segment, pcm, atSample, ptsMs } of sound.segments) {
       if (turn.startedMs === undefined) this.#speechStarts(turn)
