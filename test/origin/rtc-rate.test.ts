@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { RateControl } from '../../origin/rtc/rate-control.ts'
+
+const FULL = 1_000_000
+const seconds = (rate: RateControl, count: number, report: { loss: number; estimateBps?: number }): number => {
+  for (let i = 0; i < count; i++) rate.next({ estimateBps: undefined, ...report })
+  return rate.bitrateBps
+}
+
+describe('the bitrate', () => {
+  it('is what the quality asks for while the network carries it', () => {
+    expect(seconds(new RateControl(FULL), 60, { loss: 0.01, estimateBps: 3_000_000 })).toBe(FULL)
+  })
+
+  it('falls while packets are lost, not below what shows a face, and rises again slowly', () => {
+    const rate = new RateControl(FULL)
+    expect(seconds(rate, 3, { loss: 0.2 })).toBe(700_000)
+    expect(seconds(rate, 60, { loss: 0.2 })).toBe(150_000)
+    const after10 = seconds(rate, 10, { loss: 0 })
+    expect(after10).toBeGreaterThan(150_000)
+    expect(after10).toBeLessThan(250_000)
+    expect(seconds(rate, 120, { loss: 0 })).toBe(FULL)
+  })
+
+  it('follows the receiver’s estimate, leaving room for sound', () => {
+    const rate = new RateControl(FULL)
+    seconds(rate, 5, { loss: 0, estimateBps: 2_000_000 })
+    expect(seconds(rate, 5, { loss: 0, estimateBps: 600_000 })).toBe(510_000)
+    expect(seconds(rate, 120, { loss: 0, estimateBps: 2_000_000 })).toBe(FULL)
+  })
+
+  it('does not believe an estimate that has only begun to grow', () => {
+    expect(seconds(new RateControl(FULL), 15, { loss: 0, estimateBps: 300_000 })).toBe(FULL)
+  })
+
+  it('changes at most every two seconds', () => {
+    const rate = new RateControl(FULL)
+    let changes = 0
+    for (let i = 0; i < 10; i++) {
+      const before = rate.bitrateBps
+      if (rate.next({ loss: 0.5, estimateBps: undefined }) !== before) changes += 1
+    }
+    expect(changes).toBeLessThanOrEqual(5)
+  })
+})
