@@ -46,7 +46,7 @@ const Env = z.object({
   CAPACITY: z.coerce.number().int().min(1).max(10_000).optional(),
   OPENAI_API_KEY: optional,
   OPENAI_BASE_URL: z.url().optional(),
-  OPENAI_MODEL: z.string().default('gpt-5.1-mini'),
+  OPENAI_MODEL: z.string().default('gpt-5.4-mini'),
   OPENAI_TRANSCRIPTION_MODEL: z.string().default('gpt-transcribe'),
   PERSONA: z
     .string()
