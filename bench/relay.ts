@@ -130,7 +130,8 @@ async function stream(variant: Variant, senders: readonly Send[]): Promise<void>
   measuring = variant
   for (let i = 0; performance.now() - startMs < seconds * 1000; i++) {
     const dueMs = startMs + (i * FRAME_MS) / SESSIONS
-    if (dueMs > performance.now()) await delay(dueMs - performance.now())
+    const earlyMs = dueMs - performance.now()
+    if (earlyMs > 0) await delay(earlyMs)
     const about = `"type":"frame","sent_ms":${performance.now().toFixed(3)},"frame_id":${i},"timestamp":${Date.now() / 1000}`
     senders[i % SESSIONS]?.(`{${about},"data":"${picture}"}`)
   }

@@ -45,27 +45,28 @@ const first = await client.next('frame')
 figures.first_frame_ms = Math.round(first.atMs - client.openedMs)
 
 const firstSounds: number[] = []
-const firstMoves: number[] = []
 const lengths: number[] = []
-const moving: number[] = []
-const resting: number[] = []
+/** Pictures of each speech and of the rest after it; looked at once all is measured, as that takes this process's time. */
+const spokenFrames: ReceivedEvent[][] = []
+const restingFrames: ReceivedEvent[][] = []
+/** When each speech was asked for, and the last picture before. */
+const asked: { atMs: number; before: ReceivedEvent | undefined }[] = []
 const skews: number[] = []
 const steadyFromMs = performance.now()
 for (let i = 0; i < SPEAKS; i++) {
   const from = client.events.length
   const askedMs = performance.now()
+  asked.push({ atMs: askedMs, before: client.of('frame').at(-1) })
   const { task_id, duration_estimate } = await post<{ task_id: string; duration_estimate: number }>('/v1/avatar.speak', {
     session_id,
     text: TEXT,
   })
   const sound = await client.next('audio', { from, where: (event) => event.task_id === task_id })
   firstSounds.push(sound.atMs - askedMs)
-  const moved = await client.next('frame', { from, where: (event) => Number(event.timestamp) >= Number(sound.timestamp) })
-  firstMoves.push(moved.atMs - askedMs)
   const finished = await client.next('speech_finished', { from, timeoutMs: 20_000, where: (event) => event.task_id === task_id })
   lengths.push(Number(finished.played_ms) / 1000 / duration_estimate)
   const spoken = client.events.slice(from).filter((event) => event.type === 'frame' && event.task_id === task_id)
-  moving.push(...motion(spoken))
+  spokenFrames.push(spoken)
   for (const event of client.events.slice(from).filter((other) => other.type === 'audio')) {
     const partner = spoken.find((frame) => Number(frame.timestamp) + 0.04 > Number(event.timestamp))
     if (partner) skews.push(partner.atMs - Number(partner.timestamp) * 1000 - (event.atMs - Number(event.timestamp) * 1000))
@@ -76,7 +77,7 @@ for (let i = 0; i < SPEAKS; i++) {
     .slice(restFrom)
     .filter((event) => event.type === 'frame')
     .slice(6)
-  resting.push(...motion(rested))
+  restingFrames.push(rested)
 }
 const spentMs = performance.now() - steadyFromMs
 await delay(Math.max(0, seconds * 1000 - spentMs))
@@ -87,11 +88,8 @@ figures.frame_gap_p95_ms = p95(gaps)
 figures.frame_gap_max_ms = Math.round(Math.max(...gaps))
 figures.first_sound_p50_ms = p50(firstSounds)
 figures.first_sound_p95_ms = p95(firstSounds)
-figures.first_moving_picture_p50_ms = p50(firstMoves)
 figures.length_ratio_min = Math.round(Math.min(...lengths) * 100) / 100
 figures.length_ratio_max = Math.round(Math.max(...lengths) * 100) / 100
-figures.mouth_motion_speaking = p50(moving)
-figures.mouth_motion_resting = p50(resting)
 figures.av_skew_p50_ms = p50(skews)
 figures.av_skew_p95_abs_ms = p95(skews.map(Math.abs))
 
@@ -113,6 +111,22 @@ for (let i = 0; i < INTERRUPTS; i++) {
 figures.interrupt_p50_ms = p50(stops)
 figures.interrupt_p95_ms = p95(stops)
 figures.sounds_after_interrupt = spokenAfter
+
+figures.mouth_motion_speaking = p50(spokenFrames.flatMap(motion))
+figures.mouth_motion_resting = p50(restingFrames.flatMap(motion))
+figures.mouth_motion_resting_p95 = p95(restingFrames.flatMap(motion))
+// the mouth has moved once it differs from its last rest by more than rest itself varies
+const stillness = p95(restingFrames.flatMap(motion))
+const firstMoves = spokenFrames.flatMap((frames, i) => {
+  const { atMs = 0, before } = asked[i] ?? {}
+  if (!before) return []
+  const rest = mouthRegion(String(before.data))
+  const moved = frames.find((frame) => difference(mouthRegion(String(frame.data)), rest) > 2 * stillness + 1)
+  return moved ? [moved.atMs - atMs] : []
+})
+figures.speeches_with_motion = firstMoves.length / SPEAKS
+figures.first_moving_picture_p50_ms = p50(firstMoves)
+figures.first_moving_picture_p95_ms = p95(firstMoves)
 
 function motion(frames: readonly ReceivedEvent[]): number[] {
   const regions = frames.map((frame) => mouthRegion(String(frame.data)))
