@@ -48,6 +48,13 @@ const Env = z.object({
   OPENAI_BASE_URL: z.url().optional(),
   OPENAI_MODEL: z.string().default('gpt-5.4-mini'),
   OPENAI_TRANSCRIPTION_MODEL: z.string().default('gpt-transcribe'),
+  TTS_PROVIDER: z.enum(['flite', 'elevenlabs', 'openai']).optional(),
+  ELEVENLABS_API_KEY: optional,
+  ELEVENLABS_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  ELEVENLABS_MODEL: z.string().trim().min(1).default('eleven_flash_v2_5'),
+  OPENAI_TTS_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  OPENAI_TTS_MODEL: z.string().trim().min(1).default('gpt-4o-mini-tts'),
+  OPENAI_TTS_VOICE: z.string().trim().min(1).max(128).default('marin'),
   PERSONA: z
     .string()
     .max(8_000)

@@ -10,10 +10,11 @@ import { readEnv } from './env.ts'
 import { Host } from './host.ts'
 import { createLipSync } from './lipsync/net.ts'
 import { mouthFromPhones } from './lipsync/phones.ts'
+import { createMouthFromText } from './lipsync/text-mouth.ts'
 import { LoadMeter } from './load.ts'
 import { log } from './log.ts'
+import { chooseVoice } from './providers/choose-voice.ts'
 import { createDemoPersona } from './providers/demo-persona.ts'
-import { createFliteVoice } from './providers/flite/index.ts'
 import { createOpenAiChat } from './providers/openai-chat.ts'
 import { createOpenAiTranscription } from './providers/openai-transcription.ts'
 import { createRenderer } from './render/index.ts'
@@ -48,7 +49,7 @@ async function main(): Promise<void> {
     },
     onSlowStun: () => log.warn('the STUN server does not answer; it is left out for a while. Set RTC_PUBLIC_ADDRESS to need none'),
   })
-  const [renderer, voice, lipSync] = await Promise.all([
+  const [renderer, { voice, pronouncer }, lipSync] = await Promise.all([
     timed(
       'renderer ready',
       createRenderer({
@@ -60,7 +61,7 @@ async function main(): Promise<void> {
         onProgress: (what, done) => log.debug({ done }, what),
       }),
     ),
-    timed('voice ready', createFliteVoice()),
+    timed('voice ready', chooseVoice(env)),
     timed('lip sync ready', createLipSync({ modelPath: env.LIPSYNC_MODEL })),
     timed('WebRTC ready', rtc.warmUp()),
   ])
@@ -74,6 +75,7 @@ async function main(): Promise<void> {
     transcription: openai ? createOpenAiTranscription({ ...openai, model: env.OPENAI_TRANSCRIPTION_MODEL }) : undefined,
     lipSync,
     mouthFromPhones,
+    mouthFromText: pronouncer && createMouthFromText(pronouncer),
     decodeAudio: decodeAudioData,
     persona: env.PERSONA,
     rtc: { answer: (offer, options) => rtc.answer(offer, options), encoders },
@@ -102,7 +104,10 @@ async function main(): Promise<void> {
       started_at: Date.now(),
       device: renderer.device,
       avatars,
-      voices: [...voice.voices],
+      // read at every connect: the account's list may have come later
+      get voices() {
+        return [...voice.voices]
+      },
     },
     host,
     parts,
@@ -124,7 +129,7 @@ async function main(): Promise<void> {
     edge.close()
     host.stop()
     setTimeout(() => process.exit(), DRAIN_MS).unref()
-    await Promise.allSettled([renderer.close(), voice.close(), lipSync.close(), encoders.close(), closeDecoder()])
+    await Promise.allSettled([renderer.close(), voice.close(), pronouncer?.close(), lipSync.close(), encoders.close(), closeDecoder()])
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void leave())
 }

@@ -5,7 +5,7 @@ import type { AudioData } from '../shared/events.ts'
 import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
 import { toMs } from './audio-buffer.ts'
 import { encodeWav } from './codec/wav.ts'
-import type { LipSync, MouthFromPhones } from './lipsync/types.ts'
+import type { LipSync, MouthFromPhones, MouthFromText } from './lipsync/types.ts'
 import type { RtcParts } from './peer-out.ts'
 import type { ChatProvider, SpeechProvider, TranscriptionProvider } from './providers/types.ts'
 import type { SoundFeatures } from './render/adapters/types.ts'
@@ -26,6 +26,8 @@ export interface SessionPartsOptions {
   transcription: TranscriptionProvider | undefined
   lipSync: LipSync
   mouthFromPhones: MouthFromPhones
+  /** With a voice that knows the times of its text. */
+  mouthFromText?: MouthFromText | undefined
   decodeAudio: (data: AudioData) => Promise<{ pcm: Int16Array }>
   persona: string
   /** Undefined: this process has no WebRTC. */
@@ -53,6 +55,7 @@ export class SessionParts {
     transcription,
     lipSync,
     mouthFromPhones,
+    mouthFromText,
     decodeAudio,
     persona,
     rtc,
@@ -67,7 +70,7 @@ export class SessionParts {
     this.rtc = rtc
     this.soundOf = soundOf
     this.#transcription = transcription
-    this.#moveMouth = moveMouth({ mouthFromPhones, lipSync })
+    this.#moveMouth = moveMouth({ mouthFromPhones, mouthFromText, lipSync })
   }
 
   /** Text to segments: clauses, sound, mouth. Every stage streams. */

@@ -41,6 +41,7 @@ const ONE_IMPORTER: Readonly<Record<string, string>> = {
   werift: 'origin/rtc/',
   ws: 'origin/link-socket.ts',
   openai: 'origin/providers/',
+  '@elevenlabs/elevenlabs-js': 'origin/providers/elevenlabs/',
   '@julusian/jpeg-turbo': 'origin/render/',
   hono: 'worker/',
   jose: 'worker/',

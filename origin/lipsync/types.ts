@@ -1,5 +1,5 @@
 /** From speech to mouth: 15 viseme weights every 20 ms. */
-import type { Phone } from '../providers/types.ts'
+import type { CharacterTime, Phone } from '../providers/types.ts'
 
 /** Row-major [frames, VISEMES.length] at MOUTH_FPS; row i is the mouth at i / MOUTH_FPS seconds. Rows sum to 1. */
 export type MouthFrames = Float32Array
@@ -18,4 +18,20 @@ export interface LipSyncStream {
 export interface LipSync {
   open(): LipSyncStream
   close(): Promise<void>
+}
+
+/** Closures of one clause's written words over the rows of its sound. */
+export interface TextMouth {
+  /** Characters in order, as their times become known. */
+  add(characters: readonly CharacterTime[]): void
+  /** Finds out how the words that are complete sound. @param isLast no character follows */
+  settle(options: { isLast: boolean }): Promise<void>
+  /** s at which a word begins that is not complete yet; Infinity without one. */
+  readonly knownUntilS: number
+  /** @param rows of the sound, from `firstRow` of the clause on @returns as many rows */
+  blend(rows: MouthFrames, firstRow: number): MouthFrames
+}
+
+export interface MouthFromText {
+  open(): TextMouth
 }

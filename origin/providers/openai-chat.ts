@@ -1,7 +1,8 @@
 /** Replies from any OpenAI-compatible server (Chat Completions, streamed). */
 import OpenAI from 'openai'
-import { AvatarError } from '../../shared/errors.ts'
+import type { AvatarError } from '../../shared/errors.ts'
 import type { ChatProvider } from './types.ts'
+import { vendorFailure } from './vendor-failure.ts'
 
 /** ms until the server has to have begun to answer. */
 const FIRST_BYTE_TIMEOUT_MS = 20_000
@@ -18,22 +19,8 @@ export function createOpenAiClient({ apiKey, baseUrl }: { apiKey: string; baseUr
 }
 
 /** Tells the caller what a vendor's refusal means for them; keys and prompts stay out of it. */
-export function providerFailure(provider: string, thrown: unknown): AvatarError {
-  const status = thrown instanceof OpenAI.APIError ? thrown.status : undefined
-  const hint =
-    status === 401 || status === 403
-      ? 'the origin’s OPENAI_API_KEY was refused'
-      : status === 404
-        ? 'the model or address was not found; check OPENAI_MODEL and OPENAI_BASE_URL'
-        : status === 429
-          ? 'the provider’s rate limit or quota is used up; try again later'
-          : 'it could not be reached or failed; try again'
-  return new AvatarError(
-    'PROVIDER_FAILED',
-    `The provider (${provider}) did not answer: ${hint}.`,
-    { provider, ...(status ? { status } : {}) },
-    { cause: thrown },
-  )
+export function openAiFailure(thrown: unknown, { apiKey, notFound }: { apiKey: string; notFound: string }): AvatarError {
+  return vendorFailure(thrown, { provider: 'openai', keyVariable: 'OPENAI_API_KEY', key: apiKey, notFound })
 }
 
 export function createOpenAiChat({ apiKey, baseUrl, model }: OpenAiOptions): ChatProvider {
@@ -52,7 +39,7 @@ export function createOpenAiChat({ apiKey, baseUrl, model }: OpenAiOptions): Cha
         signal.throwIfAborted()
       } catch (thrown) {
         signal.throwIfAborted()
-        throw providerFailure('openai', thrown)
+        throw openAiFailure(thrown, { apiKey, notFound: 'OPENAI_MODEL and OPENAI_BASE_URL' })
       }
     },
   }

@@ -1,6 +1,6 @@
 /** What the user said, from any OpenAI-compatible server (audio transcriptions). */
 import { toFile } from 'openai'
-import { createOpenAiClient, providerFailure } from './openai-chat.ts'
+import { createOpenAiClient, openAiFailure } from './openai-chat.ts'
 import type { TranscriptionProvider } from './types.ts'
 
 export function createOpenAiTranscription(options: { apiKey: string; baseUrl?: string | undefined; model: string }): TranscriptionProvider {
@@ -14,7 +14,7 @@ export function createOpenAiTranscription(options: { apiKey: string; baseUrl?: s
         return text.trim()
       } catch (thrown) {
         signal.throwIfAborted()
-        throw providerFailure('openai', thrown)
+        throw openAiFailure(thrown, { apiKey: options.apiKey, notFound: 'OPENAI_TRANSCRIPTION_MODEL and OPENAI_BASE_URL' })
       }
     },
   }

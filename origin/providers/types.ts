@@ -9,12 +9,21 @@ export interface Phone {
   endS: number
 }
 
+/** A written character with its place in the audio of its clause, seconds from the clause's first sample. */
+export interface CharacterTime {
+  text: string
+  startS: number
+  endS: number
+}
+
 /** A piece of a clause's sound. Pieces come in order and are contiguous. */
 export interface SpeechPiece {
   /** 16-bit PCM, mono, SAMPLE_RATE Hz. */
   pcm: Int16Array
   /** All phones of the clause, on its first piece, from voices that know them. */
   phones?: Phone[]
+  /** Characters whose times became known with this piece, in order, from voices that know text but no phones. */
+  characters?: CharacterTime[]
 }
 
 export interface SpeechRequest {
@@ -32,6 +41,13 @@ export interface SpeechProvider {
   speak(request: SpeechRequest, signal: AbortSignal): AsyncIterable<SpeechPiece>
   /** Seconds that a text will take, within 25 %. */
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number
+  close(): Promise<void>
+}
+
+/** Sounds of written words. */
+export interface Pronouncer {
+  /** CMU phones of each word, in the words' order; none for a word that it cannot say. Never rejects. */
+  pronounce(words: readonly string[]): Promise<readonly (readonly string[])[]>
   close(): Promise<void>
 }
 

@@ -1,15 +1,20 @@
-/** Sound in, sound with its mouth out: from phones where the voice knows them, else by the lip-sync network. */
+/** Sound in, sound with its mouth out: from phones where the voice knows them, else by the lip-sync network and the text. */
 import { VISEMES } from '../../shared/face.ts'
-import { MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'
-import type { LipSync, LipSyncStream, MouthFrames, MouthFromPhones } from '../lipsync/types.ts'
+import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'
+import type { LipSync, MouthFrames, MouthFromPhones, MouthFromText } from '../lipsync/types.ts'
 import type { Stage } from '../pipeline/stage.ts'
 import type { Segment, Speech } from './types.ts'
 
 const SAMPLES_PER_MOUTH_FRAME = SAMPLE_RATE / MOUTH_FPS
+const MAX_SEGMENT_SAMPLES = (MAX_CLAUSE_MS / 1000) * SAMPLE_RATE
+/** Samples of sound that a piece waits for a word that is not complete. */
+const WORD_PATIENCE_SAMPLES = 0.5 * SAMPLE_RATE
 
 export interface MoveMouthOptions {
   mouthFromPhones: MouthFromPhones
   lipSync: LipSync
+  /** Undefined: no voice here knows the times of its text. */
+  mouthFromText?: MouthFromText | undefined
 }
 
 /** Mouth frames that cover a piece of sound; the rows before it belong to earlier pieces. */
@@ -19,44 +24,106 @@ function rows(mouth: MouthFrames, startSample: number, samples: number): MouthFr
   return mouth.subarray(from * VISEMES.length, to * VISEMES.length)
 }
 
-export const moveMouth = ({ mouthFromPhones, lipSync }: MoveMouthOptions): Stage<Speech, Segment> =>
+export const moveMouth = (options: MoveMouthOptions): Stage<Speech, Segment> =>
   async function* moveMouth(speech, { signal }) {
-    let stream: LipSyncStream | undefined
     let known: MouthFrames | undefined
     let startSample = 0
-    // The network looks ahead, so its rows trail the sound; pieces wait here until theirs are complete.
-    let waiting: { piece: Speech; startSample: number }[] = []
-    let collected = new Float32Array(0)
-    const collect = (more: MouthFrames): void => {
-      const joined = new Float32Array(collected.length + more.length)
-      joined.set(collected)
-      joined.set(more, collected.length)
-      collected = joined
-    }
+    let heard: HeardClause | undefined
     for await (const piece of speech) {
       if (piece.first) {
         startSample = 0
-        collected = new Float32Array(0)
-        waiting = []
-        known = piece.phones ? mouthFromPhones(piece.phones, piece.clause.durationMs / 1000) : undefined
-        stream = known ? undefined : lipSync.open()
+        known = piece.phones ? options.mouthFromPhones(piece.phones, piece.clause.durationMs / 1000) : undefined
+        heard = known ? undefined : new HeardClause(options)
       }
-      if (known) {
-        yield segment(piece, startSample, rows(known, startSample, piece.pcm.length))
-      } else if (stream) {
-        waiting.push({ piece, startSample })
-        collect(await stream.push(piece.pcm))
+      if (known) yield segment(piece, startSample, rows(known, startSample, piece.pcm.length))
+      else if (heard) {
+        const segments = await heard.push(piece)
         signal.throwIfAborted()
-        if (piece.last) collect(await stream.flush())
-        const certain = (collected.length / VISEMES.length) * SAMPLES_PER_MOUTH_FRAME
-        while (waiting[0] && (piece.last || waiting[0].startSample + waiting[0].piece.pcm.length <= certain)) {
-          const next = waiting.shift()
-          if (next) yield segment(next.piece, next.startSample, rows(collected, next.startSample, next.piece.pcm.length))
-        }
+        yield* segments
       }
       startSample += piece.pcm.length
     }
   }
+
+/** A clause whose mouth is not known with its sound. The network looks ahead, so pieces wait here for their rows. */
+class HeardClause {
+  readonly #stream
+  readonly #text
+  #waiting: Int16Array[] = []
+  /** Where the first waiting piece begins, and how much was received, samples. */
+  #startSample = 0
+  #received = 0
+  #collected: MouthFrames = new Float32Array(0)
+
+  constructor({ lipSync, mouthFromText }: MoveMouthOptions) {
+    this.#stream = lipSync.open()
+    this.#text = mouthFromText?.open()
+  }
+
+  /** @returns what became certain: short segments at first, so that sound starts soon, then ever longer ones */
+  async push(piece: Speech): Promise<Segment[]> {
+    this.#waiting.push(piece.pcm)
+    this.#received += piece.pcm.length
+    if (piece.characters) this.#text?.add(piece.characters)
+    const [more] = await Promise.all([this.#stream.push(piece.pcm), this.#text?.settle({ isLast: piece.last })])
+    this.#collect(more)
+    if (piece.last) this.#collect(await this.#stream.flush())
+    const segments: Segment[] = []
+    for (let next = this.#takeReady(piece.last); next; next = this.#takeReady(piece.last)) segments.push(this.#segment(piece, next))
+    return segments
+  }
+
+  /**
+   * Pieces that leave together: as long as all that left before, so that a voice which is no slower than its own speech
+   * never leaves a gap.
+   */
+  #takeReady(isLast: boolean): Int16Array | undefined {
+    const wanted = Math.min(MAX_SEGMENT_SAMPLES, this.#startSample)
+    let count = 0
+    let samples = 0
+    for (const pcm of this.#waiting) {
+      const end = this.#startSample + samples + pcm.length
+      if ((samples > 0 && samples >= wanted) || !(isLast || this.#isCertain(end))) break
+      samples += pcm.length
+      count++
+    }
+    if (count === 0 || (samples < wanted && !isLast)) return undefined
+    return concat(this.#waiting.splice(0, count), samples)
+  }
+
+  #isCertain(endSample: number): boolean {
+    if (endSample > (this.#collected.length / VISEMES.length) * SAMPLES_PER_MOUTH_FRAME) return false
+    const wordStart = (this.#text?.knownUntilS ?? Number.POSITIVE_INFINITY) * SAMPLE_RATE
+    return endSample <= wordStart || this.#received - endSample >= WORD_PATIENCE_SAMPLES
+  }
+
+  #segment(piece: Speech, pcm: Int16Array): Segment {
+    const mouth = rows(this.#collected, this.#startSample, pcm.length)
+    const firstRow = Math.floor(this.#startSample / SAMPLES_PER_MOUTH_FRAME)
+    const made = segment({ ...piece, pcm }, this.#startSample, this.#text?.blend(mouth, firstRow) ?? mouth)
+    this.#startSample += pcm.length
+    return made
+  }
+
+  #collect(more: MouthFrames): void {
+    const joined = new Float32Array(this.#collected.length + more.length)
+    joined.set(this.#collected)
+    joined.set(more, this.#collected.length)
+    this.#collected = joined
+  }
+}
+
+function concat(parts: readonly Int16Array[], samples: number): Int16Array {
+  const [only] = parts
+  if (parts.length === 1 && only) return only
+  const joined = new Int16Array(samples)
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
 
 function segment({ clause, pcm }: Speech, startSample: number, mouth: MouthFrames): Segment {
   return { clause, offsetMs: (startSample / SAMPLE_RATE) * 1000, pcm, mouth }

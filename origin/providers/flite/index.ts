@@ -3,8 +3,9 @@ import type { VoiceSettings } from '../../../shared/api.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { JobError, JobQueue, type JobWorker, threadWorker } from '../../jobs.ts'
 import { log } from '../../log.ts'
-import type { SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
+import type { Pronouncer, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
 import { estimateSpeechS } from './estimate.ts'
+import { FlitePronouncer } from './pronounce.ts'
 import type { Synthesis, SynthesisJob } from './synthesize.ts'
 import { speakableText } from './text.ts'
 import { VOICES, voiceById } from './voices.ts'
@@ -87,6 +88,11 @@ export async function createFliteVoice({ spawn = startThread }: FliteVoiceOption
     throw thrown
   }
   return speech
+}
+
+/** Pronunciation of English words, in a thread of its own; the engine is loaded with the first words. */
+export function createPronouncer({ spawn = startThread }: FliteVoiceOptions = {}): Pronouncer {
+  return new FlitePronouncer(spawn)
 }
 
 function startThread(): JobWorker {

@@ -20,6 +20,11 @@ export interface Synthesis {
   phones: Phone[]
 }
 
+export interface PronunciationJob {
+  /** Letters, digits, apostrophes and spaces. */
+  words: string[]
+}
+
 /** s of silence kept before the first sound: the mouth opens before it is heard. */
 const LEAD_S = 0.04
 /** Highest peak before resampling, of full scale (-1.4 dBFS): louder clauses are turned down as a whole. */
@@ -83,4 +88,17 @@ function applyGain(pcm: Int16Array, gainDb: number): void {
 
 function silence(): Synthesis {
   return { pcm: new Int16Array(NOTHING_S * SAMPLE_RATE), phones: [{ name: PAUSE, startS: 0, endS: NOTHING_S }] }
+}
+
+/** Phones of each word; the engine names no word boundaries, but it pauses where there is a comma. */
+export function pronounce(engine: WebAssembly.Module, { words }: PronunciationJob): string[][] {
+  const together = phonesByPause(engine, words.join(', '))
+  if (together.length === words.length) return together
+  return words.map((word) => phonesByPause(engine, word).flat())
+}
+
+function phonesByPause(engine: WebAssembly.Module, text: string): string[][] {
+  const { stdout } = runProgram(engine, ['flite', '-voice', 'kal', '-ps', '-t', text, '-o', 'none'])
+  const groups = stdout.split(/\bpau\b/).map((group) => group.trim().split(/\s+/).filter(Boolean))
+  return groups.filter((group) => group.length > 0)
 }

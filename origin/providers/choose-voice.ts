@@ -1,0 +1,61 @@
+/** Which voice speaks: the one place where the configuration decides it. */
+import { createElevenLabsVoice } from './elevenlabs/index.ts'
+import { createFliteVoice, createPronouncer } from './flite/index.ts'
+import { createOpenAiVoice } from './openai-speech.ts'
+import type { Pronouncer, SpeechProvider } from './types.ts'
+
+/** The part of the origin's configuration that is about voices. */
+export interface VoiceEnv {
+  /** Undefined: `elevenlabs` where there is a key for it, else `flite`. */
+  TTS_PROVIDER?: 'flite' | 'elevenlabs' | 'openai' | undefined
+  ELEVENLABS_API_KEY?: string | undefined
+  ELEVENLABS_BASE_URL?: string | undefined
+  ELEVENLABS_MODEL: string
+  OPENAI_API_KEY?: string | undefined
+  OPENAI_BASE_URL?: string | undefined
+  OPENAI_TTS_BASE_URL?: string | undefined
+  OPENAI_TTS_MODEL: string
+  OPENAI_TTS_VOICE: string
+}
+
+export interface ChosenVoice {
+  voice: SpeechProvider
+  /** With a voice that knows the times of its text. */
+  pronouncer?: Pronouncer
+}
+
+const WORDS = /[\p{L}\p{M}\p{N}'\u2019]+/gu
+
+/** @throws Error that names the variable to set; AvatarError `PROVIDER_FAILED` when the embedded voice cannot run here */
+export async function chooseVoice(env: VoiceEnv): Promise<ChosenVoice> {
+  const provider = env.TTS_PROVIDER ?? (env.ELEVENLABS_API_KEY ? 'elevenlabs' : 'flite')
+  switch (provider) {
+    case 'flite':
+      return { voice: await createFliteVoice() }
+    case 'openai':
+      return {
+        voice: createOpenAiVoice({
+          apiKey: required(env.OPENAI_API_KEY, 'OPENAI_API_KEY', provider),
+          baseUrl: env.OPENAI_TTS_BASE_URL ?? env.OPENAI_BASE_URL,
+          model: env.OPENAI_TTS_MODEL,
+          voice: env.OPENAI_TTS_VOICE,
+        }),
+      }
+    case 'elevenlabs': {
+      const pronouncer = createPronouncer()
+      const voice = await createElevenLabsVoice({
+        apiKey: required(env.ELEVENLABS_API_KEY, 'ELEVENLABS_API_KEY', provider),
+        baseUrl: env.ELEVENLABS_BASE_URL,
+        model: env.ELEVENLABS_MODEL,
+        // Words are looked up while their sound is being made.
+        onText: (text) => void pronouncer.pronounce(text.match(WORDS) ?? []),
+      })
+      return { voice, pronouncer }
+    }
+  }
+}
+
+function required(value: string | undefined, variable: string, provider: string): string {
+  if (value === undefined) throw new Error(`TTS_PROVIDER=${provider} needs ${variable}; set it, or leave TTS_PROVIDER out.`)
+  return value
+}

@@ -1,0 +1,68 @@
+/** How English words sound, by the embedded engine's dictionary and letter rules; in its worker thread, remembered. */
+import { JobError, JobQueue, type JobWorker } from '../../jobs.ts'
+import { log } from '../../log.ts'
+import type { Pronouncer } from '../types.ts'
+import type { PronunciationJob } from './synthesize.ts'
+import { speakableText } from './text.ts'
+
+/** Words that one run of the engine says; a run takes about 10 ms and a millisecond a word. */
+const MAX_WORDS = 24
+const MAX_WORD_CHARS = 40
+const MAX_REMEMBERED = 5_000
+const MAX_QUEUED = 32
+/** ms; speech does not wait longer for the finer points of its mouth. */
+const PATIENCE_MS = 400
+const TIMEOUT_MS = 5_000
+
+export class FlitePronouncer implements Pronouncer {
+  readonly #jobs: JobQueue<PronunciationJob, string[][]>
+  readonly #remembered = new Map<string, readonly string[]>()
+
+  constructor(spawn: () => JobWorker) {
+    this.#jobs = new JobQueue({
+      name: 'pronunciation',
+      spawn,
+      maxQueued: MAX_QUEUED,
+      timeoutMs: TIMEOUT_MS,
+      onCrash: (why) => log.error({ why }, 'the pronunciation thread ended; the next words start a new one'),
+    })
+  }
+
+  async pronounce(words: readonly string[]): Promise<readonly (readonly string[])[]> {
+    const spoken = words.map(spokenForm)
+    const unknown = [...new Set(spoken)].filter((word) => word !== '' && !this.#remembered.has(word))
+    const signal = AbortSignal.timeout(PATIENCE_MS)
+    const batches: Promise<void>[] = []
+    for (let at = 0; at < unknown.length; at += MAX_WORDS) batches.push(this.#learn(unknown.slice(at, at + MAX_WORDS), signal))
+    await Promise.all(batches)
+    return spoken.map((word) => this.#remembered.get(word) ?? [])
+  }
+
+  close(): Promise<void> {
+    return this.#jobs.close()
+  }
+
+  async #learn(words: string[], signal: AbortSignal): Promise<void> {
+    try {
+      const phones = await this.#jobs.run({ words }, { signal })
+      for (const [i, word] of words.entries()) this.#remember(word, phones[i] ?? [])
+    } catch (thrown) {
+      // The mouth then follows the sound alone.
+      if (!(thrown instanceof JobError && thrown.kind === 'closed')) log.debug({ err: thrown }, 'no pronunciation in time')
+    }
+  }
+
+  #remember(word: string, phones: readonly string[]): void {
+    const oldest = this.#remembered.keys().next()
+    if (this.#remembered.size >= MAX_REMEMBERED && !oldest.done) this.#remembered.delete(oldest.value)
+    this.#remembered.set(word, phones)
+  }
+}
+
+/** What the engine is given for a word: ASCII; capitals stay where they may be an abbreviation. '' when it has no sound. */
+function spokenForm(word: string): string {
+  const plain = speakableText(word.slice(0, MAX_WORD_CHARS))
+    .replace(/[^A-Za-z0-9' ]/g, '')
+    .trim()
+  return /^[A-Z0-9]{2,5}$/.test(plain) ? plain : plain.toLowerCase()
+}
