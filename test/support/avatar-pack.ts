@@ -114,7 +114,7 @@ function chunk(type: string, body: Buffer): Buffer {
   return out
 }
 
-function trackRow(blinks: boolean): number[] {
+export function trackRow(blinks: boolean): number[] {
   return FACE_PARAMS.map((name) => (name === 'sil' ? 1 : name === 'blink' && blinks ? 1 : 0))
 }
 
@@ -135,7 +135,7 @@ function gradientDecoder(layer: keyof typeof ORIGIN, inputs: readonly FaceParam[
 }
 
 /** Uncompressed YUV4MPEG2, 4:4:4, BT.601 limited range. */
-function gradientVideo(pictures: number): Uint8Array {
+export function gradientVideo(pictures: number): Uint8Array {
   const plane = PACK_SIZE * PACK_SIZE
   const picture = Buffer.alloc(3 * plane)
   for (let y = 0, at = 0; y < PACK_SIZE; y++) {
