@@ -7,7 +7,12 @@ mkdirSync(new URL('./web/dist', import.meta.url), { recursive: true })
 
 /** Projects that run on Node itself. */
 const onNode = ['shared', 'origin', 'sdk', 'e2e'].map((name) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node' as const },
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    environment: 'node' as const,
+    ...(['sdk', 'e2e'].includes(name) ? { globalSetup: ['test/support/install-chromium.ts'] } : {}),
+  },
 }))
 
 export default defineConfig({
