@@ -1,9 +1,12 @@
 /**
  * What the edge adds to a socket message: the same pictures at the same pace through the edge, and over a direct socket.
- * Sender and receivers share this process and its clock in both. On one's own machine the edge is `wrangler dev`: each
+ * `plain` is a process that only hands messages on: what any relay costs on this machine at this moment, waiting for a core
+ * included. Sender and receivers share this process and its clock in all three. On one's own machine the edge is `wrangler dev`: each
  * message passes its proxy twice and the forwarder of the socket address once, hops that a deployed Worker has not.
  * `node bench/relay.ts [seconds a variant]`
  */
+
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -26,12 +29,13 @@ const avatarId = 'relay_bench'
 const picture = 'A'.repeat(PICTURE_CHARS)
 
 type Send = (eventJson: string) => void
-type Variant = 'direct' | 'edge'
+const VARIANTS = ['direct', 'plain', 'edge'] as const
+type Variant = (typeof VARIANTS)[number]
 
 const system = await startSystem({ ...WIDE_LIMITS, ORIGIN_KEY: originKey })
 const edgeUrl = system.apiUrl.replace('http', 'ws')
 const headers = { authorization: `Bearer ${originKey}` }
-const delays: Record<Variant, number[]> = { direct: [], edge: [] }
+const delays: Record<Variant, number[]> = { direct: [], plain: [], edge: [] }
 let measuring: Variant | undefined
 
 function received(variant: Variant): (data: RawData, isBinary: boolean) => void {
@@ -126,6 +130,19 @@ async function openDirect(): Promise<Send[]> {
   return senders
 }
 
+async function openPlain(): Promise<Send[]> {
+  const relay = spawn(process.execPath, ['bench/plain-relay.ts'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const port = Number(await new Promise((resolve) => relay.stdout.once('data', resolve)))
+  const senders: Send[] = []
+  for (let i = 0; i < SESSIONS; i++) {
+    const client = await opened(new WebSocket(`ws://127.0.0.1:${port}/out/${i}`, { perMessageDeflate: false }))
+    client.on('message', received('plain'))
+    const sender = await opened(new WebSocket(`ws://127.0.0.1:${port}/in/${i}`, { perMessageDeflate: false }))
+    senders.push((eventJson) => sender.send(eventJson))
+  }
+  return senders
+}
+
 /** Every session sends a picture each 40 ms, one session after the other within them. */
 async function stream(variant: Variant, senders: readonly Send[]): Promise<void> {
   const startMs = performance.now()
@@ -146,17 +163,17 @@ function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }
 
-const variants = { direct: await openDirect(), edge: await openThroughEdge() }
+const variants = { direct: await openDirect(), plain: await openPlain(), edge: await openThroughEdge() }
 // both have run before anything counts; the real origin beside has prepared its clip
 await delay(5_000)
-for (const name of ['edge', 'direct'] as const) await stream(name, variants[name])
-for (const name of ['edge', 'direct'] as const) delays[name].length = 0
+for (const name of VARIANTS) await stream(name, variants[name])
+for (const name of VARIANTS) delays[name].length = 0
 const figures: Record<string, number> = {}
 for (let round = 0; round < ROUNDS; round++) {
-  const order: Variant[] = round % 2 === 0 ? ['direct', 'edge'] : ['edge', 'direct']
+  const order: Variant[] = round % 2 === 0 ? [...VARIANTS] : [...VARIANTS].reverse()
   for (const name of order) await stream(name, variants[name])
 }
-for (const name of ['direct', 'edge'] as const) {
+for (const name of VARIANTS) {
   figures[`${name}_messages`] = delays[name].length
   for (const [label, q] of [
     ['p50', 0.5],
@@ -164,11 +181,13 @@ for (const name of ['direct', 'edge'] as const) {
   ] as const)
     figures[`${name}_${label}_ms`] = Math.round(100 * quantile(delays[name], q)) / 100
 }
-const { direct_p50_ms = 0, direct_p99_ms = 0, edge_p50_ms = 0, edge_p99_ms = 0 } = figures
+const { direct_p50_ms = 0, direct_p99_ms = 0, plain_p50_ms = 0, plain_p99_ms = 0, edge_p50_ms = 0, edge_p99_ms = 0 } = figures
 figures.added_p50_ms = Math.round(100 * (edge_p50_ms - direct_p50_ms)) / 100
 figures.added_p99_ms = Math.round(100 * (edge_p99_ms - direct_p99_ms)) / 100
 figures.ratio_p50 = Math.round((10 * edge_p50_ms) / direct_p50_ms) / 10
 figures.ratio_p99 = Math.round((10 * edge_p99_ms) / direct_p99_ms) / 10
+figures.ratio_to_plain_p50 = Math.round((10 * edge_p50_ms) / plain_p50_ms) / 10
+figures.ratio_to_plain_p99 = Math.round((10 * edge_p99_ms) / plain_p99_ms) / 10
 await system.stop()
 for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(20)} ${value}`)
 console.log(JSON.stringify({ bench: 'relay', sessions: SESSIONS, picture_bytes: PICTURE_CHARS, seconds, ...figures }))
