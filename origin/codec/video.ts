@@ -1,7 +1,10 @@
 /** Reads a video file picture by picture. Synchronous: for worker threads, never for the event loop. */
 import {
+  AV_FRAME_DATA_DISPLAYMATRIX,
   AV_LOG_FATAL,
+  AV_NOPTS_VALUE,
   AV_PIX_FMT_RGB24,
+  AV_PKT_DATA_DISPLAYMATRIX,
   AVERROR_EAGAIN,
   AVERROR_EOF,
   AVMEDIA_TYPE_VIDEO,
@@ -18,11 +21,17 @@ Log.setLevel(AV_LOG_FATAL)
 export interface VideoPicture {
   readonly width: number
   readonly height: number
+  /** When it is shown, seconds; undefined where the file does not say, as with a photo. */
+  readonly timeS: number | undefined
+  /** Degrees by which it must be turned clockwise to stand upright: 0, 90, 180 or 270; phones film lying down and say so here. */
+  readonly turn: number
   /**
-   * The picture at another size (square, no crop): tightly packed sRGB, 3 * size * size bytes, in the library's own memory. The
+   * The picture at another size (no crop): tightly packed sRGB, 3 * width * height bytes, in the library's own memory. The
    * next picture of this size overwrites it and the end of the loop frees it: copy what must stay.
+   *
+   * @param height @default width
    */
-  rgb(size: number): Buffer
+  rgb(width: number, height?: number): Buffer
 }
 
 /** Frees everything when the loop ends, also early. @throws Error with the file's name when it cannot be opened or decoded */
@@ -31,7 +40,7 @@ export function* readVideo(file: string): Generator<VideoPicture, void, undefine
   const decoder = new CodecContext()
   const packet = new Packet()
   const frame = new Frame()
-  const scalers = new Map<number, Scaler>()
+  const scalers = new Map<string, Scaler>()
   let opened = false
   const check = (code: number, doing: string): void => FFmpegError.throwIfError(code, `${doing} ${file}`)
   try {
@@ -50,6 +59,8 @@ export function* readVideo(file: string): Generator<VideoPicture, void, undefine
     decoder.threadCount = 1
     check(decoder.open2Sync(codec, null), 'cannot open the decoder for')
 
+    const { timeBase } = stream
+    const streamMatrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
     const picture: VideoPicture = {
       get width() {
         return frame.width
@@ -57,7 +68,14 @@ export function* readVideo(file: string): Generator<VideoPicture, void, undefine
       get height() {
         return frame.height
       },
-      rgb: (size) => scaledRgb(frame, size, scalers, file),
+      get timeS() {
+        const { bestEffortTimestamp: at } = frame
+        return at === AV_NOPTS_VALUE ? undefined : (Number(at) * timeBase.num) / timeBase.den
+      },
+      get turn() {
+        return quarterTurn(frame.getSideData(AV_FRAME_DATA_DISPLAYMATRIX) ?? streamMatrix)
+      },
+      rgb: (width, height = width) => scaledRgb(frame, { width, height }, scalers, file),
     }
     for (;;) {
       const read = input.readFrameSync(packet)
@@ -118,29 +136,42 @@ interface Scaler {
   rgb: Buffer
 }
 
-function createScaler(size: number, from: number): Scaler {
+interface Size {
+  width: number
+  height: number
+}
+
+function createScaler({ width, height }: Size, from: number): Scaler {
   const context = new SoftwareScaleContext()
   context.allocContext()
-  context.setOption('sws_flags', (size < from ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND)
+  context.setOption('sws_flags', (width < from ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND)
   const target = new Frame()
   target.alloc()
-  target.width = size
-  target.height = size
+  target.width = width
+  target.height = height
   target.format = AV_PIX_FMT_RGB24
   // alignment 1: rows follow each other without gaps
-  FFmpegError.throwIfError(target.getBuffer(1), `no memory for a picture of ${size} x ${size}`)
+  FFmpegError.throwIfError(target.getBuffer(1), `no memory for a picture of ${width} x ${height}`)
   const [plane] = target.data ?? []
-  if (plane === undefined || target.linesize[0] !== 3 * size) throw new Error(`no memory for a picture of ${size} x ${size}`)
-  return { context, target, rgb: plane.subarray(0, 3 * size * size) }
+  if (plane === undefined || target.linesize[0] !== 3 * width) throw new Error(`no memory for a picture of ${width} x ${height}`)
+  return { context, target, rgb: plane.subarray(0, 3 * width * height) }
 }
 
 /** The frame's own colour tags decide the conversion, so BT.601 and BT.709 files both come out right. */
-function scaledRgb(frame: Frame, size: number, scalers: Map<number, Scaler>, file: string): Buffer {
-  let scaler = scalers.get(size)
+function scaledRgb(frame: Frame, size: Size, scalers: Map<string, Scaler>, file: string): Buffer {
+  const key = `${size.width}x${size.height}`
+  let scaler = scalers.get(key)
   if (scaler === undefined) {
     scaler = createScaler(size, frame.width)
-    scalers.set(size, scaler)
+    scalers.set(key, scaler)
   }
   FFmpegError.throwIfError(scaler.context.scaleFrameSync(scaler.target, frame), `cannot scale ${file}`)
   return scaler.rgb
+}
+
+/** Clockwise turn of a display matrix (libavutil/display.h: 3 x 3, 16.16 fixed point, native byte order), to the next quarter. */
+function quarterTurn(matrix: Buffer | null): number {
+  if (matrix === null || matrix.length < 36) return 0
+  const degrees = (Math.atan2(matrix.readInt32LE(4), matrix.readInt32LE(0)) * 180) / Math.PI
+  return ((Math.round(degrees / 90) + 4) % 4) * 90
 }

@@ -1,5 +1,5 @@
 /** The one PNG kind that packs use: 8-bit grey, not interlaced (PNG specification, third edition, sections 5, 9 and 11). */
-import { inflateSync } from 'node:zlib'
+import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 export interface GreyImage {
   width: number
@@ -73,4 +73,24 @@ function predict(filter: number, left: number, up: number, upLeft: number): numb
   const toUpLeft = Math.abs(estimate - upLeft)
   if (toLeft <= toUp && toLeft <= toUpLeft) return left
   return toUp <= toUpLeft ? up : upLeft
+}
+
+/** The same kind, unfiltered. @param pixels row by row, one byte each */
+export function encodeGreyPng({ width, height, pixels }: GreyImage): Buffer {
+  const raw = Buffer.alloc((width + 1) * height)
+  for (let y = 0; y < height; y++) raw.set(pixels.subarray(y * width, (y + 1) * width), y * (width + 1) + 1)
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width, 0)
+  header.writeUInt32BE(height, 4)
+  header[8] = 8
+  return Buffer.concat([SIGNATURE, chunk('IHDR', header), chunk('IDAT', deflateSync(raw)), chunk('IEND', Buffer.alloc(0))])
+}
+
+function chunk(type: string, body: Buffer): Buffer {
+  const out = Buffer.alloc(body.length + 12)
+  out.writeUInt32BE(body.length, 0)
+  out.write(type, 4, 'latin1')
+  body.copy(out, 8)
+  out.writeUInt32BE(crc32(out.subarray(4, 8 + body.length)), 8 + body.length)
+  return out
 }

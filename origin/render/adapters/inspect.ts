@@ -1,0 +1,19 @@
+/** Looks at a model file before a pack is made of it. */
+import ort from 'onnxruntime-node'
+import { wav2lipSide } from './wav2lip.ts'
+
+/** Side of the pictures that a Wav2Lip graph takes. @throws Error with the file's name when it is none */
+export async function inspectWav2lip(file: string): Promise<number> {
+  ort.env.logLevel = 'fatal'
+  let session: ort.InferenceSession
+  try {
+    session = await ort.InferenceSession.create(file, { executionProviders: ['cpu'], intraOpNumThreads: 1 })
+  } catch (cause) {
+    throw new Error(`${file} cannot be loaded as an ONNX model: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+  try {
+    return wav2lipSide(file, session)
+  } finally {
+    await session.release()
+  }
+}
