@@ -353,6 +353,7 @@ describe('the parts', { timeout: 60_000 }, () => {
 
     const live = await socket.next('session_state', { from, where: (event) => event.state === 'live', timeoutMs: 20_000 })
     await socket.next('frame', { from: socket.events.indexOf(live) })
+    expect(socket.of('status').map((event) => event.status)).toEqual(['speaking', 'idle'])
     await stillSpeaks(sessionId, socket)
     expect(performance.now() - killedMs).toBeLessThan(10_000)
     for (const { task_id } of [cut, queued]) {

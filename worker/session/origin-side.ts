@@ -135,6 +135,8 @@ export class OriginSide {
 
   async #placeAnew(state: SessionState): Promise<Result<Placed>> {
     this.failOpenTasks()
+    // whatever she was doing ended with that process; the next one begins idle and does not say so
+    this.#options.audience()?.announce({ type: 'status', status: 'idle', message: 'Avatar is idle.' }, { kept: true })
     const lostAt = state.phase === 'reconnecting' ? state.lostAt : Date.now()
     this.#options.store.enter(enter({ ...state, openTasks: [] }, { phase: 'reconnecting', placement: null, lostAt }))
     return this.place(state.config, PLACE_MS)
