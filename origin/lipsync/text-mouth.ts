@@ -13,7 +13,7 @@ import { placePhones } from './word-phones.ts'
 const WIDTH = VISEMES.length
 const { sil, PP, FF } = VISEME_INDEX
 /** Share of the text in vowels; the rest is the network's, whose places are those of the sound. */
-const TEXT_SHARE = 0.5
+const TEXT_SHARE = 0.7
 /** s; a shorter gap between words is a space between letters, not a silence. */
 const SPACE_S = 0.12
 /** s around rows within which words shape them. */
