@@ -12,6 +12,8 @@ const HOLD_DOWN_S = 2
 const HOLD_UP_S = 8
 /** The receiver's estimate begins low and takes seconds to find the truth: it counts once it has been above the rate, or later than this. */
 const TRUST_ESTIMATE_AFTER_S = 20
+/** Share of the estimate that must really be sent for it to be a limit: it never grows far beyond what comes. */
+const USED_SHARE = 0.9
 /** Share of the estimate that video may take; sound and retransmissions need the rest. */
 const ESTIMATE_SHARE = 0.85
 
@@ -20,6 +22,8 @@ export interface NetworkReport {
   loss: number
   /** bit/s that the receiver thinks possible; undefined before it says so. */
   estimateBps: number | undefined
+  /** bit/s that were sent of late. */
+  bitrateBps: number
 }
 
 export class RateControl {
@@ -27,6 +31,7 @@ export class RateControl {
   #bps: number
   #seconds = 0
   #changedAt = 0
+  /** The estimate has been as high as the rate, or had time to get there. */
   #trusted = false
 
   /** @param fullBps what the quality asks for */
@@ -40,10 +45,11 @@ export class RateControl {
   }
 
   /** To be called once a second. Returns the bitrate from now on. */
-  next({ loss, estimateBps }: NetworkReport): number {
+  next({ loss, estimateBps, bitrateBps }: NetworkReport): number {
     this.#seconds += 1
+    if ((estimateBps ?? 0) * ESTIMATE_SHARE >= this.#bps || this.#seconds > TRUST_ESTIMATE_AFTER_S) this.#trusted = true
     const heldS = this.#seconds - this.#changedAt
-    const ceiling = this.#ceiling(estimateBps)
+    const ceiling = this.#ceiling(estimateBps, bitrateBps)
     if (heldS >= HOLD_DOWN_S && (loss > LOSS_TOO_HIGH || ceiling < this.#bps)) {
       this.#change(Math.min(loss > LOSS_TOO_HIGH ? this.#bps * DOWN : this.#bps, ceiling))
     } else if (heldS >= HOLD_UP_S && loss <= LOSS_FINE && this.#bps < this.#fullBps) {
@@ -53,9 +59,8 @@ export class RateControl {
     return this.#bps
   }
 
-  #ceiling(estimateBps: number | undefined): number {
-    if (estimateBps === undefined) return Number.POSITIVE_INFINITY
-    if (estimateBps * ESTIMATE_SHARE >= this.#bps || this.#seconds > TRUST_ESTIMATE_AFTER_S) this.#trusted = true
+  #ceiling(estimateBps: number | undefined, sentBps: number): number {
+    if (estimateBps === undefined || sentBps < estimateBps * USED_SHARE) return Number.POSITIVE_INFINITY
     return this.#trusted ? estimateBps * ESTIMATE_SHARE : Number.POSITIVE_INFINITY
   }
 

@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import {
   type GenericNack,
+  MediaStream,
   type MediaStreamTrack,
   RTCPeerConnection,
   RTCRtpCodecParameters,
@@ -46,6 +47,8 @@ const GIVE_UP_MS = 30_000
 /** ms over which `bitrateBps` is taken. */
 const RATE_WINDOW_MS = 1_000
 
+/** What sound and picture both belong to (RFC 8830). */
+const STREAM_NAME = 'avatar'
 const FMT = { nack: 1, pli: 1, fir: 4, remb: 15 } as const
 
 interface OutStream {
@@ -223,7 +226,8 @@ class WeriftPeer implements RtcPeer {
   }
 
   #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', rateHz: number, absSendTimeId: number | undefined): OutStream {
-    const { sender } = this.#pc.addTransceiver(kind, { direction })
+    // of one stream by name: browsers keep sound and picture in step only then
+    const { sender } = this.#pc.addTransceiver(kind, { direction, streams: [new MediaStream({ id: STREAM_NAME })] })
     // Its reports lack the fraction of the second and tell the time of sending, not of the media: ours go out instead.
     sender.rtcpRunning = true
     return { sender, clock: new RtpClock(rateHz), sequence: randomInt(2 ** 15), packets: 0, octets: 0, absSendTimeId, loss: 0, jitter: 0 }

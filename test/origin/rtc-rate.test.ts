@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { RateControl } from '../../origin/rtc/rate-control.ts'
 
 const FULL = 1_000_000
-const seconds = (rate: RateControl, count: number, report: { loss: number; estimateBps?: number }): number => {
-  for (let i = 0; i < count; i++) rate.next({ estimateBps: undefined, ...report })
+const seconds = (rate: RateControl, count: number, report: { loss: number; estimateBps?: number; sentBps?: number }): number => {
+  const { loss, estimateBps, sentBps } = report
+  for (let i = 0; i < count; i++) rate.next({ loss, estimateBps, bitrateBps: sentBps ?? rate.bitrateBps })
   return rate.bitrateBps
 }
 
@@ -33,12 +34,16 @@ describe('the bitrate', () => {
     expect(seconds(new RateControl(FULL), 15, { loss: 0, estimateBps: 300_000 })).toBe(FULL)
   })
 
+  it('does not believe an estimate that is low because little is sent', () => {
+    expect(seconds(new RateControl(FULL), 60, { loss: 0, estimateBps: 60_000, sentBps: 40_000 })).toBe(FULL)
+  })
+
   it('changes at most every two seconds', () => {
     const rate = new RateControl(FULL)
     let changes = 0
     for (let i = 0; i < 10; i++) {
       const before = rate.bitrateBps
-      if (rate.next({ loss: 0.5, estimateBps: undefined }) !== before) changes += 1
+      if (rate.next({ loss: 0.5, estimateBps: undefined, bitrateBps: before }) !== before) changes += 1
     }
     expect(changes).toBeLessThanOrEqual(5)
   })
