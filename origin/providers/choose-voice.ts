@@ -42,9 +42,10 @@ export async function chooseVoice(env: VoiceEnv): Promise<ChosenVoice> {
         }),
       }
     case 'elevenlabs': {
-      const pronouncer = createPronouncer()
+      const apiKey = required(env.ELEVENLABS_API_KEY, 'ELEVENLABS_API_KEY', provider)
+      const pronouncer = await createPronouncer()
       const voice = await createElevenLabsVoice({
-        apiKey: required(env.ELEVENLABS_API_KEY, 'ELEVENLABS_API_KEY', provider),
+        apiKey,
         baseUrl: env.ELEVENLABS_BASE_URL,
         model: env.ELEVENLABS_MODEL,
         // Words are looked up while their sound is being made.

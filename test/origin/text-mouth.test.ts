@@ -16,8 +16,8 @@ import { timesOfCharacters } from '../support/timed-text.ts'
 const WIDTH = VISEMES.length
 const [PP, FF] = [VISEMES.indexOf('PP'), VISEMES.indexOf('FF')]
 let pronouncer: Pronouncer
-beforeAll(() => {
-  pronouncer = createPronouncer()
+beforeAll(async () => {
+  pronouncer = await createPronouncer()
 })
 afterAll(() => pronouncer.close())
 
@@ -165,7 +165,7 @@ describe('pronunciation', () => {
   })
 
   it('gives nothing once it is closed', async () => {
-    const own = createPronouncer()
+    const own = await createPronouncer()
     await own.close()
     expect(await own.pronounce(['hello'])).toEqual([[]])
   })

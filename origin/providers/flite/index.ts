@@ -90,9 +90,16 @@ export async function createFliteVoice({ spawn = startThread }: FliteVoiceOption
   return speech
 }
 
-/** Pronunciation of English words, in a thread of its own; the engine is loaded with the first words. */
-export function createPronouncer({ spawn = startThread }: FliteVoiceOptions = {}): Pronouncer {
-  return new FlitePronouncer(spawn)
+/** Pronunciation of English words, in a thread of its own, warm. @throws AvatarError `PROVIDER_FAILED` when it cannot run here */
+export async function createPronouncer({ spawn = startThread }: FliteVoiceOptions = {}): Promise<Pronouncer> {
+  const pronouncer = new FlitePronouncer(spawn)
+  try {
+    await pronouncer.warmUp()
+  } catch (thrown) {
+    await pronouncer.close()
+    throw thrown instanceof JobError ? providerFailure(thrown) : thrown
+  }
+  return pronouncer
 }
 
 function startThread(): JobWorker {

@@ -17,6 +17,7 @@ const TIMEOUT_MS = 5_000
 export class FlitePronouncer implements Pronouncer {
   readonly #jobs: JobQueue<PronunciationJob, string[][]>
   readonly #remembered = new Map<string, readonly string[]>()
+  readonly #learning = new Map<string, Promise<void>>()
 
   constructor(spawn: () => JobWorker) {
     this.#jobs = new JobQueue({
@@ -30,25 +31,40 @@ export class FlitePronouncer implements Pronouncer {
 
   async pronounce(words: readonly string[]): Promise<readonly (readonly string[])[]> {
     const spoken = words.map(spokenForm)
-    const unknown = [...new Set(spoken)].filter((word) => word !== '' && !this.#remembered.has(word))
-    const signal = AbortSignal.timeout(PATIENCE_MS)
-    const batches: Promise<void>[] = []
-    for (let at = 0; at < unknown.length; at += MAX_WORDS) batches.push(this.#learn(unknown.slice(at, at + MAX_WORDS), signal))
-    await Promise.all(batches)
+    await settledWithin(PATIENCE_MS, this.#learn(spoken))
     return spoken.map((word) => this.#remembered.get(word) ?? [])
+  }
+
+  /** Loads the engine. @throws JobError when it cannot run here */
+  async warmUp(): Promise<void> {
+    await this.#jobs.run({ words: ['hello'] })
   }
 
   close(): Promise<void> {
     return this.#jobs.close()
   }
 
-  async #learn(words: string[], signal: AbortSignal): Promise<void> {
+  /** What is asked for twice is looked up once; it is remembered also when nobody waits for it any more. */
+  #learn(spoken: readonly string[]): Promise<unknown> {
+    const wanted = new Set(spoken.filter((word) => word !== '' && !this.#remembered.has(word)))
+    const fresh = [...wanted].filter((word) => !this.#learning.has(word))
+    for (let at = 0; at < fresh.length; at += MAX_WORDS) {
+      const batch = fresh.slice(at, at + MAX_WORDS)
+      const learned = this.#lookUp(batch).finally(() => {
+        for (const word of batch) this.#learning.delete(word)
+      })
+      for (const word of batch) this.#learning.set(word, learned)
+    }
+    return Promise.all([...wanted].map((word) => this.#learning.get(word)))
+  }
+
+  async #lookUp(words: string[]): Promise<void> {
     try {
-      const phones = await this.#jobs.run({ words }, { signal })
+      const phones = await this.#jobs.run({ words })
       for (const [i, word] of words.entries()) this.#remember(word, phones[i] ?? [])
     } catch (thrown) {
       // The mouth then follows the sound alone.
-      if (!(thrown instanceof JobError && thrown.kind === 'closed')) log.debug({ err: thrown }, 'no pronunciation in time')
+      if (!(thrown instanceof JobError && thrown.kind === 'closed')) log.debug({ err: thrown }, 'no pronunciation')
     }
   }
 
@@ -57,6 +73,16 @@ export class FlitePronouncer implements Pronouncer {
     if (this.#remembered.size >= MAX_REMEMBERED && !oldest.done) this.#remembered.delete(oldest.value)
     this.#remembered.set(word, phones)
   }
+}
+
+/** Waits for work that goes on in any case. */
+async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const patience = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, patience])
+  clearTimeout(timer)
 }
 
 /** What the engine is given for a word: ASCII; capitals stay where they may be an abbreviation. '' when it has no sound. */
