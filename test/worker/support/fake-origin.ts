@@ -57,7 +57,7 @@ export class FakeSession {
   /** Waits until the edge says that no socket wants pictures. */
   async unwatched(): Promise<void> {
     await this.peer.take('wants without pictures', (message) =>
-      String(message).startsWith('{"type":"wants"') && String(message).includes('"frame_json":false') ? message : undefined,
+      /^\{"type":"wants","wants":\{[^}]*"frame_json":false/.test(String(message)) ? message : undefined,
     )
   }
 
