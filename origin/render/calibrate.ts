@@ -12,23 +12,21 @@ const LOAD = 0.8
 const IN_FLIGHT = 2
 
 /**
- * Draws medium pictures for `batch` pretended sessions at once, as fast as it goes.
+ * Draws medium pictures of one avatar for `batch` pretended sessions at once, as fast as it goes.
  *
- * @returns speaking sessions at medium quality in real time, at least 1
+ * @returns pictures a second
  */
-export async function measureCapacity(renderer: Renderer, batch: number): Promise<number> {
-  const [avatar] = renderer.avatars
-  if (avatar === undefined) return 1
+export async function measureRate(renderer: Renderer, avatarId: string, batch: number): Promise<number> {
+  const features = renderer.soundOf(avatarId)
   let drawn = 0
   let pictures = 0
   const tick = async (): Promise<void> => {
-    const requests = Array.from({ length: batch }, () => ({
-      avatarId: avatar.avatar_id,
-      quality: 'medium' as const,
-      clip: 'idle' as const,
-      picture: drawn % FPS,
-      face: trialFace(drawn++),
-    }))
+    const requests = Array.from({ length: batch }, () => {
+      const number = drawn++
+      const picture = { avatarId, quality: 'medium' as const, clip: 'idle' as const, picture: number % FPS }
+      if (features === undefined) return { ...picture, face: trialFace(number) }
+      return { ...picture, sound: { window: new Float32Array(features.windowLength).fill((number % 7) - 3), blend: 1 } }
+    })
     const results = await renderer.render(requests)
     for (const result of results) if (result.status === 'rejected') throw result.reason
     pictures += batch
@@ -39,12 +37,18 @@ export async function measureCapacity(renderer: Renderer, batch: number): Promis
     pictures = 0
     const started = performance.now()
     const loop = async (): Promise<void> => {
-      while (performance.now() - started < TRIAL_MS) await tick()
+      do await tick()
+      while (performance.now() - started < TRIAL_MS)
     }
     await Promise.all(Array.from({ length: IN_FLIGHT }, loop))
     perSecond = Math.max(perSecond, pictures / ((performance.now() - started) / 1000))
   }
-  return Math.max(1, Math.floor((perSecond / FPS) * LOAD))
+  return perSecond
+}
+
+/** @returns speaking sessions at medium quality in real time, at least 1 */
+export function capacityOf(picturesPerSecond: number): number {
+  return Math.max(1, Math.floor((picturesPerSecond / FPS) * LOAD))
 }
 
 /** A face that no earlier number gave, so that no patch is reused. */

@@ -1,6 +1,7 @@
 /** Starts the renderer: loads packs, opens clips, starts the threads, measures the machine. */
 import { availableParallelism } from 'node:os'
-import { measureCapacity } from './calibrate.ts'
+import { FPS } from '../../shared/media.ts'
+import { capacityOf, measureRate } from './calibrate.ts'
 import { ClipStore } from './clip-store.ts'
 import type { ComposeHost, ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
 import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
@@ -61,7 +62,7 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
       onProgress('measuring this machine', 0.8)
       const sessions = device === 'cpu' ? TRIAL_SESSIONS.cpu : TRIAL_SESSIONS.accelerator
       const trial = new AvatarRenderer({ ...parts(new RenderStats()), capacity: sessions, maxTicksBehind: 1_000 })
-      capacity = await measureCapacity(trial, sessions)
+      capacity = await measure(trial, sessions, log)
     }
     const renderer = new AvatarRenderer({ ...parts(stats), capacity, maxTicksBehind })
     store.fill()
@@ -71,6 +72,21 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
     await close()
     throw error
   }
+}
+
+/**
+ * Speaking sessions of the first avatar that this machine carries; the others, which an operator added, are told of where they
+ * cannot keep up.
+ */
+async function measure(trial: AvatarRenderer, sessions: number, log: RenderLog): Promise<number> {
+  let capacity = 1
+  for (const [i, { avatar_id }] of trial.avatars.entries()) {
+    if (i > 0 && trial.soundOf(avatar_id) === undefined) continue
+    const rate = await measureRate(trial, avatar_id, i === 0 ? sessions : 1)
+    if (i === 0) capacity = capacityOf(rate)
+    if (rate < FPS) log.warn({ avatar_id, pictures_per_s: Math.round(rate) }, 'this machine draws an avatar slower than it speaks')
+  }
+  return capacity
 }
 
 async function loadPacks(packsDir: string, onProgress: (what: string, done: number) => void): Promise<ServedPack[]> {

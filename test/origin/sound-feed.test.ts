@@ -3,6 +3,7 @@ import { resample } from '../../origin/codec/resample.ts'
 import { MelStream, wav2lipSound } from '../../origin/render/adapters/wav2lip-mel.ts'
 import { SoundFeed } from '../../origin/sound-feed.ts'
 import { TICK_SAMPLES } from '../../shared/media.ts'
+import { createRig, settle } from '../support/session-fakes.ts'
 
 const TICKS = 40
 const speech = Int16Array.from({ length: TICKS * TICK_SAMPLES }, (_, i) => {
@@ -89,5 +90,35 @@ describe('the sound of a sound-driven avatar', () => {
     feed.close()
     expect(feed.next(tick(1), rest(1))?.window.length).toBe(80 * 16)
     feed.close()
+  })
+})
+
+describe('a session', () => {
+  it('asks for sound-driven pictures while it speaks, and for the clip alone before and after', async () => {
+    const { session } = createRig({ soundOf: (id) => (id === 'avatar_1' ? wav2lipSound : undefined) })
+    const heard: boolean[] = []
+    const tickOnce = async (): Promise<void> => {
+      await settle()
+      const prepared = session.prepare(0)
+      heard.push(prepared.request?.sound !== undefined)
+      session.deliverSound(prepared)
+    }
+    for (let i = 0; i < 3; i++) await tickOnce()
+    session.speak({ session_id: session.id, text: 'x'.repeat(20) })
+    for (let i = 0; i < 25; i++) await tickOnce()
+    // 0.4 s are ten pictures; the mouth closes within three
+    expect(heard.indexOf(true)).toBeGreaterThanOrEqual(3)
+    expect(heard.filter(Boolean).length).toBeGreaterThanOrEqual(10)
+    expect(heard.filter(Boolean).length).toBeLessThanOrEqual(13)
+    expect(heard.at(-1)).toBe(false)
+    session.close('client_stop', { afterSpeech: false })
+  })
+
+  it('hears nothing for an avatar that its mouth shapes drive', async () => {
+    const { session } = createRig()
+    session.speak({ session_id: session.id, text: 'hello' })
+    await settle()
+    expect(session.prepare(0).request).toMatchObject({ face: expect.any(Float32Array) })
+    expect(session.prepare(0).request).not.toHaveProperty('sound')
   })
 })
