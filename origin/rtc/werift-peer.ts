@@ -2,9 +2,13 @@
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import {
+  createSelfSignedCertificate,
   type GenericNack,
+  HashAlgorithm,
   MediaStream,
   type MediaStreamTrack,
+  NamedCurveAlgorithm,
+  RTCCertificate,
   RTCPeerConnection,
   RTCRtpCodecParameters,
   RTCRtpHeaderExtensionParameters,
@@ -18,6 +22,7 @@ import {
   RtcpTransportLayerFeedback,
   RtpHeader,
   RtpPacket,
+  SignatureAlgorithm,
   SourceDescriptionChunk,
   SourceDescriptionItem,
 } from 'werift'
@@ -70,7 +75,7 @@ interface OutStream {
  */
 export async function answerOffer(offerSdp: string, options: RtcPeerOptions): Promise<{ peer: RtcPeer; sdp: string }> {
   const offer = parseOffer(offerSdp)
-  const peer = new WeriftPeer(offer, options)
+  const peer = new WeriftPeer(offer, options, await newCertificate())
   try {
     return { peer, sdp: await peer.answer(offer) }
   } catch (thrown) {
@@ -99,13 +104,14 @@ class WeriftPeer implements RtcPeer {
   #keyframeRequests = 0
   #rate = { sinceMs: performance.now(), octets: 0, bitrateBps: 0 }
 
-  constructor({ video, audio }: ParsedOffer, options: RtcPeerOptions) {
+  constructor({ video, audio }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
     const { settings, iceServers } = options
     this.#options = options
     this.#addresses = hostAddresses(settings)
     this.videoCodec = video?.codec
     this.hasAudio = audio !== undefined
     this.#pc = new RTCPeerConnection({
+      certificates: [certificate],
       // without this list the library asks a public server of its own choice
       iceServers: iceServers.map(({ urls, username, credential }) => ({
         urls,
@@ -340,6 +346,18 @@ class WeriftPeer implements RtcPeer {
     this.#askedForKeyframeMs = now
     this.#options.onKeyframeRequest()
   }
+}
+
+/**
+ * One for each connection (ECDSA P-256 with SHA-256, 5 ms); the library has one for all. A browser that offers again on the
+ * same connection begins a new handshake with us only when it finds another certificate.
+ */
+async function newCertificate(): Promise<RTCCertificate> {
+  const { certPem, keyPem, signatureHash } = await createSelfSignedCertificate(
+    { signature: SignatureAlgorithm.ecdsa_3, hash: HashAlgorithm.sha256_4 },
+    NamedCurveAlgorithm.secp256r1_23,
+  )
+  return new RTCCertificate(keyPem, certPem, signatureHash)
 }
 
 function codecParameters(
