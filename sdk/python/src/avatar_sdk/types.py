@@ -1,0 +1,884 @@
+"""What travels between client and server, as typed dictionaries: fields have the wire's own names."""
+
+# Generated from the schemas by scripts/gen-python-types.ts; changes here are lost.
+
+from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
+
+__all__ = [
+    "AudioBufferAppend",
+    "AudioBufferAppended",
+    "AudioBufferClear",
+    "AudioBufferCleared",
+    "AudioBufferCommit",
+    "AudioBufferCommitted",
+    "AudioData",
+    "AudioEvent",
+    "AvatarId",
+    "AvatarInfo",
+    "AvatarListResponse",
+    "ChatChunk",
+    "ChatChunkChoicesItem",
+    "ChatChunkChoicesItemDelta",
+    "ChatEvent",
+    "ChatMessage",
+    "ChatRequest",
+    "ChatResponse",
+    "ChatResponseChoicesItem",
+    "ChatResponseChoicesItemMessage",
+    "ClientEvent",
+    "Cue",
+    "CueEmotion",
+    "CueGaze",
+    "CueGazeValue",
+    "Emotion",
+    "ErrorBody",
+    "ErrorBodyError",
+    "ErrorCode",
+    "ErrorEvent",
+    "FrameAck",
+    "FrameEvent",
+    "FramesDropped",
+    "HealthResponse",
+    "HealthResponseServices",
+    "IceServer",
+    "Interrupt",
+    "InterruptResponse",
+    "Interrupted",
+    "KeepAlive",
+    "KeepAliveResponse",
+    "MetricsResponse",
+    "MetricsResponseOriginsItem",
+    "NewSessionRequest",
+    "NewSessionResponse",
+    "Ping",
+    "Pong",
+    "Quality",
+    "ServerEvent",
+    "SessionEndReason",
+    "SessionEnded",
+    "SessionExpiring",
+    "SessionId",
+    "SessionLimits",
+    "SessionListResponse",
+    "SessionRequest",
+    "SessionStateEvent",
+    "SessionStatus",
+    "SessionSummary",
+    "SocketOptions",
+    "SpeakRequest",
+    "SpeakResponse",
+    "SpeechFinished",
+    "SpeechStarted",
+    "StartListening",
+    "StartSessionRequest",
+    "StartSessionRequestSdp",
+    "StartSessionResponse",
+    "StartSessionResponseSdp",
+    "StatusEvent",
+    "StopListening",
+    "StopSessionResponse",
+    "TaskId",
+    "TransportEvent",
+    "UserAudioAppend",
+    "VoiceId",
+    "VoiceInfo",
+    "VoiceListResponse",
+    "VoiceSettings",
+]
+
+ErrorCode = Literal[
+    "INVALID_JSON",
+    "INVALID_REQUEST",
+    "UNKNOWN_EVENT",
+    "AUDIO_PROCESSING_ERROR",
+    "AUDIO_BUFFER_FULL",
+    "AUDIO_BUFFER_EMPTY",
+    "UNAUTHORIZED",
+    "NOT_FOUND",
+    "SESSION_NOT_FOUND",
+    "AVATAR_NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "SLOW_CLIENT",
+    "PAYLOAD_TOO_LARGE",
+    "UPGRADE_REQUIRED",
+    "RATE_LIMITED",
+    "CONCURRENCY_LIMIT",
+    "INTERNAL_ERROR",
+    "WEBRTC_NOT_READY",
+    "STT_UNAVAILABLE",
+    "PROVIDER_FAILED",
+    "ORIGIN_UNAVAILABLE",
+    "CAPACITY_EXCEEDED",
+]
+
+
+Emotion = Literal["neutral", "happy", "serious", "surprised", "thinking"]
+"""What the face shows while it speaks; the mouth goes on speaking."""
+
+
+Quality = Literal["low", "medium", "high"]
+"""low 360x360, medium 512x512, high 720x720; 25 pictures a second each."""
+
+
+SessionStatus = Literal["created", "active", "reconnecting"]
+
+
+SessionEndReason = Literal[
+    "client_stop",
+    "idle_timeout",
+    "max_duration",
+    "join_timeout",
+    "ice_failed",
+    "origin_lost",
+    "capacity",
+    "auth_revoked",
+    "admin",
+    "error",
+]
+
+
+SessionId = str
+"""Session identifier, a UUID."""
+
+
+class ChatMessage(TypedDict):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class _ChatRequestRequired(TypedDict):
+    session_id: SessionId
+    messages: List[ChatMessage]
+
+
+class ChatRequest(_ChatRequestRequired, total=False):
+    stream: bool
+    model: str
+
+
+class NewSessionRequest(TypedDict, total=False):
+    quality: Quality
+    avatar_id: str
+    """Which person; see GET /v1/avatars."""
+    voice_id: str
+    """Which voice; see GET /v1/voices. One that the active provider does not know falls back to its default, with a warning."""
+
+
+class SessionRequest(TypedDict):
+    session_id: SessionId
+
+
+class VoiceSettings(TypedDict, total=False):
+    stability: float
+    similarity_boost: float
+    style: float
+    use_speaker_boost: bool
+    speed: float
+
+
+class _CueEmotionRequired(TypedDict):
+    type: Literal["emotion"]
+    value: Emotion
+
+
+class CueEmotion(_CueEmotionRequired, total=False):
+    at_ms: float
+    word: str
+
+
+class CueGazeValue(TypedDict):
+    x: float
+    """+ is to the right of the picture"""
+    y: float
+    """+ is up"""
+
+
+class _CueGazeRequired(TypedDict):
+    type: Literal["gaze"]
+    value: CueGazeValue
+
+
+class CueGaze(_CueGazeRequired, total=False):
+    at_ms: float
+    word: str
+    duration_ms: float
+
+
+Cue = Union[CueEmotion, CueGaze]
+"""Something the face does at a moment of its speech."""
+
+
+class _SpeakRequestRequired(TypedDict):
+    session_id: SessionId
+    text: str
+
+
+class SpeakRequest(_SpeakRequestRequired, total=False):
+    voice_id: str
+    """Which voice; see GET /v1/voices. One that the active provider does not know falls back to its default, with a warning."""
+    voice_settings: VoiceSettings
+    emotion: Emotion
+    cues: List[Cue]
+
+
+class StartSessionRequestSdp(TypedDict):
+    type: Literal["offer"]
+    sdp: str
+
+
+class StartSessionRequest(TypedDict):
+    session_id: SessionId
+    sdp: StartSessionRequestSdp
+
+
+class _AudioDataRequired(TypedDict):
+    audio: str
+    """base64: WAV, MP3, Ogg, WebM or FLAC, or raw PCM as described by `format`."""
+
+
+class AudioData(_AudioDataRequired, total=False):
+    format: Literal["auto", "pcm_s16le", "pcm_f32le"]
+    """auto: what the bytes say, else raw 16-bit PCM."""
+    sample_rate: int
+    channels: int
+
+
+class AudioBufferAppend(TypedDict):
+    """Adds sound that the avatar will speak."""
+
+    type: Literal["audio_buffer_append"]
+    data: AudioData
+
+
+class AudioBufferCommit(TypedDict):
+    """Speaks what was appended."""
+
+    type: Literal["audio_buffer_commit"]
+
+
+class AudioBufferClear(TypedDict):
+    """Forgets what was appended and not committed."""
+
+    type: Literal["audio_buffer_clear"]
+
+
+class StartListening(TypedDict):
+    """Opens the user's ear."""
+
+    type: Literal["start_listening"]
+
+
+class StopListening(TypedDict):
+    """Closes the user's ear."""
+
+    type: Literal["stop_listening"]
+
+
+class Interrupt(TypedDict):
+    """Stops the speech at once. Valid in every state, also twice."""
+
+    type: Literal["interrupt"]
+
+
+class UserAudioAppend(TypedDict):
+    """The user's own voice, while listening."""
+
+    type: Literal["user_audio_append"]
+    data: AudioData
+
+
+class FrameAck(TypedDict):
+    """Says that a picture was shown. From the first one on, at most 5 pictures are outstanding."""
+
+    type: Literal["frame_ack"]
+    frame_id: int
+
+
+class Ping(TypedDict):
+    type: Literal["ping"]
+
+
+class KeepAlive(TypedDict):
+    """Starts the idle time anew."""
+
+    type: Literal["keep_alive"]
+
+
+ClientEvent = Union[
+    AudioBufferAppend,
+    AudioBufferCommit,
+    AudioBufferClear,
+    StartListening,
+    StopListening,
+    Interrupt,
+    UserAudioAppend,
+    FrameAck,
+    Ping,
+    KeepAlive,
+]
+
+
+class SocketOptions(TypedDict, total=False):
+    media: Literal["json", "binary"]
+    """binary: one binary message per picture or sound, see `binary-media` in shared/."""
+    audio: Literal["clauses", "chunks", "off"]
+    """clauses: a playable WAV of up to 2.5 s when it starts to sound; chunks: 100 ms of PCM with timestamps."""
+    video: Literal["on", "off"]
+    webrtc: Literal["instead", "beside"]
+    """While WebRTC carries pictures and sound: instead, this socket has none of them; beside, it has them too."""
+    resume_from: int
+    """Last `seq` seen; later control events are sent again."""
+    token: str
+    """Session token, where no Authorization header can be set."""
+
+
+TaskId = str
+"""One thing the avatar was asked to say."""
+
+
+AvatarId = str
+"""Which person; see GET /v1/avatars."""
+
+
+class AvatarInfo(TypedDict):
+    avatar_id: str
+    name: str
+    description: str
+    licence: str
+    qualities: List[Quality]
+
+
+class AvatarListResponse(TypedDict):
+    avatars: List[AvatarInfo]
+    total: int
+
+
+class ChatChunkChoicesItemDelta(TypedDict, total=False):
+    role: Literal["assistant"]
+    content: str
+
+
+class ChatChunkChoicesItem(TypedDict):
+    index: int
+    delta: ChatChunkChoicesItemDelta
+    finish_reason: Optional[Literal["stop", "length", "interrupted"]]
+
+
+class ChatChunk(TypedDict):
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    task_id: TaskId
+    choices: List[ChatChunkChoicesItem]
+
+
+class ChatResponseChoicesItemMessage(TypedDict):
+    role: Literal["assistant"]
+    content: str
+
+
+class ChatResponseChoicesItem(TypedDict):
+    index: int
+    message: ChatResponseChoicesItemMessage
+    finish_reason: Literal["stop", "length", "interrupted"]
+
+
+class ChatResponse(TypedDict):
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    task_id: TaskId
+    choices: List[ChatResponseChoicesItem]
+
+
+class ErrorBodyError(TypedDict):
+    code: ErrorCode
+    message: str
+    details: Dict[str, Any]
+
+
+class ErrorBody(TypedDict):
+    error: ErrorBodyError
+
+
+class HealthResponseServices(TypedDict):
+    api: Literal["healthy", "degraded", "unavailable"]
+    websocket: Literal["healthy", "degraded", "unavailable"]
+    redis: Literal["healthy", "degraded", "unavailable"]
+    """The session store (Durable Object storage); kept under this name for clients that read it."""
+    store: Literal["healthy", "degraded", "unavailable"]
+    gpu: Literal["available", "unavailable"]
+    """What onnxruntime really runs on."""
+    origin: Literal["healthy", "degraded", "unavailable"]
+
+
+class HealthResponse(TypedDict):
+    status: Literal["healthy", "degraded", "unavailable"]
+    version: str
+    uptime: float
+    """Seconds since the longest-connected origin came up; 0 without one."""
+    services: HealthResponseServices
+    origins: int
+
+
+class _IceServerRequired(TypedDict):
+    urls: Union[str, List[str]]
+
+
+class IceServer(_IceServerRequired, total=False):
+    username: str
+    credential: str
+
+
+class InterruptResponse(TypedDict):
+    status: Literal["interrupted", "nothing_to_interrupt"]
+    task_id: Optional[TaskId]
+    played_ms: float
+    spoken_text: str
+    dropped_ms: float
+
+
+class KeepAliveResponse(TypedDict):
+    status: Literal["ok"]
+    expires_in_s: float
+    """Seconds until the session ends if nothing else happens."""
+
+
+class MetricsResponseOriginsItem(TypedDict):
+    origin_id: str
+    sessions: int
+    capacity: int
+    speaking: int
+    device: str
+    """onnxruntime execution provider, e.g. 'cpu' or 'cuda'."""
+    cpu_usage: float
+    memory_usage: float
+    rss_bytes: int
+    average_latency: Optional[float]
+    draining: bool
+    render: Dict[str, float]
+    """ms and counts of the render stages."""
+
+
+class MetricsResponse(TypedDict):
+    active_sessions: int
+    total_sessions: int
+    cpu_usage: float
+    """Percent of the origins' cores, mean over origins."""
+    memory_usage: float
+    """Percent of the origins' memory in use by the host, mean over origins."""
+    gpu_usage: Optional[float]
+    """Percent; null where no origin has a GPU that can be measured."""
+    websocket_connections: int
+    redis_memory: str
+    """Size of the session store; `store_bytes` is the exact figure."""
+    store_bytes: int
+    average_latency: Optional[float]
+    """ms from a request to speak to its first sound, mean of the last 100; null before the first."""
+    origins: List[MetricsResponseOriginsItem]
+
+
+class SessionLimits(TypedDict):
+    join_timeout_s: float
+    """The session ends when nobody has connected by then."""
+    idle_timeout_s: float
+    """The session ends after this long without a request, a message or speech."""
+    max_duration_s: float
+    resume_window_s: float
+    """A client that comes back within this time finds its session."""
+
+
+class _NewSessionResponseRequired(TypedDict):
+    session_id: SessionId
+    ice_servers: List[IceServer]
+    access_token: str
+    """HS256 JWT that opens and drives this session only."""
+    ws_url: str
+    """Where to open the socket."""
+    limits: SessionLimits
+
+
+class NewSessionResponse(_NewSessionResponseRequired, total=False):
+    warnings: List[str]
+    """What was adjusted in this call, in words."""
+
+
+class SessionSummary(TypedDict):
+    session_id: SessionId
+    status: SessionStatus
+    created_at: str
+    duration: float
+    avatar_id: str
+    quality: Quality
+
+
+class SessionListResponse(TypedDict):
+    sessions: List[SessionSummary]
+    total: int
+
+
+class _SpeakResponseRequired(TypedDict):
+    task_id: TaskId
+    status: Literal["processing", "queued"]
+    duration_estimate: float
+    """Seconds of speech, within 25 %."""
+
+
+class SpeakResponse(_SpeakResponseRequired, total=False):
+    warnings: List[str]
+    """What was adjusted in this call, in words."""
+
+
+class StartSessionResponseSdp(TypedDict):
+    type: Literal["answer"]
+    sdp: str
+
+
+class StartSessionResponse(TypedDict):
+    status: Literal["started"]
+    sdp: StartSessionResponseSdp
+
+
+class StopSessionResponse(TypedDict):
+    status: Literal["stopped"]
+    duration: float
+    """Seconds since the session was created."""
+
+
+VoiceId = str
+"""Which voice; see GET /v1/voices. One that the active provider does not know falls back to its default, with a warning."""
+
+
+class VoiceInfo(TypedDict):
+    voice_id: str
+    name: str
+    provider: str
+    language: str
+    default: bool
+
+
+class VoiceListResponse(TypedDict):
+    voices: List[VoiceInfo]
+    total: int
+
+
+class _AudioBufferAppendedRequired(TypedDict):
+    type: Literal["audio_buffer_appended"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    buffered_ms: float
+    appended_ms: float
+
+
+class AudioBufferAppended(_AudioBufferAppendedRequired, total=False):
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _AudioBufferClearedRequired(TypedDict):
+    type: Literal["audio_buffer_cleared"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    cleared_ms: float
+
+
+class AudioBufferCleared(_AudioBufferClearedRequired, total=False):
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _AudioBufferCommittedRequired(TypedDict):
+    type: Literal["audio_buffer_committed"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    duration_ms: float
+
+
+class AudioBufferCommitted(_AudioBufferCommittedRequired, total=False):
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _AudioEventRequired(TypedDict):
+    type: Literal["audio"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    data: str
+    """base64: a playable WAV, or with audio=chunks raw PCM 16 bit."""
+    format: Literal["wav", "pcm_s16le"]
+    duration: float
+    """seconds"""
+    sample_rate: int
+    timestamp: float
+    """Unix seconds at which its first sample is due."""
+    pts_ms: float
+    """ms from the first sample of its task."""
+
+
+class AudioEvent(_AudioEventRequired, total=False):
+    """Sound, sent when it starts to sound."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _ChatEventRequired(TypedDict):
+    type: Literal["chat"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    role: Literal["user", "agent"]
+    content: str
+
+
+class ChatEvent(_ChatEventRequired, total=False):
+    """What was said, by whom. The agent's sentence comes when it starts to sound."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+    partial: bool
+
+
+class _ErrorEventRequired(TypedDict):
+    type: Literal["error"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    code: ErrorCode
+    message: str
+
+
+class ErrorEvent(_ErrorEventRequired, total=False):
+    """What went wrong; the session goes on unless session_ended follows."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+    details: Dict[str, Any]
+
+
+class _FrameEventRequired(TypedDict):
+    type: Literal["frame"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    data: str
+    """base64 JPEG"""
+    frame_id: int
+    timestamp: float
+    """Unix seconds at which this picture is due; the clock that sound has too."""
+
+
+class FrameEvent(_FrameEventRequired, total=False):
+    """One picture."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _FramesDroppedRequired(TypedDict):
+    type: Literal["frames_dropped"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    dropped: int
+    total: int
+
+
+class FramesDropped(_FramesDroppedRequired, total=False):
+    """Pictures left out because this client was slow; at most one a second."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _InterruptedRequired(TypedDict):
+    type: Literal["interrupted"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    task_id: Optional[TaskId]
+    played_ms: float
+    spoken_text: str
+    dropped_ms: float
+
+
+class Interrupted(_InterruptedRequired, total=False):
+    """Exactly one per interrupt. Stop what you play."""
+
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class Pong(TypedDict):
+    type: Literal["pong"]
+
+
+class _StatusEventRequired(TypedDict):
+    type: Literal["status"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    status: Literal["idle", "listening", "thinking", "speaking"]
+    message: str
+
+
+class StatusEvent(_StatusEventRequired, total=False):
+    """What the avatar does now."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _SessionStateEventRequired(TypedDict):
+    type: Literal["session_state"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    state: Literal["live", "reconnecting"]
+    resumed: bool
+    missed: int
+    """Control events that the replay ring no longer had."""
+
+
+class SessionStateEvent(_SessionStateEventRequired, total=False):
+    """First event on every socket, and whenever the origin is lost or found again."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _SessionExpiringRequired(TypedDict):
+    type: Literal["session_expiring"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    in_s: float
+    reason: Literal["idle_timeout", "max_duration"]
+
+
+class SessionExpiring(_SessionExpiringRequired, total=False):
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _SessionEndedRequired(TypedDict):
+    type: Literal["session_ended"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    reason: SessionEndReason
+    duration: float
+
+
+class SessionEnded(_SessionEndedRequired, total=False):
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _SpeechStartedRequired(TypedDict):
+    type: Literal["speech_started"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    latency_ms: float
+    """From the request to its first sound."""
+
+
+class SpeechStarted(_SpeechStartedRequired, total=False):
+    """The first sound of a task leaves."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _SpeechFinishedRequired(TypedDict):
+    type: Literal["speech_finished"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    reason: Literal["completed", "interrupted", "failed"]
+    played_ms: float
+
+
+class SpeechFinished(_SpeechFinishedRequired, total=False):
+    """Exactly once per task."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _TransportEventRequired(TypedDict):
+    type: Literal["transport"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    active: Literal["webrtc", "socket"]
+    """What carries pictures and sound from now on."""
+    reason: Literal["connected", "not_connected", "lost", "failed", "closed"]
+    """not_connected: not within 3 s, which is tried further; lost: the client is silent; failed: given up, start again."""
+
+
+class TransportEvent(_TransportEventRequired, total=False):
+    """WebRTC took over, or the socket did. The session goes on either way."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+    video_codec: Literal["vp8", "h264"]
+
+
+ServerEvent = Union[
+    FrameEvent,
+    AudioEvent,
+    ChatEvent,
+    StatusEvent,
+    ErrorEvent,
+    SessionStateEvent,
+    SessionExpiring,
+    SessionEnded,
+    AudioBufferAppended,
+    AudioBufferCommitted,
+    AudioBufferCleared,
+    SpeechStarted,
+    SpeechFinished,
+    Interrupted,
+    FramesDropped,
+    TransportEvent,
+    Pong,
+]
