@@ -158,6 +158,8 @@ export class Session {
 
   speak({ text, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [] }: SpeakRequest): SpeakResponse {
     const { voiceId, warnings } = this.#voice(voice_id)
+    const shortcoming = this.#parts.voice.shortcoming?.(text)
+    if (shortcoming !== undefined) warnings.push(shortcoming)
     const queued = this.#turns.current !== undefined
     const turn = this.#begin('speak', (signal) => this.#parts.spoken(once(text), { voiceId, settings, signal }))
     this.#scripts.set(turn, { emotion, cues: new CueSheet(cues) })

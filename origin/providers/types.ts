@@ -39,6 +39,8 @@ export interface SpeechProvider {
   readonly defaultVoiceId: string
   /** Speech of one clause, as it becomes ready. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
   speak(request: SpeechRequest, signal: AbortSignal): AsyncIterable<SpeechPiece>
+  /** What of a text this voice cannot speak, in words for the caller; undefined where it can. */
+  shortcoming?(text: string): string | undefined
   /** Seconds that a text will take, within 25 %. */
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number
   close(): Promise<void>

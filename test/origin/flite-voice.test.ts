@@ -37,6 +37,17 @@ const peakDb = ({ pcm }: Said) => 20 * Math.log10(pcm.reduce((peak, x) => Math.m
 const names = ({ phones }: Said) => phones.map((phone) => phone.name).join(' ')
 
 describe('embedded voice', () => {
+  it.each([
+    ['Hello, café!', undefined],
+    ['你好', 'nothing in this text'],
+    ['🎉', 'nothing in this text'],
+    ['你好 world', 'only the Latin letters'],
+  ])('says what of %j it cannot speak', (text, expected) => {
+    const shortcoming = voice.shortcoming?.(text)
+    if (expected === undefined) expect(shortcoming).toBeUndefined()
+    else expect(shortcoming).toContain(expected)
+  })
+
   it('says a sentence with its phones', async () => {
     const said = await say('Hello there.')
     expect(names(said)).toBe('pau hh ax l ow dh eh r pau')

@@ -56,6 +56,14 @@ class FliteSpeech implements SpeechProvider {
     yield synthesis
   }
 
+  shortcoming(text: string): string | undefined {
+    const letters = text.match(/\p{L}/gu) ?? []
+    const foreign = letters.filter((letter) => !/\p{Script=Latin}/u.test(letter)).length
+    if (foreign === 0 && speakableText(text) !== '') return undefined
+    const what = speakableText(text) === '' ? 'nothing in this text' : 'only the Latin letters of this text'
+    return `The embedded voice speaks English and can say ${what}; set ELEVENLABS_API_KEY for other languages.`
+  }
+
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number {
     return estimateSpeechS(text) * voiceById(voiceId).pace * stretchOf(settings)
   }
