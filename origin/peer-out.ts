@@ -81,7 +81,8 @@ export class PeerOut {
   }
 
   /**
-   * Answers an offer. A connection that stands carries the media until the new one does.
+   * Answers an offer. A connection that stands carries the media until the new one does; only where the client offers again
+   * on the same connection it ends at once, for it would answer the client's new handshake in place of the new one.
    *
    * @returns the answer's SDP
    * @throws AvatarError `INVALID_REQUEST`
@@ -102,6 +103,10 @@ export class PeerOut {
       throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
     }
     this.#drop(this.#next)
+    if (this.#line?.peer.offeredBy === peer.offeredBy) {
+      this.#drop(this.#line)
+      this.#line = undefined
+    }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
     line = { peer, video, rate: new RateControl(bitrateBps) }

@@ -32,6 +32,8 @@ interface Section {
 export interface ParsedOffer {
   /** The offer without what we do not speak: other codecs, name-only and TCP candidates, transport-wide feedback. */
   sdp: string
+  /** The session id of its o= line, which stays the same over all offers of one connection. */
+  offeredBy: string
   video: { codec: RtcVideoCodec; chosen: Codec; rtx: Codec | undefined; absSendTimeId: number | undefined } | undefined
   audio: { chosen: Codec; absSendTimeId: number | undefined; sendsMic: boolean } | undefined
 }
@@ -56,6 +58,7 @@ export function parseOffer(text: string): ParsedOffer {
   if (audio && !opus) throw withoutCodec('audio', audio)
   return {
     sdp: `${[session, ...sections.map((section) => prune(section, chosenVideo, opus))].flat().join('\r\n')}\r\n`,
+    offeredBy: /^o=\S+ (\S+)/.exec(session.find((line) => line.startsWith('o=')) ?? '')?.[1] ?? '',
     video: video && chosenVideo && { ...chosenVideo, absSendTimeId: extensionId(video, ABS_SEND_TIME_URI) },
     audio: audio &&
       opus && {

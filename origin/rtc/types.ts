@@ -60,6 +60,8 @@ export interface RtcPeerOptions {
 
 export interface RtcPeer {
   readonly state: RtcState
+  /** Which connection of the client this is: the session id of its offers (RFC 8829 section 5.2.1). */
+  readonly offeredBy: string
   /** What the client wants its pictures in; undefined: it wants none. */
   readonly videoCodec: RtcVideoCodec | undefined
   readonly hasAudio: boolean

@@ -87,6 +87,7 @@ export async function answerOffer(offerSdp: string, options: RtcPeerOptions): Pr
 class WeriftPeer implements RtcPeer {
   readonly videoCodec: RtcVideoCodec | undefined
   readonly hasAudio: boolean
+  readonly offeredBy: string
   readonly #options: RtcPeerOptions
   readonly #addresses: readonly string[]
   readonly #pc: RTCPeerConnection
@@ -104,12 +105,13 @@ class WeriftPeer implements RtcPeer {
   #keyframeRequests = 0
   #rate = { sinceMs: performance.now(), octets: 0, bitrateBps: 0 }
 
-  constructor({ video, audio }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
+  constructor({ video, audio, offeredBy }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
     const { settings, iceServers } = options
     this.#options = options
     this.#addresses = hostAddresses(settings)
     this.videoCodec = video?.codec
     this.hasAudio = audio !== undefined
+    this.offeredBy = offeredBy
     this.#pc = new RTCPeerConnection({
       certificates: [certificate],
       // without this list the library asks a public server of its own choice

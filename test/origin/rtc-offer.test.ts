@@ -61,6 +61,10 @@ describe('an offer of Chromium', () => {
     expect(sdp).not.toContain('end-of-candidates')
   })
 
+  it('tells which of the client’s connections it is of', () => {
+    expect(parseOffer(CHROMIUM).offeredBy).toMatch(/^\d{10,}$/)
+  })
+
   it('may leave out its sound, or its picture', () => {
     const cut = (kind: string): string =>
       CHROMIUM.split(/(?=^m=)/m)

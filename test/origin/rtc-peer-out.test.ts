@@ -28,10 +28,12 @@ class FakePeer implements RtcPeer {
   state: RtcState = 'connecting'
   readonly videoCodec = 'vp8'
   readonly hasAudio = true
+  readonly offeredBy: string
   readonly pictures: { bytes: number; keyframe: boolean; mediaMs: number }[] = []
   readonly sounds: { opus: Uint8Array; mediaMs: number }[] = []
   readonly options: Parameters<RtcParts['answer']>[1]
-  constructor(options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>) {
+  constructor(offeredBy: string, options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>) {
+    this.offeredBy = offeredBy
     this.options = options
   }
   become(state: RtcState): void {
@@ -54,7 +56,8 @@ class FakePeer implements RtcPeer {
   }
 }
 
-const offer = { sdp: { type: 'offer' as const, sdp: 'v=0' } }
+const offer = { sdp: { type: 'offer' as const, sdp: 'one page' } }
+const otherOffer = { sdp: { type: 'offer' as const, sdp: 'another page' } }
 const say = (text: string) => ({ session_id: '550e8400-e29b-41d4-a716-446655440000', text })
 const rgb = (): Uint8Array<ArrayBuffer> => new Uint8Array(3 * 360 * 360).fill(90)
 
@@ -70,8 +73,8 @@ afterEach(async () => {
 })
 
 function createRtcRig() {
-  const answer: RtcParts['answer'] = async (_sdp, options) => {
-    const peer = new FakePeer(options)
+  const answer: RtcParts['answer'] = async (sdp, options) => {
+    const peer = new FakePeer(sdp, options)
     peers.push(peer)
     return { peer, sdp: `answer ${peers.length}` }
   }
@@ -99,7 +102,7 @@ describe('start', () => {
     const { session, sink } = createRtcRig()
     await session.start(offer)
     peer(0).become('connected')
-    await session.start(offer)
+    await session.start(otherOffer)
     session.deliverSound(session.prepare(1_000))
     expect(peer(0).sounds).toHaveLength(1)
     peer(1).become('connected')
@@ -108,6 +111,17 @@ describe('start', () => {
     expect(peer(1).sounds.length).toBeGreaterThan(0)
     expect(sink.of('transport').map(({ active }) => active)).toEqual(['webrtc', 'webrtc'])
     expect(encoders.streams).toBe(1)
+    session.close('client_stop', { afterSpeech: false })
+  })
+
+  it('twice by the same connection of the client ends the first at once', async () => {
+    const { session, sink } = createRtcRig()
+    await session.start(offer)
+    peer(0).become('connected')
+    await session.start(offer)
+    expect(peer(0).state).toBe('closed')
+    peer(1).become('connected')
+    expect(sink.of('transport').map(({ active }) => active)).toEqual(['webrtc', 'webrtc'])
     session.close('client_stop', { afterSpeech: false })
   })
 
@@ -312,8 +326,8 @@ describe('sound', () => {
 describe('the microphone', () => {
   it('is what the avatar hears while it listens', async () => {
     const heard: Uint8Array[] = []
-    const answer: RtcParts['answer'] = async (_sdp, options) => {
-      const fake = new FakePeer(options)
+    const answer: RtcParts['answer'] = async (sdp, options) => {
+      const fake = new FakePeer(sdp, options)
       peers.push(fake)
       return { peer: fake, sdp: 'answer' }
     }

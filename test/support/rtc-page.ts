@@ -59,7 +59,9 @@ export async function makeOffer(page: Page, options: RtcClientOptions = {}): Pro
       const first = all.filter(({ mimeType }) => mimeType.toLowerCase() === `video/${codec}`)
       video.setCodecPreferences([...first, ...all.filter(({ mimeType }) => /rtx/i.test(mimeType))])
     }
-    const mic = microphone ? await navigator.mediaDevices.getUserMedia({ audio: true }) : undefined
+    const mic = microphone
+      ? await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } })
+      : undefined
     const track = mic?.getAudioTracks()[0]
     if (track && mic) pc.addTransceiver(track, { direction: 'sendrecv', streams: [mic] })
     else pc.addTransceiver('audio', { direction: 'recvonly' })
