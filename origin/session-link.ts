@@ -156,6 +156,8 @@ export class SessionLink implements SessionSink {
         return await this.#chat(id, call.params, signal)
       case 'start':
         return { ...(await this.session.start(call.params)) }
+      case 'ice':
+        return { ...(await this.session.addCandidate(call.params)) }
     }
   }
 

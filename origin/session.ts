@@ -3,6 +3,8 @@ import { performance } from 'node:perf_hooks'
 import type {
   ChatRequest,
   Emotion,
+  IceCandidateRequest,
+  IceCandidateResponse,
   InterruptResponse,
   SpeakRequest,
   SpeakResponse,
@@ -222,6 +224,12 @@ export class Session {
   async start({ sdp }: Pick<StartSessionRequest, 'sdp'>): Promise<StartSessionResponse> {
     if (this.#ended || this.#ending) throw this.#over()
     return { status: 'started', sdp: { type: 'answer', sdp: await this.#requirePeer().start(sdp.sdp) } }
+  }
+
+  /** A candidate that the client found after its offer. @throws AvatarError `INVALID_REQUEST` */
+  async addCandidate({ candidate }: Pick<IceCandidateRequest, 'candidate'>): Promise<IceCandidateResponse> {
+    await this.#requirePeer().addCandidate(candidate)
+    return { status: 'accepted' }
   }
 
   handleEvent(event: ForwardedEvent, clientId: string): void {

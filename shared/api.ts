@@ -78,6 +78,23 @@ export const StartSessionResponse = z
   .meta({ id: 'StartSessionResponse' })
 export type StartSessionResponse = z.infer<typeof StartSessionResponse>
 
+export const IceCandidateRequest = z
+  .object({
+    session_id: SessionId,
+    candidate: z
+      .object({
+        candidate: z.string().max(1_024),
+        sdpMid: z.string().max(64).nullish(),
+        sdpMLineIndex: z.int().min(0).max(64).nullish(),
+      })
+      .meta({ description: 'What RTCPeerConnection hands out as an icecandidate.' }),
+  })
+  .meta({ id: 'IceCandidateRequest' })
+export type IceCandidateRequest = z.infer<typeof IceCandidateRequest>
+
+export const IceCandidateResponse = z.object({ status: z.literal('accepted') }).meta({ id: 'IceCandidateResponse' })
+export type IceCandidateResponse = z.infer<typeof IceCandidateResponse>
+
 export const SessionRequest = z.object({ session_id: SessionId }).meta({ id: 'SessionRequest' })
 export type SessionRequest = z.infer<typeof SessionRequest>
 

@@ -9,7 +9,7 @@
  * (see binary-media.ts) with seq 0, which the edge fills in.
  */
 import * as z from 'zod'
-import { AvatarInfo, ChatRequest, IceServer, Quality, SpeakRequest, StartSessionRequest, VoiceInfo } from './api.ts'
+import { AvatarInfo, ChatRequest, IceCandidateRequest, IceServer, Quality, SpeakRequest, StartSessionRequest, VoiceInfo } from './api.ts'
 import {
   AudioBufferAppend,
   AudioBufferClear,
@@ -109,6 +109,7 @@ export const LinkCall = z.discriminatedUnion('method', [
   z.object({ method: z.literal('chat'), params: ChatRequest }),
   z.object({ method: z.literal('interrupt'), params: z.object({}) }),
   z.object({ method: z.literal('start'), params: StartSessionRequest }),
+  z.object({ method: z.literal('ice'), params: IceCandidateRequest }),
 ])
 export type LinkCall = z.infer<typeof LinkCall>
 

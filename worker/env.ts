@@ -60,6 +60,12 @@ const IceServers = z
     return z.NEVER
   })
 
+/** Variables that make sense only in pairs. */
+const TOGETHER = [
+  ['TURN_KEY_ID', 'TURN_KEY_TOKEN'],
+  ['TURN_URLS', 'TURN_SECRET'],
+] as const
+
 const Variables = z
   .object({
     /** `keys`: an API key or a session token on every call. `open`: none needed; only with DEPLOYMENT=local. */
@@ -80,6 +86,16 @@ const Variables = z
       .transform((url) => url.replace(/\/+$/, ''))
       .optional(),
     ICE_SERVERS: IceServers,
+    /** Cloudflare's TURN service: the key, and (secret) its token. Credentials are minted for each session. */
+    TURN_KEY_ID: z.string().min(1).optional(),
+    TURN_KEY_TOKEN: z.string().min(1).optional(),
+    /** A TURN server of one's own with a shared secret (coturn's use-auth-secret): its addresses, comma-separated, and (secret) the secret. */
+    TURN_URLS: z
+      .string()
+      .default('')
+      .transform(listOf)
+      .refine((urls) => urls.every((url) => /^turns?:/.test(url)), 'must be a list of turn: or turns: addresses'),
+    TURN_SECRET: z.string().min(8).optional(),
     /** Calls in 60 s, per tenant. */
     RATE_LIMIT_SESSIONS: count(10),
     RATE_LIMIT_SPEAK: count(30),
@@ -97,6 +113,11 @@ const Variables = z
   .superRefine((variables, context) => {
     if (variables.AUTH_MODE === 'open' && variables.DEPLOYMENT !== 'local') {
       context.addIssue({ code: 'custom', path: ['AUTH_MODE'], message: 'open is for DEPLOYMENT=local only' })
+    }
+    for (const [one, other] of TOGETHER) {
+      const set = (name: keyof typeof variables): boolean => [variables[name]].flat().some((value) => value !== undefined)
+      if (set(one) !== set(other))
+        context.addIssue({ code: 'custom', path: [set(one) ? other : one], message: `must be set together with ${set(one) ? one : other}` })
     }
     if (variables.AUTH_MODE === 'keys' && variables.API_KEYS.length === 0) {
       context.addIssue({ code: 'custom', path: ['API_KEYS'], message: 'must hold a key when AUTH_MODE is keys' })

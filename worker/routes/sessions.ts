@@ -1,5 +1,7 @@
 /** Sessions: opening, starting, stopping, listing. */
 import {
+  IceCandidateRequest,
+  IceCandidateResponse,
   InterruptResponse,
   KeepAliveResponse,
   NewSessionRequest,
@@ -17,6 +19,7 @@ import { takeRate } from '../middleware/rate-limit.ts'
 import { unwrap } from '../result.ts'
 import { sessionStub, tenantStub } from '../stubs.ts'
 import { mintToken } from '../tokens.ts'
+import { mintTurn } from '../turn.ts'
 import { get, post } from './define.ts'
 
 /** How long a new session may wait for its origin, ms. */
@@ -50,6 +53,23 @@ export function mountSessions(app: App): void {
     async (context, body) => {
       const tenant = tenantForSession(await callerOf(context), body.session_id)
       const call = { method: 'start' as const, params: body }
+      return context.json(unwrap(await sessionStub(context.env, body.session_id).call(tenant, context.get('requestId'), call)))
+    },
+  )
+  post(
+    app,
+    {
+      path: '/v1/streaming.ice',
+      tag: TAG,
+      summary: 'Add an ICE candidate that was found after the offer',
+      description: 'Optional: the answer has all candidates of the other side, and the client’s own checks reveal its addresses.',
+      response: IceCandidateResponse,
+      errors: ['SESSION_NOT_FOUND', 'WEBRTC_NOT_READY', 'ORIGIN_UNAVAILABLE'],
+    },
+    IceCandidateRequest,
+    async (context, body) => {
+      const tenant = tenantForSession(await callerOf(context), body.session_id)
+      const call = { method: 'ice' as const, params: body }
       return context.json(unwrap(await sessionStub(context.env, body.session_id).call(tenant, context.get('requestId'), call)))
     },
   )
@@ -124,6 +144,7 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
     max_duration_s: config.MAX_DURATION_S,
     resume_window_s: config.RESUME_WINDOW_S,
   }
+  const turn = await mintTurn(config, sessionId)
   const created = await sessionStub(context.env, sessionId).create({
     config: {
       session_id: sessionId,
@@ -131,17 +152,17 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
       voice_id: body.voice_id ?? null,
       quality: body.quality,
       created_at: Date.now(),
-      ice_servers: config.ICE_SERVERS,
+      ice_servers: turn.iceServers,
     },
     tenant,
     settings: { limits, messagesPerSecond: config.RATE_LIMIT_MESSAGES },
     waitMs: ORIGIN_WAIT_MS,
   })
   if (!created.ok) await tenantObject.remove(sessionId)
-  const { warnings } = unwrap(created)
+  const warnings = [...unwrap(created).warnings, ...turn.warnings]
   return {
     session_id: sessionId,
-    ice_servers: config.ICE_SERVERS,
+    ice_servers: turn.iceServers,
     access_token: await mintToken({ tenant, sessionId }, config.TOKEN_SECRET, config.MAX_DURATION_S),
     ws_url: `${config.WS_URL ?? derivedSocketBase(context.req.url)}/${sessionId}`,
     limits,

@@ -1,0 +1,181 @@
+/**
+ * WebRTC in figures: encoding by codec and quality, what one stream costs, how a browser sees it, and what 50 connections
+ * leave behind. `node bench/webrtc.ts [seconds]`; the browser's part needs Chromium.
+ */
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { EncoderPool } from '../origin/codec/encoder-pool.ts'
+import { readVideo } from '../origin/codec/video.ts'
+import { type VideoCodec, VideoEncoder } from '../origin/codec/video-encoder.ts'
+import { PeerOut } from '../origin/peer-out.ts'
+import { Clock } from '../origin/pipeline/clock.ts'
+import { RtcEngine } from '../origin/rtc/index.ts'
+import { FPS, QUALITIES, type Quality, SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
+import { NO_CHROMIUM, openBrowser } from '../test/support/browser.ts'
+import { RtcClient } from '../test/support/rtc-client.ts'
+import { applyAnswer, inboundStats, longestPause, makeOffer, pageNow } from '../test/support/rtc-page.ts'
+import { createLogger } from '../test/support/silent-log.ts'
+
+const CLIP = 'avatars/avatar_1/clips/idle.mp4'
+const PICTURES = 100
+const ENCODED = 250
+const CONNECTIONS = 50
+/** Share of a core that sessions may take. */
+const CORE_SHARE = 0.7
+const seconds = Number(process.argv[2] ?? 30)
+const figures: Record<string, number> = {}
+
+function clip(size: number): Buffer[] {
+  const pictures: Buffer[] = []
+  for (const picture of readVideo(CLIP)) {
+    pictures.push(picture.rgb(size))
+    if (pictures.length === PICTURES) break
+  }
+  // there and back, so that the loop has no cut
+  return [...pictures, ...pictures.toReversed()]
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+}
+const round = (value: number): number => Math.round(value * 100) / 100
+const cpuMs = (since?: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1000
+}
+
+function benchEncoding(): void {
+  for (const quality of Object.keys(QUALITIES) as Quality[]) {
+    const { size, bitrateBps } = QUALITIES[quality]
+    const pictures = clip(size)
+    for (const codec of ['vp8', 'h264'] as VideoCodec[]) {
+      const encoder = new VideoEncoder({ codec, size, bitrateBps })
+      const times: number[] = []
+      let bytes = 0
+      const before = process.cpuUsage()
+      for (let i = 0; i < ENCODED; i++) {
+        const startMs = performance.now()
+        bytes += encoder.encode(pictures[i % pictures.length] ?? Buffer.alloc(0), i, { keyframe: false })?.data.length ?? 0
+        times.push(performance.now() - startMs)
+      }
+      figures[`encode_${codec}_${quality}_cpu_ms`] = round(cpuMs(before) / ENCODED)
+      figures[`encode_${codec}_${quality}_p50_ms`] = round(quantile(times, 0.5))
+      figures[`encode_${codec}_${quality}_p95_ms`] = round(quantile(times, 0.95))
+      figures[`encode_${codec}_${quality}_kbps`] = Math.round((bytes * 8 * FPS) / ENCODED / 1000)
+      encoder.close()
+    }
+  }
+}
+
+const engine = new RtcEngine({
+  settings: { publicAddresses: [], portRange: undefined, relayOnly: false, loopback: true },
+  onSlowStun: () => undefined,
+})
+
+/** One medium stream to a browser: what the origin's process spends on encoding, packets and encryption, and what arrives. */
+async function benchStream(codec: VideoCodec): Promise<void> {
+  const { size } = QUALITIES.medium
+  const pictures = clip(size)
+  const encoders = new EncoderPool({ threads: 1, onCrash: (why) => console.error(why) })
+  const browser = await openBrowser()
+  const out = new PeerOut({
+    parts: { answer: (offer, options) => engine.answer(offer, options), encoders },
+    quality: 'medium',
+    iceServers: [],
+    log: createLogger(),
+    onTransport: () => undefined,
+    onMic: () => undefined,
+  })
+  let tick = 0
+  let copyMs = 0
+  const clock = new Clock({
+    periodMs: TICK_MS,
+    onTick: (_tick, atMs) => {
+      const index = tick++
+      const pcm = Int16Array.from(
+        { length: TICK_SAMPLES },
+        (_, i) => 6_000 * Math.sin((2 * Math.PI * 220 * (index * TICK_SAMPLES + i)) / SAMPLE_RATE),
+      )
+      out.sound(pcm, atMs, { stale: false })
+      const startMs = performance.now()
+      const rgb = Uint8Array.from(pictures[index % pictures.length] ?? [])
+      copyMs += performance.now() - startMs
+      out.picture(rgb, atMs)
+    },
+  })
+  const startMs = performance.now()
+  const sdp = await out.start(await makeOffer(browser.page, { codec, microphone: true }))
+  await applyAnswer(browser.page, sdp)
+  figures[`${codec}_offer_to_picture_ms`] = Math.round(performance.now() - startMs)
+  await delay(3_000)
+  const from = await inboundStats(browser.page)
+  const fromPageMs = await pageNow(browser.page)
+  const fromMs = performance.now()
+  const cpu = process.cpuUsage()
+  const sentFrom = out.stats()?.bytesSent ?? 0
+  copyMs = 0
+  await delay(seconds * 1_000)
+  const spentMs = performance.now() - fromMs
+  const usedMs = cpuMs(cpu) - copyMs
+  const to = await inboundStats(browser.page)
+  const bps = (((out.stats()?.bytesSent ?? 0) - sentFrom) * 8_000) / spentMs
+  figures[`${codec}_mbps`] = round(bps / 1e6)
+  figures[`${codec}_cpu_percent_of_core`] = round((100 * usedMs) / spentMs)
+  figures[`${codec}_cpu_percent_per_mbps`] = round((100 * usedMs) / spentMs / (bps / 1e6))
+  figures[`${codec}_sessions_per_core`] = Math.floor(CORE_SHARE / (usedMs / spentMs))
+  figures[`${codec}_fps`] = round(((to.framesDecoded - from.framesDecoded) * 1000) / spentMs)
+  figures[`${codec}_dropped`] = to.framesDropped - from.framesDropped
+  figures[`${codec}_freezes`] = to.freezeCount - from.freezeCount
+  figures[`${codec}_longest_pause_ms`] = Math.round(await longestPause(browser.page, fromPageMs))
+  figures[`${codec}_audio_jitter_buffer_ms`] = Math.round(to.audioJitterBufferMs)
+  figures[`${codec}_video_jitter_buffer_ms`] = Math.round(to.videoJitterBufferMs)
+  clock.stop()
+  out.close()
+  await browser.close()
+  await encoders.close()
+}
+
+/** Connections one after another, each with some media; both sides are in this process. */
+async function benchLeaks(): Promise<void> {
+  const ignore = (): void => undefined
+  const once = async (): Promise<number> => {
+    const client = new RtcClient()
+    const startMs = performance.now()
+    const { peer, sdp } = await engine.answer(await client.offer(), {
+      iceServers: [],
+      onState: ignore,
+      onKeyframeRequest: ignore,
+      onMic: ignore,
+    })
+    await client.connect(sdp)
+    for (let i = 0; i < 10; i++) peer.sendVideo(new Uint8Array(5_000), performance.now() + i * TICK_MS)
+    const connectedMs = performance.now() - startMs
+    await Promise.all([client.close(), peer.close()])
+    return connectedMs
+  }
+  const held = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'UDPWrap' || kind === 'Timeout').length
+  const settled = async (): Promise<{ rss: number; held: number }> => {
+    await delay(500)
+    globalThis.gc?.()
+    return { rss: process.memoryUsage.rss() / 1e6, held: held() }
+  }
+  for (let i = 0; i < 20; i++) await once()
+  const before = await settled()
+  const times: number[] = []
+  for (let i = 0; i < CONNECTIONS; i++) times.push(await once())
+  const after = await settled()
+  figures.connections = CONNECTIONS
+  figures.connection_p50_ms = Math.round(quantile(times, 0.5))
+  figures.connections_rss_growth_mb = round(after.rss - before.rss)
+  figures.connections_sockets_and_timers_left = after.held - before.held
+}
+
+await engine.warmUp()
+benchEncoding()
+await benchLeaks()
+if (NO_CHROMIUM === undefined) for (const codec of ['vp8', 'h264'] as const) await benchStream(codec)
+else console.log(`without a browser: ${NO_CHROMIUM}`)
+for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(40)} ${value}`)
+console.log(JSON.stringify({ bench: 'webrtc', seconds, ...figures }))
+process.exit()
