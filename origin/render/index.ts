@@ -46,25 +46,28 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
     const { device, fallback } = await infer.request({ kind: 'device' })
     if (fallback !== undefined) log.warn({ device, reason: fallback }, 'no accelerator: models run on the cpu')
     const models = served.flatMap(({ layers }) => layers)
-    const parts = (figures: RenderStats): Omit<RendererParts, 'capacity' | 'maxTicksBehind'> => {
+    const parts = (figures: RenderStats, patchMs: readonly number[] = []): Omit<RendererParts, 'capacity' | 'maxTicksBehind'> => {
       return {
         served,
         store,
         composers,
-        patches: new PatchSource({ host: infer, models, stats: figures, device }),
+        patches: new PatchSource({ host: infer, models, stats: figures, device, patchMs }),
         stats: figures,
         device,
         close,
       }
     }
     let { capacity } = options
+    let patchMs: number[] = []
     if (capacity === undefined) {
       onProgress('measuring this machine', 0.8)
       const sessions = device === 'cpu' ? TRIAL_SESSIONS.cpu : TRIAL_SESSIONS.accelerator
-      const trial = new AvatarRenderer({ ...parts(new RenderStats()), capacity: sessions, maxTicksBehind: 1_000 })
+      const tried = parts(new RenderStats())
+      const trial = new AvatarRenderer({ ...tried, capacity: sessions, maxTicksBehind: 1_000 })
       capacity = await measure(trial, sessions, log)
+      patchMs = tried.patches.patchMs
     }
-    const renderer = new AvatarRenderer({ ...parts(stats), capacity, maxTicksBehind })
+    const renderer = new AvatarRenderer({ ...parts(stats, patchMs), capacity, maxTicksBehind })
     store.fill()
     onProgress('ready', 1)
     return renderer

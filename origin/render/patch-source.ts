@@ -14,6 +14,8 @@ export interface PatchSourceOptions {
   stats: RenderStats
   /** onnxruntime execution provider. */
   device: string
+  /** What is known of how long patches take, by model. */
+  patchMs?: readonly number[]
 }
 
 /** A patch on loan: its memory is not reused before `release`. */
@@ -42,6 +44,8 @@ interface ModelQueue {
   patchLength: number
   wanted: Wanted[]
   free: Float32Array[]
+  /** ms of one patch, averaged over the last runs; 0 before the first. */
+  patchMs: number
 }
 
 /**
@@ -52,6 +56,9 @@ const MAX_BATCH = { cpu: 8, accelerator: 32 }
 /** Patches kept for reuse, all models together. A closed mouth in a pause is the face that comes again. */
 const KEPT_PATCHES = 32
 
+/** Share of the newest run in the average of what a patch takes. */
+const NEW_SHARE = 0.2
+
 export class PatchSource {
   readonly #host: WorkerHost<InferJob, InferResult>
   readonly #stats: RenderStats
@@ -59,14 +66,21 @@ export class PatchSource {
   /** By model and inputs, oldest use first; a patch still being drawn is here too, so that two sessions share it. */
   readonly #kept = new Map<string, { slot: Slot; ready: Promise<void>; queue: ModelQueue }>()
   readonly #maxBatch: number
+  /** The run under way. */
+  #current: { expectedMs: number; startedMs: number } | undefined
   #running = false
   #scheduled = false
 
-  constructor({ host, models, stats, device }: PatchSourceOptions) {
+  constructor({ host, models, stats, device, patchMs = [] }: PatchSourceOptions) {
     this.#maxBatch = device === 'cpu' ? MAX_BATCH.cpu : MAX_BATCH.accelerator
     this.#host = host
     this.#stats = stats
-    this.#queues = models.map(({ width, height }) => ({ patchLength: 3 * width * height, wanted: [], free: [] }))
+    this.#queues = models.map(({ width, height }, i) => ({
+      patchLength: 3 * width * height,
+      wanted: [],
+      free: [],
+      patchMs: patchMs[i] ?? 0,
+    }))
   }
 
   /**
@@ -121,6 +135,20 @@ export class PatchSource {
     return { slot, ready }
   }
 
+  /** ms until one more patch of a model would be drawn, by what the last ones took; 0 where none is before it. */
+  waitMs(model: number): number {
+    const waiting = this.#queues.reduce((sum, { wanted, patchMs }) => sum + wanted.length * patchMs, 0)
+    const { expectedMs, startedMs } = this.#current ?? { expectedMs: 0, startedMs: 0 }
+    const left = Math.max(0, expectedMs - (performance.now() - startedMs))
+    const before = waiting + left
+    return before === 0 ? 0 : before + (this.#queues[model]?.patchMs ?? 0)
+  }
+
+  /** ms of one patch by model, averaged over the last runs. */
+  get patchMs(): number[] {
+    return this.#queues.map(({ patchMs }) => patchMs)
+  }
+
   #giveBack(queue: ModelQueue, slot: Slot): void {
     slot.loans--
     if (slot.loans === 0 && !slot.lost) queue.free.push(slot.values)
@@ -153,16 +181,17 @@ export class PatchSource {
         const batch = queue.wanted.splice(0, this.#maxBatch)
         if (batch.length === 0) continue
         worked = true
-        await this.#run(model, batch)
+        await this.#run(model, queue, batch)
       }
     }
     this.#running = false
   }
 
-  async #run(model: number, batch: Wanted[]): Promise<void> {
+  async #run(model: number, queue: ModelQueue, batch: Wanted[]): Promise<void> {
     const inputs = batch[0]?.row.length ?? 0
     const rows = new Float32Array(batch.length * inputs)
     for (const [i, { row }] of batch.entries()) rows.set(row, i * inputs)
+    this.#current = { expectedMs: batch.length * queue.patchMs, startedMs: performance.now() }
     try {
       const { runMs } = await this.#host.request({
         kind: 'run',
@@ -171,10 +200,12 @@ export class PatchSource {
         slots: batch.map(({ slot }) => slot.values),
         references: batch.flatMap(({ reference }) => (reference === undefined ? [] : [reference])),
       })
+      const patchMs = runMs / batch.length
+      queue.patchMs = queue.patchMs === 0 ? patchMs : queue.patchMs + NEW_SHARE * (patchMs - queue.patchMs)
       this.#stats.batch.add(batch.length)
       this.#stats.patches += batch.length
       for (const { resolve } of batch) {
-        this.#stats.patch.add(runMs / batch.length)
+        this.#stats.patch.add(patchMs)
         resolve()
       }
     } catch (error) {
@@ -184,6 +215,7 @@ export class PatchSource {
         wanted.reject(error)
       }
     }
+    this.#current = undefined
     this.#forgetOldest()
   }
 }

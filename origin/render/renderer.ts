@@ -56,6 +56,8 @@ interface Work {
 /** Drawn pictures that may wait, per tick of allowed lag and session carried: bursts of twice the machine's own. */
 const QUEUED_PER_SESSION_TICK = 2
 const MIN_QUEUED = 64
+/** Share of the allowed lag that a picture which sound drives may take: it then still comes in time to be shown. */
+const SOUND_SHARE = 0.25
 
 export class AvatarRenderer implements Renderer {
   readonly avatars: readonly AvatarInfo[]
@@ -133,7 +135,11 @@ export class AvatarRenderer implements Renderer {
     const length = this.clipLength(avatarId, clip)
     const stored = store.picture(served.pack, clip, ((picture % length) + length) % length, quality)
     const drawings = face === undefined || blend <= 0 ? [] : facesToDraw(served, stored, face, Math.min(1, blend))
-    if (sound !== undefined && sound.blend > 0) drawings.push(...soundsToDraw(served, stored, sound))
+    if (sound !== undefined && sound.blend > 0) {
+      const heard = soundsToDraw(served, stored, sound)
+      for (const { layer } of heard) this.#refuseWhenLate(layer.index)
+      drawings.push(...heard)
+    }
     if (drawings.length > 0 || raw) return this.#drawn({ pack: served.pack, stored, drawings, quality, jpeg, raw })
     stats.pictures++
     stats.cachedPictures++
@@ -196,6 +202,20 @@ export class AvatarRenderer implements Renderer {
 
   #idlest(): ComposeHost {
     return this.#parts.composers.reduce((best, host) => (host.pending < best.pending ? host : best))
+  }
+
+  /**
+   * Published networks may take longer than a picture lasts. A picture that would come too late to be shown is not begun, so
+   * that those that are drawn come in time, if fewer.
+   */
+  #refuseWhenLate(model: number): void {
+    const { patches, stats, maxTicksBehind } = this.#parts
+    const waitMs = patches.waitMs(model)
+    if (waitMs <= SOUND_SHARE * maxTicksBehind * TICK_MS) return
+    stats.rejected++
+    throw new AvatarError('CAPACITY_EXCEEDED', 'This machine draws this avatar slower than it speaks; a picture is left out.', {
+      behind_ms: Math.round(waitMs),
+    })
   }
 
   /** Lag that grows would only be handed on to every listener: new work is refused instead. */

@@ -155,6 +155,35 @@ describe('a sound-driven avatar', () => {
     ])
   })
 
+  it('leaves pictures out that would come too late, and draws on', async () => {
+    const slow = await createRenderer({
+      packsDir: dir,
+      device: 'cpu',
+      capacity: 4,
+      intraOpThreads: 1,
+      composeThreads: 1,
+      maxTicksBehind: 0,
+    })
+    try {
+      // what a patch takes is known from the first one on
+      await draw(request(1), slow)
+      const results = await slow.render([request(1), request(2, { picture: 4 }), request(3, { picture: 5 })])
+      const again = await slow.render([request(2, { picture: 6 })])
+      expect(again[0]?.status).toBe('fulfilled')
+      expect(results[0]?.status).toBe('fulfilled')
+      for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'CAPACITY_EXCEEDED' })
+      // while one is drawn, nothing more is begun with no lag allowed
+      const first = slow.render([request(1, { picture: 6 })])
+      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => setImmediate(resolve))
+      const [refused] = await slow.render([request(2, { picture: 6 })])
+      expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'CAPACITY_EXCEEDED' } })
+      expect((await first)[0]?.status).toBe('fulfilled')
+    } finally {
+      await slow.close()
+    }
+  })
+
   it('has a quality report: softness, rim and how far a vowel moves it', async () => {
     const report = await measurePack(await loadPack(join(dir, 'person')), () => {})
     expect(report.layers).toMatchObject([{ driven_by: 'sound', clip_pixels_per_patch_pixel: 0.75 }])
