@@ -156,7 +156,8 @@ async function benchLeaks(): Promise<void> {
   }
   const held = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'UDPWrap' || kind === 'Timeout').length
   const settled = async (): Promise<{ rss: number; held: number }> => {
-    await delay(500)
+    // the test's own waiters end after 5 s
+    await delay(6_000)
     globalThis.gc?.()
     return { rss: process.memoryUsage.rss() / 1e6, held: held() }
   }

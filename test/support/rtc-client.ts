@@ -26,6 +26,8 @@ export class RtcClient {
   constructor({ microphone = true } = {}) {
     this.pc = new RTCPeerConnection({
       iceServers: [],
+      // otherwise the library forgets to close the socket of the part that is bundled away
+      bundlePolicy: 'max-bundle',
       iceUseIpv4: false,
       iceUseIpv6: false,
       iceAdditionalHostAddresses: ['127.0.0.1'],
