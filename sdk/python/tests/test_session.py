@@ -513,6 +513,15 @@ async def test_run_forever_ends_with_disconnect_from_a_handler(api: FakeApi, ses
     assert api.paths()[-1] == "/v1/streaming.stop"
 
 
+async def test_run_forever_after_the_end_is_done_at_once(api: FakeApi, session: AvatarSession) -> None:
+    ended = asyncio.ensure_future(session.wait_for("session_ended"))
+    await asyncio.sleep(0)
+    api.send("session_ended", reason="idle_timeout", duration=120)
+    await ended
+    await session.run_forever()
+    assert [event async for event in session] == []
+
+
 async def test_a_cancelled_run_forever_leaves_the_session(api: FakeApi, session: AvatarSession) -> None:
     running = asyncio.ensure_future(session.run_forever())
     await asyncio.sleep(0)

@@ -219,7 +219,12 @@ class AvatarSession:
         Args:
             handle_signals: whether Ctrl-C (SIGINT) and SIGTERM end it quietly; handlers that you installed are left alone.
         """
-        self._require_open()
+        if self.connection == "closed":
+            if not self._was_open:
+                raise _closed_error()
+            if self._failure is not None:
+                raise self._failure
+            return await self.disconnect()
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def stop(error: Optional[AvatarError] = None) -> None:
@@ -288,7 +293,7 @@ class AvatarSession:
             raise _closed_error()
         stream = EventStream()
         if self.connection == "closed":
-            stream.end(None)
+            stream.end(self._failure)
         self._streams.add(stream)
         return stream
 
@@ -473,11 +478,12 @@ class AvatarSession:
     def _connection_changed(self, event: ConnectionEvent) -> None:
         if event.state == "closed":
             ended = self._ended_error()
+            self._failure = None if ended else event.error
             self._tasks.fail(event.error or ended or _closed_error())
             for listener in list(self._listeners):
                 listener(None, event.error)
             for stream in list(self._streams):
-                stream.end(None if ended else event.error)
+                stream.end(self._failure)
         self._emitter.emit("connection", event)
 
     async def _ask(

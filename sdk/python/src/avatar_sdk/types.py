@@ -40,6 +40,9 @@ __all__ = [
     "FramesDropped",
     "HealthResponse",
     "HealthResponseServices",
+    "IceCandidateRequest",
+    "IceCandidateRequestCandidate",
+    "IceCandidateResponse",
     "IceServer",
     "Interrupt",
     "InterruptResponse",
@@ -154,6 +157,23 @@ class _ChatRequestRequired(TypedDict):
 class ChatRequest(_ChatRequestRequired, total=False):
     stream: bool
     model: str
+
+
+class _IceCandidateRequestCandidateRequired(TypedDict):
+    candidate: str
+
+
+class IceCandidateRequestCandidate(_IceCandidateRequestCandidateRequired, total=False):
+    """What RTCPeerConnection hands out as an icecandidate."""
+
+    sdpMid: Optional[str]
+    sdpMLineIndex: Optional[int]
+
+
+class IceCandidateRequest(TypedDict):
+    session_id: SessionId
+    candidate: IceCandidateRequestCandidate
+    """What RTCPeerConnection hands out as an icecandidate."""
 
 
 class NewSessionRequest(TypedDict, total=False):
@@ -421,6 +441,10 @@ class HealthResponse(TypedDict):
     """Seconds since the longest-connected origin came up; 0 without one."""
     services: HealthResponseServices
     origins: int
+
+
+class IceCandidateResponse(TypedDict):
+    status: Literal["accepted"]
 
 
 class _IceServerRequired(TypedDict):
