@@ -55,7 +55,7 @@ function decode(codec: VideoCodec, stream: readonly Uint8Array[]): Buffer[] {
       rgb.format = AV_PIX_FMT_RGB24
       FFmpegError.throwIfError(rgb.getBuffer(), 'memory')
       FFmpegError.throwIfError(scaler.scaleFrameSync(rgb, frame), 'scale')
-      pictures.push(rgb.toBuffer())
+      pictures.push(Buffer.from(rgb.toBuffer()))
       rgb.free()
       frame.unref()
     }
