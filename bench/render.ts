@@ -16,7 +16,7 @@ import { findPacks, inferModel, loadPack } from '../origin/render/pack.ts'
 import { WorkerHost } from '../origin/render/worker-host.ts'
 import { FACE_PARAMS, VISEMES } from '../shared/face.ts'
 import { FPS, type Quality, TICK_MS } from '../shared/media.ts'
-import { benchBareWav2lip, benchWav2lipPath, type Figures } from './wav2lip.ts'
+import { benchWav2lip, type Figures } from './wav2lip.ts'
 
 /** ms within which a picture must be there to be shown in time: two ticks. */
 const DEADLINE_MS = 2 * TICK_MS
@@ -153,8 +153,7 @@ function median(values: readonly number[]): number {
 }
 
 async function runVariant(name: string): Promise<Figures> {
-  if (name === 'wav2lip_bare') return benchBareWav2lip(Number(args.seconds))
-  if (name === 'wav2lip_path') return benchWav2lipPath(Number(args.seconds))
+  if (name === 'wav2lip') return benchWav2lip()
   if (name === 'model') return benchModel(args.packs)
   const [quality, sessions] = name.split('x')
   return benchSessions(args.packs, Number(sessions), quality as Quality, Number(args.seconds))
@@ -203,7 +202,7 @@ function runAll(): void {
   const machine = { cpu: cpus()[0]?.model ?? '', cores: availableParallelism() }
   const sessions = Math.max(0, ...carried)
   console.log(`\nspeaking sessions at 512 x 512, ${FPS} a second, 95 % of ticks within ${DEADLINE_MS} ms: ${sessions} (of at most 8 tried)`)
-  const share = (results.wav2lip_path?.patches_per_s_best ?? 0) / Math.max(1e-9, results.wav2lip_bare?.patches_per_s_best ?? 0)
+  const share = results.wav2lip?.share ?? 0
   console.log(`Wav2Lip-96 through the whole path: ${(100 * share).toFixed(1)} % of the patches a second of bare onnxruntime`)
   console.log(
     JSON.stringify({ bench: 'render', commit, device: 'cpu', precision: 'fp32', ...machine, sessions_carried: sessions, results }),

@@ -1,5 +1,5 @@
 /** A network of Wav2Lip-96's shape with random weights: bare in onnxruntime, and through the whole render path. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -17,111 +17,121 @@ const BATCH = 8
 /** Threads of the model: on two cores the other one pastes and encodes. */
 const THREADS = 1
 
-/** Runs of one slice. Whatever else the machine does can only slow a slice down, so the best one is compared. */
-const SLICE_RUNS = 3
+/** Phases of each kind; they take turns, so that whatever else the machine does meets both alike. */
+const PHASES = 6
+/** Batches of one phase. */
+const PHASE_RUNS = 6
 
-/** @param ends when each run of BATCH patches was done, ms */
-function rates(ends: readonly number[]): Figures {
-  const rate = (from: number, to: number): number => ((to - from) * BATCH * 1000) / Math.max(1e-9, (ends[to] ?? 0) - (ends[from] ?? 0))
-  const slices = ends.slice(SLICE_RUNS).map((_, i) => rate(i, i + SLICE_RUNS))
-  return { patches_per_s: rate(0, ends.length - 1), patches_per_s_best: Math.max(0, ...slices) }
-}
-
-/** onnxruntime alone, in a thread of its own as in the renderer, the same options and inputs as large. */
+/** onnxruntime alone, in a thread of its own as in the renderer, the same options and inputs as large. Answers ms of a phase. */
 const BARE = `
 const { parentPort, workerData } = require('node:worker_threads')
 const ort = require('onnxruntime-node')
-const { file, batch, seconds, threads } = workerData
+const { file, batch, threads } = workerData
 ort.InferenceSession.create(file, {
   executionProviders: ['cpu'], graphOptimizationLevel: 'all', enableMemPattern: false, intraOpNumThreads: threads, interOpNumThreads: 1,
   extra: { session: { intra_op: { allow_spinning: '0' } } },
-}).then(async (session) => {
+}).then((session) => {
   const noise = (length, scale) => Float32Array.from({ length }, (_, i) => scale * Math.sin(i * i))
   const feeds = {
     mel_spectrogram: new ort.Tensor('float32', noise(batch * 1280, 4), [batch, 1, 80, 16]),
     video_frames: new ort.Tensor('float32', noise(batch * 6 * 96 * 96, 1).map(Math.abs), [batch, 6, 96, 96]),
   }
-  await session.run(feeds)
-  const started = performance.now()
-  const ends = [started]
-  while (performance.now() - started < seconds * 1000) { await session.run(feeds); ends.push(performance.now()) }
-  parentPort.postMessage(ends)
+  parentPort.on('message', async (runs) => {
+    const started = performance.now()
+    for (let i = 0; i < runs; i++) await session.run(feeds)
+    parentPort.postMessage(performance.now() - started)
+  })
 })`
 
-async function withGraph<T>(work: (graph: Buffer, folder: string) => Promise<T>): Promise<T> {
+/** Both, phase by phase: patches a second of each (medians), and the median of the paths' shares in the phases beside them. */
+export async function benchWav2lip(): Promise<Figures> {
   const folder = await mkdtemp(join(tmpdir(), 'wav2lip-bench-'))
   try {
-    return await work(randomWav2lip96().file, folder)
+    const graph = randomWav2lip96().file
+    await makeWav2lipPack(folder, { model: graph })
+    const bare = new Worker(BARE, { eval: true, workerData: { file: join(folder, 'person/person.onnx'), batch: BATCH, threads: THREADS } })
+    const runBare = (runs: number): Promise<number> =>
+      new Promise((resolve, reject) => {
+        bare.once('message', resolve).once('error', reject)
+        bare.postMessage(runs)
+      })
+    const path = await openPath(folder)
+    await runBare(1)
+    // every crop of the clip is made before the first phase
+    await path.run(8)
+    const bareMs: number[] = []
+    const pathMs: number[] = []
+    for (let phase = 0; phase < PHASES; phase++) {
+      bareMs.push(await runBare(PHASE_RUNS))
+      pathMs.push(await path.run(PHASE_RUNS))
+    }
+    await bare.terminate()
+    const stats = await path.close()
+    const perSecond = (ms: number): number => (PHASE_RUNS * BATCH * 1000) / ms
+    return {
+      bare_patches_per_s: perSecond(median(bareMs)),
+      path_patches_per_s: perSecond(median(pathMs)),
+      share: median(bareMs.map((ms, i) => ms / (pathMs[i] ?? Number.NaN))),
+      share_best: Math.min(...bareMs) / Math.min(...pathMs),
+      ...stats,
+    }
   } finally {
     await rm(folder, { recursive: true })
   }
 }
 
-export function benchBareWav2lip(seconds: number): Promise<Figures> {
-  return withGraph(async (graph, folder) => {
-    const file = join(folder, 'graph.onnx')
-    await writeFile(file, graph)
-    const ends = await new Promise<number[]>((resolve, reject) => {
-      const worker = new Worker(BARE, { eval: true, workerData: { file, batch: BATCH, seconds, threads: THREADS } })
-      worker.once('message', resolve).once('error', reject)
-    })
-    return rates(ends)
-  })
+interface Path {
+  /** Draws this many ticks of BATCH speaking sessions, two in flight. @returns ms until the last picture is there */
+  run(ticks: number): Promise<number>
+  close(): Promise<Figures>
 }
 
 /** Sessions that all speak, as fast as the machine draws: features, crops, model, paste at 512 x 512 and encoding. */
-export function benchWav2lipPath(seconds: number): Promise<Figures> {
-  return withGraph(async (model, folder) => {
-    await makeWav2lipPack(folder, { model })
-    const renderer = await createRenderer({
-      packsDir: folder,
-      device: 'cpu',
-      capacity: 64,
-      maxTicksBehind: 10_000,
-      intraOpThreads: THREADS,
-    })
-    const speech = Int16Array.from({ length: SAMPLE_RATE }, (_, i) => 9_000 * Math.sin(i * 0.05 + 8 * Math.sin(i * 0.0004)))
-    const feeds = Array.from({ length: BATCH }, () => new SoundFeed(wav2lipSound))
-    let tick = 0
-    let featureMs = 0
-    const draw = async (): Promise<void> => {
-      const at = (tick * TICK_SAMPLES) % (speech.length - TICK_SAMPLES)
-      const started = performance.now()
-      const heard = feeds.map((feed) => feed.next(speech.subarray(at, at + TICK_SAMPLES), [speech.subarray(at + TICK_SAMPLES)]))
-      featureMs += performance.now() - started
-      const picture = tick++
-      const requests = heard.map((sound, i) => ({
-        avatarId: 'person',
-        quality: 'medium' as const,
-        clip: 'idle' as const,
-        picture: picture + 5 * i,
-        ...(sound === undefined ? {} : { sound }),
-      }))
-      for (const result of await renderer.render(requests)) if (result.status === 'rejected') throw result.reason
-    }
-    for (let i = 0; i < 4; i++) await draw()
+async function openPath(packsDir: string): Promise<Path> {
+  const renderer = await createRenderer({ packsDir, device: 'cpu', capacity: 64, maxTicksBehind: 10_000, intraOpThreads: THREADS })
+  const speech = Int16Array.from({ length: SAMPLE_RATE }, (_, i) => 9_000 * Math.sin(i * 0.05 + 8 * Math.sin(i * 0.0004)))
+  const feeds = Array.from({ length: BATCH }, () => new SoundFeed(wav2lipSound))
+  let tick = 0
+  let featureMs = 0
+  const draw = async (): Promise<void> => {
+    const at = (tick * TICK_SAMPLES) % (speech.length - TICK_SAMPLES)
     const started = performance.now()
-    const ends = [started]
-    const tickBefore = tick
-    featureMs = 0
-    const loop = async (): Promise<void> => {
-      while (performance.now() - started < seconds * 1000) {
-        await draw()
-        ends.push(performance.now())
+    const heard = feeds.map((feed) => feed.next(speech.subarray(at, at + TICK_SAMPLES), [speech.subarray(at + TICK_SAMPLES)]))
+    featureMs += performance.now() - started
+    const picture = tick++
+    const requests = heard.map((sound, i) => ({
+      avatarId: 'person',
+      quality: 'medium' as const,
+      clip: 'idle' as const,
+      picture: picture + 5 * i,
+      ...(sound === undefined ? {} : { sound }),
+    }))
+    for (const result of await renderer.render(requests)) if (result.status === 'rejected') throw result.reason
+  }
+  return {
+    async run(ticks) {
+      const started = performance.now()
+      let left = ticks
+      const loop = async (): Promise<void> => {
+        while (left-- > 0) await draw()
       }
-    }
-    // two ticks in flight, so that the model runs while the tick before is pasted and encoded
-    await Promise.all([loop(), loop()])
-    const stats = renderer.stats()
-    const features = featureMs / ((tick - tickBefore) * BATCH)
-    for (const feed of feeds) feed.close()
-    await renderer.close()
-    return {
-      ...rates(ends),
-      patch_ms: stats.patch_ms_p50 ?? 0,
-      batch_mean: stats.batch_mean ?? 0,
-      feature_ms: features,
-      compose_ms: (stats.decode_ms_p50 ?? 0) + (stats.compose_ms_p50 ?? 0) + (stats.encode_ms_p50 ?? 0),
-    }
-  })
+      // so that the model runs while the tick before is pasted and encoded
+      await Promise.all([loop(), loop()])
+      return performance.now() - started
+    },
+    async close() {
+      const stats = renderer.stats()
+      for (const feed of feeds) feed.close()
+      await renderer.close()
+      return {
+        batch_mean: stats.batch_mean ?? 0,
+        feature_ms: featureMs / (tick * BATCH),
+        compose_ms: (stats.decode_ms_p50 ?? 0) + (stats.compose_ms_p50 ?? 0) + (stats.encode_ms_p50 ?? 0),
+      }
+    },
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 }
