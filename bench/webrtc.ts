@@ -28,7 +28,8 @@ const figures: Record<string, number> = {}
 function clip(size: number): Buffer[] {
   const pictures: Buffer[] = []
   for (const picture of readVideo(CLIP)) {
-    pictures.push(picture.rgb(size))
+    // the reader uses its memory again
+    pictures.push(Buffer.from(picture.rgb(size)))
     if (pictures.length === PICTURES) break
   }
   // there and back, so that the loop has no cut
