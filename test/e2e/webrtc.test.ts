@@ -12,6 +12,7 @@ import { Clock } from '../../origin/pipeline/clock.ts'
 import { RtcEngine } from '../../origin/rtc/index.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
+import { type Coturn, NO_COTURN, startCoturn } from '../support/coturn.ts'
 import { type LossyRelay, openRelay } from '../support/lossy-relay.ts'
 import { applyAnswer, heardSince, inboundStats, longestPause, makeOffer, pageNow, type RtcClientOptions } from '../support/rtc-page.ts'
 import { type RunningSystem, startSystem } from '../support/running-system.ts'
@@ -21,6 +22,7 @@ import { until } from '../support/until.ts'
 
 const TEXT = 'Welcome to our interactive AI avatar system! I can say anything you type, for as long as you like to listen to me.'
 const MIC_HZ = 1_000
+const TURN_PORT = 43_478
 /** RMS above which sound is sound. */
 const AUDIBLE = 0.01
 
@@ -204,6 +206,54 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     const fromMs = await pageNow(browser.page)
     await speak(session)
     await until('sound', async () => (await heardSince(browser.page, fromMs)).some(({ rms }) => rms > AUDIBLE))
+  })
+})
+
+const NO_TURN = NO_CHROMIUM ?? NO_COTURN
+describe.skipIf(NO_TURN !== undefined)(`through a TURN server (${NO_TURN ?? 'coturn'})`, { timeout: 90_000 }, () => {
+  const secret = 'north-of-the-wall'
+  let coturn: Coturn
+  beforeAll(async () => {
+    coturn = await startCoturn(TURN_PORT, secret)
+  })
+  afterAll(async () => coturn?.stop())
+
+  it.each([
+    ['the browser may use nothing else', {}],
+    ['neither side may use anything else', { RTC_RELAY_ONLY: '1' }],
+  ])('she is seen where %s', async (_name, env) => {
+    const relayed = await startSystem({ TURN_URLS: coturn.url, TURN_SECRET: secret, ICE_SERVERS: '[]', ...env })
+    try {
+      const call = async <T>(path: string, body: unknown): Promise<T> => {
+        const response = await fetch(`${relayed.apiUrl}${path}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        })
+        expect(response.status, await response.clone().text()).toBe(200)
+        return (await response.json()) as T
+      }
+      const { session_id, ice_servers: iceServers } = await call<{ session_id: string; ice_servers: RTCIceServer[] }>(
+        '/v1/streaming.new',
+        {},
+      )
+      expect(iceServers[0]).toMatchObject({ urls: [coturn.url], username: expect.stringContaining(session_id) })
+      const offer = await makeOffer(browser.page, { iceServers, relayOnly: true })
+      const { sdp } = await call<{ sdp: { sdp: string } }>('/v1/streaming.start', { session_id, sdp: { type: 'offer', sdp: offer } })
+      // the candidates found since the offer: without them, a relay would let nothing through
+      const candidates = await until('a candidate', async () => {
+        const found = await browser.page.evaluate(() => globalThis.rtc.candidates)
+        return found.length > 0 && found
+      })
+      const playing = applyAnswer(browser.page, sdp.sdp)
+      for (const candidate of candidates) await call('/v1/streaming.ice', { session_id, candidate })
+      await playing
+      expect((await inboundStats(browser.page)).pair).toMatch(/^relay/)
+      if ('RTC_RELAY_ONLY' in env) expect(sdp.sdp.match(/typ \w+/g)).toEqual(expect.not.arrayContaining(['typ host']))
+    } finally {
+      await browser.page.evaluate(() => globalThis.rtc.pc.close())
+      await relayed.stop()
+    }
   })
 })
 

@@ -6,6 +6,10 @@ export interface RtcClientOptions {
   codec?: 'vp8' | 'h264'
   /** Send the (fake) microphone. */
   microphone?: boolean
+  /** @default none */
+  iceServers?: RTCIceServer[]
+  /** Goes through a TURN server only. */
+  relayOnly?: boolean
 }
 
 /** Level of the sound at a moment of the page's clock. */
@@ -39,6 +43,8 @@ interface PageState {
   /** When pictures were shown, ms. */
   shown: number[]
   states: string[]
+  /** Found since the offer. */
+  candidates: RTCIceCandidateInit[]
 }
 declare global {
   var rtc: PageState
@@ -46,12 +52,13 @@ declare global {
 
 /** Makes the page's connection and answers its offer, with all candidates. */
 export async function makeOffer(page: Page, options: RtcClientOptions = {}): Promise<string> {
-  return await page.evaluate(async ({ codec, microphone }: RtcClientOptions) => {
-    const pc = new RTCPeerConnection({ iceServers: [] })
+  return await page.evaluate(async ({ codec, microphone, iceServers = [], relayOnly }: RtcClientOptions) => {
+    const pc = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all' })
     const stream = new MediaStream()
-    const state: PageState = { pc, stream, heard: [], shown: [], states: [] }
+    const state: PageState = { pc, stream, heard: [], shown: [], states: [], candidates: [] }
     globalThis.rtc = state
     pc.addEventListener('connectionstatechange', () => state.states.push(pc.connectionState))
+    pc.addEventListener('icecandidate', ({ candidate }) => candidate && state.candidates.push(candidate.toJSON()))
     pc.addEventListener('track', ({ track }) => stream.addTrack(track))
     const video = pc.addTransceiver('video', { direction: 'recvonly' })
     if (codec) {
