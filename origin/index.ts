@@ -68,7 +68,7 @@ async function main(): Promise<void> {
   const openai = env.OPENAI_API_KEY ? { apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL } : undefined
   const chat = openai ? createOpenAiChat({ ...openai, model: env.OPENAI_MODEL }) : createDemoPersona()
   const host = new Host({ renderer, log })
-  const load = new LoadMeter({ host, renderer })
+  const load = new LoadMeter({ host, renderer, encoders })
   const parts = new SessionParts({
     voice,
     chat,

@@ -2,8 +2,10 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import process from 'node:process'
 import type { OriginLoad } from '../shared/link.ts'
+import type { EncoderPool } from './codec/encoder-pool.ts'
 import type { Host } from './host.ts'
 import type { Renderer } from './render/types.ts'
+import { rtcLoad } from './rtc-load.ts'
 
 /** Requests over which the mean latency is taken. */
 const LATENCIES = 100
@@ -11,12 +13,14 @@ const LATENCIES = 100
 export class LoadMeter {
   readonly #host: Host
   readonly #renderer: Renderer
+  readonly #encoders: EncoderPool
   #latencies: number[] = []
   #cpu = cpuTimes()
 
-  constructor({ host, renderer }: { host: Host; renderer: Renderer }) {
+  constructor({ host, renderer, encoders }: { host: Host; renderer: Renderer; encoders: EncoderPool }) {
     this.#host = host
     this.#renderer = renderer
+    this.#encoders = encoders
   }
 
   /** Speaking sessions that this machine carries. */
@@ -46,7 +50,12 @@ export class LoadMeter {
       gpu_usage: null,
       rss_bytes: process.memoryUsage.rss(),
       average_latency: this.#latencies.length > 0 ? round(this.#latencies.reduce((a, b) => a + b, 0) / this.#latencies.length) : null,
-      render: { ...this.#renderer.stats(), ...this.#host.stats(), cores: availableParallelism() },
+      render: {
+        ...this.#renderer.stats(),
+        ...this.#host.stats(),
+        ...rtcLoad(sessions, this.#encoders),
+        cores: availableParallelism(),
+      },
     }
   }
 }

@@ -22,7 +22,7 @@ import { CueSheet, ExpressionDriver } from './expression.ts'
 import { FaceDriver } from './face-driver.ts'
 import type { Logger } from './log.ts'
 import { MediaOut, type MediaSink, NO_WANTS, type Stamp } from './media-out.ts'
-import { PeerOut, type TransportNews } from './peer-out.ts'
+import { PeerOut, type PeerStats, type TransportNews } from './peer-out.ts'
 import { Channel } from './pipeline/channel.ts'
 import type { TickSound } from './playout.ts'
 import type { Picture, PictureRequest } from './render/types.ts'
@@ -148,6 +148,11 @@ export class Session {
 
   get speaking(): boolean {
     return this.#turns.speaking
+  }
+
+  /** Undefined without a WebRTC connection. */
+  get peerStats(): PeerStats | undefined {
+    return this.#peer?.stats()
   }
 
   /** Which media sockets want. @param beside the part of it that holds also while WebRTC carries the media */

@@ -5,6 +5,7 @@ import { OpusEncoder } from '../../origin/codec/opus.ts'
 import { NO_WANTS } from '../../origin/media-out.ts'
 import type { RtcParts } from '../../origin/peer-out.ts'
 import type { RtcPeer, RtcPeerOptions, RtcState, RtcStats } from '../../origin/rtc/types.ts'
+import { rtcLoad } from '../../origin/rtc-load.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import { createRig, settle } from '../support/session-fakes.ts'
@@ -229,6 +230,19 @@ describe('pictures', () => {
     await until('the key frame', () => peer(0).pictures.length === 3)
     expect(peer(0).pictures[2]).toMatchObject({ keyframe: true })
     session.close('client_stop', { afterSpeech: false })
+  })
+
+  it('show in the figures of the process', async () => {
+    const { session } = createRtcRig()
+    expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 0, video_streams: 0 })
+    await session.start(offer)
+    peer(0).become('connected')
+    session.deliverPicture(session.prepare(40), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    await until('the picture', () => peer(0).pictures.length === 1)
+    expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 1, video_streams: 1, rtc_pictures_dropped: 0 })
+    expect(rtcLoad([session], encoders).video_encode_ms_p50).toBeGreaterThan(0)
+    session.close('client_stop', { afterSpeech: false })
+    expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 0, video_streams: 0 })
   })
 
   it('are asked for as JPEG only while a socket wants them', async () => {
