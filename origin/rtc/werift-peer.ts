@@ -2,16 +2,11 @@
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import {
-  createSelfSignedCertificate,
   type GenericNack,
-  HashAlgorithm,
   MediaStream,
   type MediaStreamTrack,
-  NamedCurveAlgorithm,
-  RTCCertificate,
+  type RTCCertificate,
   RTCPeerConnection,
-  RTCRtpCodecParameters,
-  RTCRtpHeaderExtensionParameters,
   type RTCRtpSender,
   type RtcpPacket,
   RtcpPayloadSpecificFeedback,
@@ -22,16 +17,16 @@ import {
   RtcpTransportLayerFeedback,
   RtpHeader,
   RtpPacket,
-  SignatureAlgorithm,
   SourceDescriptionChunk,
   SourceDescriptionItem,
 } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
 import { announceAddresses, hostAddresses } from './addresses.ts'
-import { ABS_SEND_TIME_URI, type Codec, isUsableCandidate, type ParsedOffer, parseOffer } from './offer.ts'
+import { isUsableCandidate, type ParsedOffer, parseOffer } from './offer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
 import { absSendTime, ntpTime, RtpClock, roundTripMs } from './rtp-clock.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
+import { codecParameters, extensions, newCertificate, withinMs } from './werift-parts.ts'
 
 /** ms that an answer waits for candidates of STUN and TURN servers. */
 export const GATHER_MS = 1_000
@@ -347,53 +342,5 @@ class WeriftPeer implements RtcPeer {
     if (now - this.#askedForKeyframeMs < KEYFRAME_EVERY_MS) return
     this.#askedForKeyframeMs = now
     this.#options.onKeyframeRequest()
-  }
-}
-
-/**
- * One for each connection (ECDSA P-256 with SHA-256, 5 ms); the library has one for all. A browser that offers again on the
- * same connection begins a new handshake with us only when it finds another certificate.
- */
-async function newCertificate(): Promise<RTCCertificate> {
-  const { certPem, keyPem, signatureHash } = await createSelfSignedCertificate(
-    { signature: SignatureAlgorithm.ecdsa_3, hash: HashAlgorithm.sha256_4 },
-    NamedCurveAlgorithm.secp256r1_23,
-  )
-  return new RTCCertificate(keyPem, certPem, signatureHash)
-}
-
-function codecParameters(
-  kind: 'video' | 'audio',
-  { name, clockRate, channels, payloadType, parameters, feedback }: Codec,
-): RTCRtpCodecParameters {
-  return new RTCRtpCodecParameters({
-    mimeType: `${kind}/${name}`,
-    clockRate,
-    payloadType,
-    ...(channels === undefined ? {} : { channels }),
-    ...(parameters === undefined ? {} : { parameters }),
-    rtcpFeedback: feedback.map((line) => {
-      const [type = '', parameter] = line.split(' ')
-      return { type, ...(parameter === undefined ? {} : { parameter }) }
-    }),
-  })
-}
-
-function extensions(): RTCRtpHeaderExtensionParameters[] {
-  return [ABS_SEND_TIME_URI, 'urn:ietf:params:rtp-hdrext:sdes:mid'].map((uri) => new RTCRtpHeaderExtensionParameters({ uri }))
-}
-
-/** Waits for work or until it has taken this long, whichever is first. @throws what the work throws in that time */
-async function withinMs(work: Promise<unknown>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs)
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    // what fails later shows in the connection's state
-    work.catch(() => {})
   }
 }

@@ -1,0 +1,60 @@
+/** Pieces that a werift connection is made of. */
+import {
+  createSelfSignedCertificate,
+  HashAlgorithm,
+  NamedCurveAlgorithm,
+  RTCCertificate,
+  RTCRtpCodecParameters,
+  RTCRtpHeaderExtensionParameters,
+  SignatureAlgorithm,
+} from 'werift'
+import { ABS_SEND_TIME_URI, type Codec } from './offer.ts'
+
+/**
+ * One for each connection (ECDSA P-256 with SHA-256, 5 ms); the library has one for all. A browser that offers again on the
+ * same connection begins a new handshake with us only when it finds another certificate.
+ */
+export async function newCertificate(): Promise<RTCCertificate> {
+  const { certPem, keyPem, signatureHash } = await createSelfSignedCertificate(
+    { signature: SignatureAlgorithm.ecdsa_3, hash: HashAlgorithm.sha256_4 },
+    NamedCurveAlgorithm.secp256r1_23,
+  )
+  return new RTCCertificate(keyPem, certPem, signatureHash)
+}
+
+export function codecParameters(
+  kind: 'video' | 'audio',
+  { name, clockRate, channels, payloadType, parameters, feedback }: Codec,
+): RTCRtpCodecParameters {
+  return new RTCRtpCodecParameters({
+    mimeType: `${kind}/${name}`,
+    clockRate,
+    payloadType,
+    ...(channels === undefined ? {} : { channels }),
+    ...(parameters === undefined ? {} : { parameters }),
+    rtcpFeedback: feedback.map((line) => {
+      const [type = '', parameter] = line.split(' ')
+      return { type, ...(parameter === undefined ? {} : { parameter }) }
+    }),
+  })
+}
+
+/** What packets carry beside their payload: when they left, and which part of the offer they belong to. */
+export function extensions(): RTCRtpHeaderExtensionParameters[] {
+  return [ABS_SEND_TIME_URI, 'urn:ietf:params:rtp-hdrext:sdes:mid'].map((uri) => new RTCRtpHeaderExtensionParameters({ uri }))
+}
+
+/** Waits for work or until it has taken this long, whichever is first. @throws what the work throws in that time */
+export async function withinMs(work: Promise<unknown>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs)
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    // what fails later shows in the connection's state
+    work.catch(() => {})
+  }
+}
