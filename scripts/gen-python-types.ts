@@ -31,7 +31,10 @@ function typesFile(): string {
     }
   }
   const imports = ['Any', 'Dict', 'List', 'Literal', 'Optional', 'TypedDict', 'Union'].filter((name) => types.text.includes(name))
-  const names = types.names.toSorted().map((name) => `    "${name}",\n`).join('')
+  const names = types.names
+    .toSorted()
+    .map((name) => `    "${name}",\n`)
+    .join('')
   return `"""What travels between client and server, as typed dictionaries: fields have the wire's own names."""
 
 ${HEADER}
