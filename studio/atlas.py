@@ -49,7 +49,12 @@ class Atlas:
         self.traced: dict[str, list[int]] = index["traced"]
         self.sources: dict[str, Source] = {}
         self._rest = self._project(geometry.points({}))
-        inside = (self._rest[:, 0] > -60) & (self._rest[:, 0] < self.width + 60) & (self._rest[:, 1] > -80) & (self._rest[:, 1] < self.height + 80)
+        inside = (
+            (self._rest[:, 0] > -60)
+            & (self._rest[:, 0] < self.width + 60)
+            & (self._rest[:, 1] > -80)
+            & (self._rest[:, 1] < self.height + 80)
+        )
         keep = inside[geometry.triangles].any(1)
         self.triangles = np.ascontiguousarray(geometry.triangles[keep])
         self.triangle_part = geometry.triangle_part[keep]
@@ -62,7 +67,10 @@ class Atlas:
         eye_poses = [n for n in self.sources if n.startswith(_EYE_POSES)]
         self._known: dict[str, np.ndarray] = {}
         self._groups = {
-            "mouth": ([n for n in self.sources if n not in eye_poses], np.flatnonzero(front & (x > 105) & (x < 310) & (y > 190) & (y < 330))),
+            "mouth": (
+                [n for n in self.sources if n not in eye_poses],
+                np.flatnonzero(front & (x > 105) & (x < 310) & (y > 190) & (y < 330)),
+            ),
             "eyes": (["sil", *eye_poses], np.flatnonzero(front & (y > 20) & (y < 150))),
         }
 

@@ -78,7 +78,9 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, required=True)
     parser.add_argument("--id", default="avatar_1")
     parser.add_argument("--name", default="Anna")
-    parser.add_argument("--description", default="A computer-generated presenter in a navy blazer. She is nobody: face, hair and clothes are synthetic.")
+    parser.add_argument(
+        "--description", default="A computer-generated presenter in a navy blazer. She is nobody: face, hair and clothes are synthetic."
+    )
     parser.add_argument("--licence", default="MIT")
     args = parser.parse_args()
     torch.set_num_threads(1)

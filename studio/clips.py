@@ -13,7 +13,7 @@ from pictures import to_bytes
 from regions import Region
 
 # H.264 quality: low enough that a drawn patch over the clip cannot be told from the clip.
-CRF = 9
+CRF = 12
 
 # Face vector -> patch [h, w, 3], 0..255.
 Drawer = Callable[[np.ndarray], np.ndarray]

@@ -20,6 +20,7 @@ from regions import EYES, MOUTH, Region
 _SKIN, _UPPER, _LOWER, _TONGUE, _EYE_L, _EYE_R = range(6)
 # Patch pixels that a flow output of 1 moves.
 FLOW_PIXELS = 16.0
+_DETAIL_FADE = 6.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,14 @@ class Decoder(nn.Module):
         self.rest = nn.Parameter(rest.clone()[None])
         self.textures = nn.Parameter(textures.clone())
         self.register_buffer("grid", self._identity(self.height, self.width), persistent=False)
+        self.register_buffer("window", self._window(self.detail_height, self.detail_width), persistent=False)
         self.register_buffer("detail_grid", self._identity(self.detail_height, self.detail_width), persistent=False)
+
+    @staticmethod
+    def _window(height: int, width: int) -> torch.Tensor:
+        """Share of the detail in the picture: it fades in over the first pixels from its border, [1, 1, h, w]."""
+        fade = lambda n: ((torch.minimum(torch.arange(n) + 0.5, n - 0.5 - torch.arange(n))) / _DETAIL_FADE).clamp(0, 1)
+        return (fade(height)[:, None] * fade(width)[None])[None, None]
 
     @staticmethod
     def _identity(height: int, width: int) -> torch.Tensor:
@@ -96,7 +104,7 @@ class Decoder(nn.Module):
 
     def motion(self, params: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Heads of the net: [B, 5, h / 4, w / 4] (flow, colour) and [B, 3 * layers + 13, dh / 2, dw / 2] (flows, logits, colour)."""
-        up = lambda x: F.interpolate(x, scale_factor=2.0, mode="nearest")  # noqa: E731
+        up = lambda x: F.interpolate(x, scale_factor=2.0, mode="nearest")
         x = self.seed(torch.cat([self.mix(params), params], 1)).reshape(-1, *self.seed_shape)
         y, x0 = self.top // 4, self.left // 4
         # training runs the hidden levels in half precision; positions need more
@@ -106,7 +114,7 @@ class Decoder(nn.Module):
             x = F.relu(self.level3(up(x)))
             x = F.relu(self.level4(x))
             d = x[:, :, y : y + self.detail_height // 4, x0 : x0 + self.detail_width // 4]
-            d = F.relu(self.detail1(F.interpolate(d, scale_factor=2.0, mode="bilinear", align_corners=False)))
+            d = F.relu(self.detail1(up(d)))
             d = F.relu(self.detail2(d))
         if self.training:
             x, d = x.float(), d.float()
@@ -124,15 +132,19 @@ class Decoder(nn.Module):
         y, x = self.top, self.left
         base = picture[:, :, y : y + self.detail_height, x : x + self.detail_width]
         guides = F.interpolate(detail[:, : 3 * n + 1], scale_factor=2.0, mode="bilinear", align_corners=False)
-        share = F.softmax(guides[:, 2 * n :], 1)
+        # a softmax over the layers, divided out at the end: onnxruntime's own over channels is slow
+        share = guides[:, 2 * n :].clamp(-20, 20).exp()
         reach = whole.new_tensor([2 * FLOW_PIXELS / self.detail_width, 2 * FLOW_PIXELS / self.detail_height])[None, :, None, None]
-        out = base * share[:, :1] + F.pixel_shuffle(detail[:, 3 * n + 1 :], 2)
+        out = base * share[:, :1]
+        total = share[:, :1]
         for i in range(n):
             texture = self.textures[i : i + 1].expand(batch, -1, -1, -1)
             out = out + share[:, i + 1 : i + 2] * _moved(texture, self.detail_grid + guides[:, 2 * i : 2 * i + 2] * reach)
+            total = total + share[:, i + 1 : i + 2]
+        out = out / total + F.pixel_shuffle(detail[:, 3 * n + 1 :], 2)
         if (self.detail_width, self.detail_height) != (self.width, self.height):
             border = (x, self.width - x - self.detail_width, y, self.height - y - self.detail_height)
-            out = picture + F.pad(out - base, border)
+            out = picture + F.pad((out - base) * self.window, border)
         return out.clamp(0, 1) if not self.training else out
 
 
@@ -142,12 +154,14 @@ def _moved(texture: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
 
 def flops(config: LayerConfig) -> float:
     """Floating-point operations of one patch's convolutions and matrices (a multiplication and an addition are two)."""
-    model = Decoder(config, torch.zeros(3, config.region.height, config.region.width), torch.zeros(len(config.layers), 3, *config.region.detail[:1:-1]))
+    model = Decoder(
+        config, torch.zeros(3, config.region.height, config.region.width), torch.zeros(len(config.layers), 3, *config.region.detail[:1:-1])
+    )
     total = 0
 
     def count(module: nn.Module, _: object, out: torch.Tensor) -> None:
         nonlocal total
-        total += 2 * module.weight[0].numel() * out[0].numel() // (1 if isinstance(module, nn.Conv2d) else 1)
+        total += 2 * module.weight[0].numel() * out[0].numel()
 
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

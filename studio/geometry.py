@@ -45,7 +45,7 @@ class Geometry:
             out[part] = v
         sideways, upwards = np.radians(d["eye_look_degrees"])
         for side, suffix, sign in (("l", "Left", 1), ("r", "Right", -1)):
-            look = lambda way: shapes.get(f"eyeLook{way}{suffix}", 0.0)  # noqa: E731, B023
+            look = lambda way: shapes.get(f"eyeLook{way}{suffix}", 0.0)
             yaw, pitch = d[f"eye_{side}_rest_yaw_pitch"]
             yaw = yaw + sideways * sign * (look("Out") - look("In"))
             pitch = pitch + upwards * (look("Up") - look("Down"))

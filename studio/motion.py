@@ -60,7 +60,7 @@ def _clip(seconds: float, seed: int, breaths: int, yaw: float, pitch: float, rol
     breath = breath**1.3
     gaze = _glances(t, seconds, glances)
     tracks = np.zeros((n, len(FACE_PARAMS)), np.float32)
-    put = lambda name, values: tracks.__setitem__((slice(None), FACE_PARAMS.index(name)), values)  # noqa: E731
+    put = lambda name, values: tracks.__setitem__((slice(None), FACE_PARAMS.index(name)), values)
     put("sil", 1)
     put("blink", np.max([_blink(t, at, seconds) for at in blinks], axis=0))
     # the eyes stay on the viewer while the head moves
@@ -73,7 +73,15 @@ def _clip(seconds: float, seed: int, breaths: int, yaw: float, pitch: float, rol
 
 def idle() -> ClipMotion:
     """Relaxed, on the viewer."""
-    glances = [(0.9, 0.10, -0.05), (1.5, 0.0, 0.0), (3.6, -0.06, 0.03), (4.4, 0.03, 0.0), (6.3, 0.14, -0.10), (7.0, -0.02, 0.0), (8.6, 0.0, 0.0)]
+    glances = [
+        (0.9, 0.10, -0.05),
+        (1.5, 0.0, 0.0),
+        (3.6, -0.06, 0.03),
+        (4.4, 0.03, 0.0),
+        (6.3, 0.14, -0.10),
+        (7.0, -0.02, 0.0),
+        (8.6, 0.0, 0.0),
+    ]
     return _clip(10, 11, 3, 1.1, 0.7, 0.6, [1.48, 5.2, 8.62], glances, [], 0.0, 0.0)
 
 

@@ -61,7 +61,21 @@ class Pack:
 
     def pictures(self, clip: str) -> Iterator[np.ndarray]:
         """The clip's pictures, float32 [size, size, 3]."""
-        command = ["ffmpeg", "-loglevel", "error", "-threads", "1", "-i", str(self.folder / self.clips[clip]["file"]), *_EXACT, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+        command = [
+            "ffmpeg",
+            "-loglevel",
+            "error",
+            "-threads",
+            "1",
+            "-i",
+            str(self.folder / self.clips[clip]["file"]),
+            *_EXACT,
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-",
+        ]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as decoder:
             assert decoder.stdout is not None
             while len(raw := decoder.stdout.read(self.size * self.size * 3)):

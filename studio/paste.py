@@ -40,7 +40,7 @@ def _nodes_at(grid: np.ndarray, width: int, height: int) -> np.ndarray:
     t = (np.arange(height) + 0.5) * last / height
     i, j = np.minimum(s.astype(int), last - 1), np.minimum(t.astype(int), last - 1)
     fs, ft = (s - i)[None, :, None], (t - j)[:, None, None]
-    at = lambda dj, di: grid[np.ix_(j + dj, i + di)]  # noqa: E731
+    at = lambda dj, di: grid[np.ix_(j + dj, i + di)]
     return (at(0, 0) * (1 - fs) + at(0, 1) * fs) * (1 - ft) + (at(1, 0) * (1 - fs) + at(1, 1) * fs) * ft
 
 

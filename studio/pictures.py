@@ -21,7 +21,7 @@ def load_16(path: Path | str) -> np.ndarray:
 
 def save(path: Path | str, picture: np.ndarray) -> None:
     """Writes float or uint8 values 0..255; [h, w] becomes grey, [h, w, 3] RGB."""
-    Image.fromarray(to_bytes(picture)).save(path, optimize=True)
+    Image.fromarray(to_bytes(picture)).save(path, optimize=True, quality=90)
 
 
 def to_bytes(picture: np.ndarray) -> np.ndarray:

@@ -72,7 +72,22 @@ def main() -> None:
         save(args.strip, tile([close_up(p) for p in pictures[args.first : args.first + args.count]], 4))
     if args.video:
         size = len(pictures[0])
-        command = ["ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size}x{size}", "-r", str(FPS), "-i", "-"]
+        command = [
+            "ffmpeg",
+            "-y",
+            "-loglevel",
+            "error",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-s",
+            f"{size}x{size}",
+            "-r",
+            str(FPS),
+            "-i",
+            "-",
+        ]
         command += ["-i", str(args.sound), "-c:a", "aac"] if args.sound else []
         command += ["-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", str(args.video)]
         subprocess.run(command, input=b"".join(to_bytes(p).tobytes() for p in pictures), check=True)

@@ -17,9 +17,7 @@ def _library() -> ctypes.CDLL:
     source, built = _HERE / "raster.c", _HERE / "__pycache__" / "libraster.so"
     if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
         built.parent.mkdir(exist_ok=True)
-        subprocess.run(
-            ["cc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", str(source), "-o", str(built), "-lm"], check=True
-        )
+        subprocess.run(["cc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", str(source), "-o", str(built), "-lm"], check=True)
     return ctypes.CDLL(str(built))
 
 
@@ -66,5 +64,11 @@ def sample(picture: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Bilinear picture [h, w, 3] at positions [.., 2]."""
     position = np.ascontiguousarray(position, np.float32)
     total = np.zeros((*position.shape[:-1], 3), np.float32)
-    gather(position, np.ones(position.shape[:-1], np.float32), np.ascontiguousarray(picture, np.float32), total, np.zeros(position.shape[:-1], np.float32))
+    gather(
+        position,
+        np.ones(position.shape[:-1], np.float32),
+        np.ascontiguousarray(picture, np.float32),
+        total,
+        np.zeros(position.shape[:-1], np.float32),
+    )
     return total

@@ -65,9 +65,7 @@ class Region:
         return alpha
 
 
-MOUTH = Region(
-    "mouth", 359, 358, 352, 352, 256, 256, detail=(60, 92, 144, 112), fade_in=(376, 402), fade_out=(704, 672), side_fade=8
-)
+MOUTH = Region("mouth", 359, 358, 352, 352, 256, 256, detail=(60, 92, 144, 112), fade_in=(376, 402), fade_out=(704, 672), side_fade=8)
 EYES = Region(
-    "eyes", 381, 262, 320, 160, 256, 128, detail=(0, 0, 256, 128), fade_in=(274, 304), fade_out=(402, 378), side_fade=14
+    "eyes", 381, 262, 320, 160, 256, 128, detail=(20, 52, 208, 60), fade_in=(274, 304), fade_out=(402, 378), side_fade=14
 )  # fmt: skip

@@ -88,7 +88,13 @@ def closures(layer: PackLayer, data: Path, atlas: Atlas) -> dict[str, object]:
             found.append(round(opening(layer.draw(faces[at])), 4))
         start = end
     open_mouth = shapes["aa"]
-    return {"drawn": shapes, "ray_traced": traced, "bob_met_mama": found, "closed": sum(v < 0.06 * open_mouth for v in found), "of": len(found)}
+    return {
+        "drawn": shapes,
+        "ray_traced": traced,
+        "bob_met_mama": found,
+        "closed": sum(v < 0.06 * open_mouth for v in found),
+        "of": len(found),
+    }
 
 
 def seams(pack: Pack) -> dict[str, dict[str, float]]:
@@ -107,7 +113,11 @@ def seams(pack: Pack) -> dict[str, dict[str, float]]:
                 steps.append(np.abs(picture - last).mean())
             first = picture if first is None else first
             last = picture
-        found = {f"{name}_{what}": round(float(np.mean([v[k] for v in values])), 3) for name, values in sums.items() for k, what in enumerate(("mean", "rim"))}
+        found = {
+            f"{name}_{what}": round(float(np.mean([v[k] for v in values])), 3)
+            for name, values in sums.items()
+            for k, what in enumerate(("mean", "rim"))
+        }
         found |= {f"{name}_worst_picture": round(float(np.max([v[0] for v in values])), 3) for name, values in sums.items()}
         assert first is not None and last is not None
         found |= {"step": round(float(np.median(steps)), 3), "loop_step": round(float(np.abs(first - last).mean()), 3)}
@@ -143,8 +153,25 @@ def main() -> None:
     idle = list(pack.pictures("idle"))
     shapes = [close_up(pack.show(idle[0], "idle", 0, face_vector({name: VISEME_GAIN}))) for name in VISEMES]
     save(args.to / "shapes.jpg", tile(shapes, 5))
-    expressions = [{n: v} for n, v in (("jaw", 1), ("smile", 1), ("brow_up", 1), ("brow_down", 1), ("blink", 0.5), ("blink", 1), ("gaze_x", 1), ("gaze_x", -1), ("gaze_y", 1), ("gaze_y", -1))]
-    save(args.to / "expressions.jpg", tile([close_up(pack.show(idle[0], "idle", 0, face_vector({"sil": VISEME_GAIN} | e))) for e in expressions], 5))
+    expressions = [
+        {n: v}
+        for n, v in (
+            ("jaw", 1),
+            ("smile", 1),
+            ("brow_up", 1),
+            ("brow_down", 1),
+            ("blink", 0.5),
+            ("blink", 1),
+            ("gaze_x", 1),
+            ("gaze_x", -1),
+            ("gaze_y", 1),
+            ("gaze_y", -1),
+        )
+    ]
+    save(
+        args.to / "expressions.jpg",
+        tile([close_up(pack.show(idle[0], "idle", 0, face_vector({"sil": VISEME_GAIN} | e))) for e in expressions], 5),
+    )
     faces = faces_of_phones(read_phones(_BOB))[_BOB_FIRST : _BOB_FIRST + _BOB_COUNT]
     save(args.to / "bob.jpg", tile([close_up(pack.show(idle[i], "idle", i, f)) for i, f in enumerate(faces, _BOB_FIRST)], 4))
     save(args.to / "idle.jpg", tile([p[::2, ::2] for p in idle[:: len(idle) // 12][:12]], 4))

@@ -43,7 +43,7 @@ def segments_of_phones(phones: list[tuple[str, float]]) -> list[Segment]:
 def track(segments: list[Segment], fps: float, seconds: float) -> np.ndarray:
     """Viseme weights [pictures, 15] that sum to 1; each picture is the mean over its duration."""
     fine = 4
-    t = np.arange(int(round(seconds * fps)) * fine) / (fps * fine)
+    t = np.arange(round(seconds * fps) * fine) / (fps * fine)
     weights = np.zeros((len(t), len(VISEMES)))
     for name, start, end in segments:
         strength, decay = _DOMINANCE[name]
@@ -73,7 +73,7 @@ def random_speech(rng: np.random.Generator, seconds: float) -> list[Segment]:
         out.append((name, at, at + length))
         at += length
 
-    draw = lambda table: str(rng.choice(list(table), p=np.array(list(table.values())) / sum(table.values())))  # noqa: E731
+    draw = lambda table: str(rng.choice(list(table), p=np.array(list(table.values())) / sum(table.values())))
     while at < seconds:
         if rng.random() < 0.06:
             add("sil", rng.uniform(0.1, 0.5))
