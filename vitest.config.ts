@@ -11,9 +11,9 @@ const onNode = ['shared', 'origin', 'sdk', 'e2e'].map((name) => ({
     name,
     include: [`test/${name}/**/*.test.ts`],
     environment: 'node' as const,
-    // whole systems: one after the other, when nothing else runs
-    ...(name === 'e2e' ? { fileParallelism: false, sequence: { groupOrder: 1 } } : {}),
-    ...(['sdk', 'e2e'].includes(name) ? { globalSetup: ['test/support/install-chromium.ts'] } : {}),
+    // whole systems: one after the other, when nothing else runs; a shared machine that stalls for a second gets one more try
+    ...(name === 'e2e' ? { fileParallelism: false, sequence: { groupOrder: 1 }, retry: 1 } : {}),
+    ...(['sdk', 'e2e'].includes(name) ? { globalSetup: ['test/support/install-packages.ts'] } : {}),
   },
 }))
 
