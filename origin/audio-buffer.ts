@@ -1,6 +1,7 @@
 /** Client audio that waits for its commit. */
 import { AvatarError } from '../shared/errors.ts'
 import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
+import { concatPcm } from './codec/resample.ts'
 
 export function toMs(samples: number): number {
   return (samples / SAMPLE_RATE) * 1000
@@ -34,12 +35,7 @@ export class AudioBuffer {
 
   /** All of it, as one; the buffer is empty afterwards. */
   take(): Int16Array {
-    const whole = new Int16Array(this.#samples)
-    let at = 0
-    for (const piece of this.#pieces) {
-      whole.set(piece, at)
-      at += piece.length
-    }
+    const whole = concatPcm(this.#pieces)
     this.#pieces = []
     this.#samples = 0
     return whole

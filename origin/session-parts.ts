@@ -4,6 +4,7 @@ import { AvatarError } from '../shared/errors.ts'
 import type { AudioData } from '../shared/events.ts'
 import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
 import { toMs } from './audio-buffer.ts'
+import { concatPcm } from './codec/resample.ts'
 import { encodeWav } from './codec/wav.ts'
 import type { LipSync, MouthFromPhones, MouthFromText } from './lipsync/types.ts'
 import type { RtcParts } from './peer-out.ts'
@@ -114,12 +115,7 @@ export class SessionParts {
   }
 
   async transcribe(heard: readonly Int16Array[]): Promise<string> {
-    const whole = new Int16Array(heard.reduce((sum, piece) => sum + piece.length, 0))
-    let at = 0
-    for (const piece of heard) {
-      whole.set(piece, at)
-      at += piece.length
-    }
+    const whole = concatPcm(heard)
     return await this.requireTranscription().transcribe(encodeWav(whole, SAMPLE_RATE), AbortSignal.timeout(TRANSCRIPTION_TIMEOUT_MS))
   }
 }
