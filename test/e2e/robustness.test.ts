@@ -1,6 +1,7 @@
 /** What a clumsy or hostile client does to the whole system, and what befalls its parts: each time the session goes on. */
 import { connect } from 'node:net'
 import process from 'node:process'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket as RawSocket } from 'ws'
 import { type ApiClient, type ErrorAnswer, startApi, type Task } from '../support/api-client.ts'
@@ -104,17 +105,17 @@ describe('the socket', { timeout: 60_000 }, () => {
   })
 
   it('takes 100 messages a second and tells once that the rest was left out', async () => {
-    // the window of what was sent before has to pass
-    await socket.next('frame', { from: socket.events.length + 30 })
+    // the second in which the messages before count has to pass
+    await setTimeout(1_100)
     const from = socket.events.length
     for (let i = 0; i < 300; i++) socket.send('{"type":"audio_buffer_clear"}')
     const { code } = await socket.next('error', { from })
     expect(code).toBe('RATE_LIMITED')
-    await socket.next('frame', { from: socket.events.length + 30 })
-    const answers = socket.events.slice(from).filter((event) => event.type === 'audio_buffer_cleared')
-    expect(answers).toHaveLength(100)
-    expect(socket.events.slice(from).filter((event) => event.type === 'error')).toHaveLength(1)
+    const answers = () => socket.events.slice(from).filter((event) => event.type === 'audio_buffer_cleared')
+    await vi.waitFor(() => expect(answers(), 'those within the limit').toHaveLength(100), 5_000)
     await stillSpeaks(sessionId, socket)
+    expect(answers()).toHaveLength(100)
+    expect(socket.events.slice(from).filter((event) => event.type === 'error')).toHaveLength(1)
   })
 
   it('survives a storm of interrupts while she speaks, one answer each', async () => {
@@ -212,13 +213,16 @@ describe('texts', { timeout: 60_000 }, () => {
   })
 
   it('wait their turn, 16 at most, and each ends exactly once', async () => {
+    socket.send({ type: 'interrupt' })
+    await socket.next('interrupted', { from: socket.events.length })
     const answers = await Promise.all(
       Array.from({ length: 17 }, (_, i) =>
         api.call<Task & ErrorAnswer>('/v1/avatar.speak', { session_id: sessionId, text: `Sentence ${i}.` }),
       ),
     )
     const taken = answers.filter(({ status }) => status === 200).map(({ body }) => body)
-    expect(taken.map(({ status }) => status)).toEqual(['processing', ...Array<string>(15).fill('queued')])
+    // which of the calls arrives first is open
+    expect(taken.map(({ status }) => status).sort()).toEqual(['processing', ...Array<string>(15).fill('queued')])
     expect(answers.find(({ status }) => status !== 200)).toMatchObject({ status: 429, body: { error: { code: 'RATE_LIMITED' } } })
     socket.send({ type: 'interrupt' })
     for (const { task_id } of taken) await socket.next('speech_finished', { where: (event) => event.task_id === task_id })
