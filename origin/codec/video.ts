@@ -11,6 +11,7 @@ import {
   SWS_ACCURATE_RND,
   SWS_AREA,
   SWS_BICUBIC,
+  SWS_FULL_CHR_H_INT,
 } from 'node-av/constants'
 import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet, SoftwareScaleContext } from 'node-av/lib'
 
@@ -144,7 +145,7 @@ interface Size {
 function createScaler({ width, height }: Size, from: number): Scaler {
   const context = new SoftwareScaleContext()
   context.allocContext()
-  context.setOption('sws_flags', (width < from ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND)
+  context.setOption('sws_flags', (width < from ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT)
   const target = new Frame()
   target.alloc()
   target.width = width
