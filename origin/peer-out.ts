@@ -6,7 +6,9 @@ import type { EncoderPool, VideoStream } from './codec/encoder-pool.ts'
 import { OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from './codec/opus.ts'
 import type { Logger } from './log.ts'
 import { RateControl } from './rtc/rate-control.ts'
-import type { RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState, RtcStats } from './rtc/types.ts'
+import type { PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from './rtc/types.ts'
+
+export type { PeerStats }
 
 /** ms after which clients are told that WebRTC is not there yet; it is tried further. */
 const NOT_CONNECTED_MS = 3_000
@@ -32,13 +34,6 @@ export interface PeerOutOptions {
   onTransport: (news: TransportNews) => void
   /** The client's voice: 20 ms or so of mono sound at EAR_SAMPLE_RATE. */
   onMic: (pcm: Int16Array) => void
-}
-
-export interface PeerStats extends RtcStats {
-  /** bit/s that the encoder is set to. */
-  targetBps: number
-  /** Pictures left out because the encoder was behind. */
-  picturesDropped: number
 }
 
 /** One connection and what belongs to it. */
@@ -166,7 +161,7 @@ export class PeerOut {
   stats(): PeerStats | undefined {
     if (!this.#line) return undefined
     const { peer, video, rate } = this.#line
-    return { ...peer.stats(), targetBps: rate.bitrateBps, picturesDropped: video?.dropped ?? 0 }
+    return { ...peer.stats(), targetBps: rate.bitrateBps, picturesDropped: video?.dropped ?? 0, encodeMs: video?.encodeMs }
   }
 
   close(): void {

@@ -9,6 +9,7 @@ const MAX_PENDING = 2
 const MAX_QUEUED = 256
 /** ms for one picture; 720 x 720 takes 3 to 6 on a free core. */
 const ENCODE_TIMEOUT_MS = 3_000
+const TIMES_KEPT = 100
 
 export interface EncodedVideo {
   data: Uint8Array
@@ -21,6 +22,11 @@ export interface EncoderPoolOptions {
   onCrash: (why: string) => void
 }
 
+export interface EncodeMs {
+  p50: number
+  p95: number
+}
+
 interface EncodeThread {
   queue: JobQueue<EncodeJob, EncodeResult>
   streams: number
@@ -29,8 +35,7 @@ interface EncodeThread {
 export class EncoderPool {
   readonly #threads: EncodeThread[]
   #nextStream = 1
-  /** ms of the latest pictures, for `encodeMs`. */
-  readonly #times: number[] = []
+  readonly #times = new RecentTimes()
   readonly #underWay = new Set<Promise<unknown>>()
 
   constructor({ threads, onCrash }: EncoderPoolOptions) {
@@ -51,9 +56,9 @@ export class EncoderPool {
     return this.#threads.reduce((sum, { streams }) => sum + streams, 0)
   }
 
-  /** Median time of the last 100 pictures, ms; undefined before the first. */
-  get encodeMs(): number | undefined {
-    return [...this.#times].sort((a, b) => a - b)[this.#times.length >> 1]
+  /** ms for one picture, of the last 100 of all streams; undefined before the first. */
+  get encodeMs(): EncodeMs | undefined {
+    return this.#times.quantiles
   }
 
   /** A stream on the thread that has the fewest. */
@@ -64,10 +69,7 @@ export class EncoderPool {
       options,
       stream: this.#nextStream++,
       run: (job, transfer) => this.#run(thread, job, transfer),
-      onTime: (ms) => {
-        this.#times.push(ms)
-        if (this.#times.length > 100) this.#times.shift()
-      },
+      onTime: (ms) => this.#times.add(ms),
       onClose: () => {
         thread.streams -= 1
       },
@@ -89,6 +91,21 @@ export class EncoderPool {
   }
 }
 
+class RecentTimes {
+  readonly #ms: number[] = []
+
+  add(ms: number): void {
+    this.#ms.push(ms)
+    if (this.#ms.length > TIMES_KEPT) this.#ms.shift()
+  }
+
+  get quantiles(): EncodeMs | undefined {
+    const sorted = [...this.#ms].sort((a, b) => a - b)
+    const [p50, p95] = [sorted[Math.floor(sorted.length * 0.5)], sorted[Math.floor(sorted.length * 0.95)]]
+    return p50 === undefined || p95 === undefined ? undefined : { p50, p95 }
+  }
+}
+
 interface VideoStreamParts {
   options: VideoEncoderOptions
   stream: number
@@ -104,6 +121,7 @@ export class VideoStream {
   /** Pictures left out because those before them were not done. */
   dropped = 0
   readonly #parts: VideoStreamParts
+  readonly #times = new RecentTimes()
   #pending = 0
   #keyframeWanted = false
   #closed = false
@@ -111,6 +129,11 @@ export class VideoStream {
   constructor(parts: VideoStreamParts) {
     this.#parts = parts
     this.bitrateBps = parts.options.bitrateBps
+  }
+
+  /** ms for one picture, of the last 100; undefined before the first. */
+  get encodeMs(): EncodeMs | undefined {
+    return this.#times.quantiles
   }
 
   /** The next picture that is not left out becomes a key frame. */
@@ -139,6 +162,7 @@ export class VideoStream {
     try {
       const job: EncodeJob = { kind: 'picture', stream, options: { ...options, bitrateBps: this.bitrateBps }, rgb, index, keyframe }
       const result = await run(job, [rgb.buffer])
+      this.#times.add(result.encodeMs)
       onTime(result.encodeMs)
       return result.data && { data: result.data, keyframe: result.keyframe }
     } catch (thrown) {

@@ -22,8 +22,8 @@ export interface NetworkReport {
   loss: number
   /** bit/s that the receiver thinks possible; undefined before it says so. */
   estimateBps: number | undefined
-  /** bit/s that were sent of late. */
-  bitrateBps: number
+  /** bit/s of video that were sent of late. */
+  videoBps: number
 }
 
 export class RateControl {
@@ -45,11 +45,11 @@ export class RateControl {
   }
 
   /** To be called once a second. Returns the bitrate from now on. */
-  next({ loss, estimateBps, bitrateBps }: NetworkReport): number {
+  next({ loss, estimateBps, videoBps }: NetworkReport): number {
     this.#seconds += 1
     if ((estimateBps ?? 0) * ESTIMATE_SHARE >= this.#bps || this.#seconds > TRUST_ESTIMATE_AFTER_S) this.#trusted = true
     const heldS = this.#seconds - this.#changedAt
-    const ceiling = this.#ceiling(estimateBps, bitrateBps)
+    const ceiling = this.#ceiling(estimateBps, videoBps)
     if (heldS >= HOLD_DOWN_S && (loss > LOSS_TOO_HIGH || ceiling < this.#bps)) {
       this.#change(Math.min(loss > LOSS_TOO_HIGH ? this.#bps * DOWN : this.#bps, ceiling))
     } else if (heldS >= HOLD_UP_S && loss <= LOSS_FINE && this.#bps < this.#fullBps) {

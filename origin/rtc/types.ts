@@ -28,24 +28,49 @@ export interface RtcCandidate {
   sdpMLineIndex?: number | null | undefined
 }
 
-/** What the other side reports and what was sent, since the connection began. */
+/** How a connection goes: directly, through NAT, or by a TURN server on either side. */
+export type RtcPath = 'host' | 'srflx' | 'relay'
+
+/** What the other side reports and what was sent. Counts are since the connection began. */
 export interface RtcStats {
   state: RtcState
   videoCodec: RtcVideoCodec | undefined
-  /** bit/s sent over the last second or more, media only. */
-  bitrateBps: number
+  /** Undefined before a pair of candidates is chosen. */
+  path: RtcPath | undefined
+  /** bit/s sent over the last second or more, payloads only, without what was sent again. */
+  videoBps: number
+  audioBps: number
+  /** Pictures sent a second, over the same time. */
+  fps: number
   /** ms; undefined before the first report. */
   rttMs: number | undefined
   /** Share of packets lost in the last report's interval, 0..1, the larger of both streams. */
   loss: number
+  /** ms, by the receiver's reports, the larger of both streams. */
   jitterMs: number
   packetsSent: number
   bytesSent: number
+  /** Packets sent once more because the client asked for them. */
+  packetsResent: number
   /** Packets that the client asked for again. */
   nacks: number
+  /** PLI and FIR, and losses that only a key frame makes good. */
   keyframeRequests: number
+  picturesSent: number
+  /** Gaps of over FREEZE_MS between pictures sent. */
+  freezes: number
   /** What the receiver thinks that the network carries, bit/s; undefined before it says so. */
   estimateBps: number | undefined
+}
+
+/** A connection with the encoder that feeds it. */
+export interface PeerStats extends RtcStats {
+  /** bit/s that the encoder is set to. */
+  targetBps: number
+  /** Pictures left out because the encoder was behind. */
+  picturesDropped: number
+  /** ms for one picture, of the last 100; undefined before the first. */
+  encodeMs: { p50: number; p95: number } | undefined
 }
 
 export interface RtcPeerOptions {

@@ -9,6 +9,7 @@ import {
   SignatureAlgorithm,
 } from 'werift'
 import { ABS_SEND_TIME_URI, type Codec } from './offer.ts'
+import type { RtcPath } from './types.ts'
 
 /**
  * One for each connection (ECDSA P-256 with SHA-256, 5 ms); the library has one for all. A browser that offers again on the
@@ -57,4 +58,25 @@ export async function withinMs(work: Promise<unknown>, limitMs: number): Promise
     // what fails later shows in the connection's state
     work.catch(() => {})
   }
+}
+
+/** Addresses of private networks and of this machine (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291). */
+const PRIVATE_ADDRESS =
+  /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|169\.254\.|::1$|f[cd]|fe80:)/i
+
+interface PairEnd {
+  type: string
+  /** Its address. */
+  host: string
+}
+
+/** A client that hides its address is only known by where its packets come from: from a private network, they come directly. */
+export function pathOf(pair: { localCandidate: PairEnd; remoteCandidate: PairEnd } | undefined): RtcPath | undefined {
+  if (!pair) return undefined
+  const kinds = [pair.localCandidate, pair.remoteCandidate].map(({ type, host }) => {
+    if (type !== 'prflx') return type
+    return PRIVATE_ADDRESS.test(host) ? 'host' : 'srflx'
+  })
+  if (kinds.includes('relay')) return 'relay'
+  return kinds.includes('srflx') ? 'srflx' : 'host'
 }

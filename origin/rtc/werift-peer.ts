@@ -26,7 +26,7 @@ import { isUsableCandidate, type ParsedOffer, parseOffer } from './offer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
 import { absSendTime, ntpTime, RtpClock, roundTripMs } from './rtp-clock.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
-import { codecParameters, extensions, newCertificate, withinMs } from './werift-parts.ts'
+import { codecParameters, extensions, newCertificate, pathOf, withinMs } from './werift-parts.ts'
 
 /** ms that an answer waits for candidates of STUN and TURN servers. */
 export const GATHER_MS = 1_000
@@ -44,8 +44,10 @@ const KEYFRAME_EVERY_MS = 500
 const SILENT_MS = 4_000
 /** ms of silence after which the connection is given up (RFC 7675 section 5.1). */
 const GIVE_UP_MS = 30_000
-/** ms over which `bitrateBps` is taken. */
+/** ms over which rates are taken. */
 const RATE_WINDOW_MS = 1_000
+/** ms between two pictures that are seen as a standstill. */
+const FREEZE_MS = 150
 
 /** What sound and picture both belong to (RFC 8830). */
 const STREAM_NAME = 'avatar'
@@ -97,8 +99,12 @@ class WeriftPeer implements RtcPeer {
   #rtt: number | undefined
   #estimateBps: number | undefined
   #nacks = 0
+  #resent = 0
   #keyframeRequests = 0
-  #rate = { sinceMs: performance.now(), octets: 0, bitrateBps: 0 }
+  #pictures = 0
+  #lastPictureMs: number | undefined
+  #freezes = 0
+  #rate = { sinceMs: performance.now(), video: 0, audio: 0, pictures: 0, videoBps: 0, audioBps: 0, fps: 0 }
 
   constructor({ video, audio, offeredBy }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
     const { settings, iceServers } = options
@@ -181,6 +187,7 @@ class WeriftPeer implements RtcPeer {
     if (!stream || !this.#open) return
     const payloads = this.videoCodec === 'vp8' ? packetizeVp8(picture, this.#pictureId) : packetizeH264(picture)
     this.#pictureId = (this.#pictureId + 1) & 0x7fff
+    this.#countPicture()
     for (const [i, payload] of payloads.entries()) this.#send(stream, payload, mediaMs, i === payloads.length - 1)
   }
 
@@ -190,23 +197,24 @@ class WeriftPeer implements RtcPeer {
 
   stats(): RtcStats {
     const streams = this.#streams
-    const now = performance.now()
-    const octets = streams.reduce((sum, stream) => sum + stream.octets, 0)
-    if (now - this.#rate.sinceMs >= RATE_WINDOW_MS) {
-      const bitrateBps = Math.round(((octets - this.#rate.octets) * 8_000) / (now - this.#rate.sinceMs))
-      this.#rate = { sinceMs: now, octets, bitrateBps }
-    }
+    const { videoBps, audioBps, fps } = this.#rates()
     return {
       state: this.#state,
       videoCodec: this.videoCodec,
-      bitrateBps: this.#rate.bitrateBps,
+      path: pathOf(this.#pc.iceTransports[0]?.connection.nominated),
+      videoBps,
+      audioBps,
+      fps,
       rttMs: this.#rtt,
       loss: Math.max(0, ...streams.map(({ loss }) => loss)),
       jitterMs: Math.max(0, ...streams.map(({ jitter }) => jitter)),
       packetsSent: streams.reduce((sum, { packets }) => sum + packets, 0),
-      bytesSent: octets,
+      bytesSent: streams.reduce((sum, { octets }) => sum + octets, 0),
+      packetsResent: this.#resent,
       nacks: this.#nacks,
       keyframeRequests: this.#keyframeRequests,
+      picturesSent: this.#pictures,
+      freezes: this.#freezes,
       estimateBps: this.#estimateBps,
     }
   }
@@ -249,6 +257,33 @@ class WeriftPeer implements RtcPeer {
     stream.octets += payload.length
     // a packet that cannot leave is a lost packet
     stream.sender.sendRtp(new RtpPacket(header, payload)).catch(() => {})
+  }
+
+  #countPicture(): void {
+    const now = performance.now()
+    if (this.#lastPictureMs !== undefined && now - this.#lastPictureMs > FREEZE_MS) this.#freezes += 1
+    this.#lastPictureMs = now
+    this.#pictures += 1
+  }
+
+  /** Of the latest whole window. */
+  #rates(): { videoBps: number; audioBps: number; fps: number } {
+    const now = performance.now()
+    const spanMs = now - this.#rate.sinceMs
+    if (spanMs >= RATE_WINDOW_MS) {
+      const before = this.#rate
+      const video = this.#video?.octets ?? 0
+      const audio = this.#audio?.octets ?? 0
+      const pictures = this.#pictures
+      const bps = (octets: number): number => Math.round((octets * 8_000) / spanMs)
+      this.#rate = {
+        ...{ sinceMs: now, video, audio, pictures },
+        videoBps: bps(video - before.video),
+        audioBps: bps(audio - before.audio),
+        fps: ((pictures - before.pictures) * 1000) / spanMs,
+      }
+    }
+    return this.#rate
   }
 
   #connectionChanged(state: string): void {
@@ -333,6 +368,7 @@ class WeriftPeer implements RtcPeer {
     this.#nacks += lost.length
     const video = this.#video
     if (!video || mediaSourceSsrc !== video.sender.ssrc) return
+    this.#resent += lost.filter((sequence) => ((video.sequence - sequence) & 0xffff) <= RESEND_HISTORY).length
     if (lost.some((sequence) => ((video.sequence - sequence) & 0xffff) > RESEND_HISTORY)) this.#wantKeyframe()
   }
 

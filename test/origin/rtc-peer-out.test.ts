@@ -14,14 +14,20 @@ import { until } from '../support/until.ts'
 const STATS: RtcStats = {
   state: 'connected',
   videoCodec: 'vp8',
-  bitrateBps: 0,
-  rttMs: undefined,
+  path: 'host',
+  videoBps: 0,
+  audioBps: 0,
+  fps: 0,
+  rttMs: 1,
   loss: 0,
   jitterMs: 0,
   packetsSent: 0,
   bytesSent: 0,
+  packetsResent: 0,
   nacks: 0,
   keyframeRequests: 0,
+  picturesSent: 0,
+  freezes: 0,
   estimateBps: undefined,
 }
 

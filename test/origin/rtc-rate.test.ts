@@ -4,7 +4,7 @@ import { RateControl } from '../../origin/rtc/rate-control.ts'
 const FULL = 1_000_000
 const seconds = (rate: RateControl, count: number, report: { loss: number; estimateBps?: number; sentBps?: number }): number => {
   const { loss, estimateBps, sentBps } = report
-  for (let i = 0; i < count; i++) rate.next({ loss, estimateBps, bitrateBps: sentBps ?? rate.bitrateBps })
+  for (let i = 0; i < count; i++) rate.next({ loss, estimateBps, videoBps: sentBps ?? rate.bitrateBps })
   return rate.bitrateBps
 }
 
@@ -43,7 +43,7 @@ describe('the bitrate', () => {
     let changes = 0
     for (let i = 0; i < 10; i++) {
       const before = rate.bitrateBps
-      if (rate.next({ loss: 0.5, estimateBps: undefined, bitrateBps: before }) !== before) changes += 1
+      if (rate.next({ loss: 0.5, estimateBps: undefined, videoBps: before }) !== before) changes += 1
     }
     expect(changes).toBeLessThanOrEqual(5)
   })
