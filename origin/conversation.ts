@@ -1,5 +1,5 @@
 /** What was said so far, and how a reply becomes tokens for the caller and text for the voice. */
-import type { ChatMessage } from '../shared/api.ts'
+import { type ChatMessage, textOf } from '../shared/chat.ts'
 
 /** Messages of history that are kept; the oldest go first. */
 const MAX_HISTORY = 60
@@ -27,7 +27,7 @@ export class Conversation {
   heardFromUser(sent: readonly ChatMessage[]): string | undefined {
     const newest = sent.findLast((message) => message.role === 'user')
     if (newest) this.#remember(newest)
-    return newest?.content
+    return newest && textOf(newest.content)
   }
 
   /** Only what was heard: the text up to the last sound that played. */

@@ -56,6 +56,7 @@ export class LoadMeter {
         ...rtcLoad(sessions, this.#encoders),
         cores: availableParallelism(),
       },
+      turns: {},
     }
   }
 }

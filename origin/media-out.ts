@@ -28,6 +28,9 @@ export const NO_WANTS: MediaWants = {
   clause_binary: false,
   chunk_json: false,
   chunk_binary: false,
+  words: false,
+  stats: false,
+  levels: false,
 }
 
 export class MediaOut {

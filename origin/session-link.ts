@@ -158,6 +158,9 @@ export class SessionLink implements SessionSink {
         return { ...(await this.session.start(call.params)) }
       case 'ice':
         return { ...(await this.session.addCandidate(call.params)) }
+      case 'watch':
+      case 'unwatch':
+        throw new AvatarError('WEBRTC_NOT_READY', 'Sessions cannot be watched by others here.')
     }
   }
 

@@ -1,16 +1,7 @@
 /** One session: its turns, its face, and what leaves for its clients. Driven by the host's clock and the edge's messages. */
 import { performance } from 'node:perf_hooks'
-import type {
-  ChatRequest,
-  Emotion,
-  IceCandidateRequest,
-  IceCandidateResponse,
-  InterruptResponse,
-  SpeakRequest,
-  SpeakResponse,
-  StartSessionRequest,
-  StartSessionResponse,
-} from '../shared/api.ts'
+import type { Emotion, IceCandidateRequest, IceCandidateResponse, InterruptResponse, SpeakRequest, SpeakResponse, StartSessionRequest, StartSessionResponse } from '../shared/api.ts'
+import type { ChatRequest } from '../shared/chat.ts'
 import type { ClipName } from '../shared/avatar-pack.ts'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../shared/events.ts'

@@ -7,7 +7,10 @@ import { rmSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import * as z from 'zod'
 import * as api from '../shared/api.ts'
+import * as chat from '../shared/chat.ts'
 import * as events from '../shared/events.ts'
+import * as stats from '../shared/stats.ts'
+import * as turnDetection from '../shared/turn-detection.ts'
 
 const OUT = 'sdk/typescript/dist/types'
 type JsonSchema = Record<string, unknown>
@@ -68,6 +71,6 @@ function declarations(module: Record<string, unknown>): string {
 
 rmSync(OUT, { recursive: true, force: true })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'sdk/typescript/tsconfig.build.json'], { stdio: 'inherit' })
-writeFileSync(`${OUT}/shared/api.d.ts`, declarations(api))
-writeFileSync(`${OUT}/shared/events.d.ts`, declarations(events))
+const schemas = { api, chat, events, stats, 'turn-detection': turnDetection }
+for (const [name, module] of Object.entries(schemas)) writeFileSync(`${OUT}/shared/${name}.d.ts`, declarations(module))
 rmSync(`${OUT}/shared/ids.d.ts`, { force: true })

@@ -6,9 +6,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import * as z from 'zod'
 import * as api from '../shared/api.ts'
+import * as chat from '../shared/chat.ts'
 import { ERROR_CODES, ERRORS } from '../shared/errors.ts'
 import * as events from '../shared/events.ts'
 import * as ids from '../shared/ids.ts'
+import * as stats from '../shared/stats.ts'
+import * as turnDetection from '../shared/turn-detection.ts'
 import { PythonTypes } from './python-types.ts'
 
 const FOLDER = 'sdk/python/src/avatar_sdk'
@@ -17,7 +20,7 @@ const HEADER = '# Generated from the schemas by scripts/gen-python-types.ts; cha
 const SENT = /Request$|^ClientEvent$|^SocketOptions$|^AudioData$/
 
 function typesFile(): string {
-  const modules: Record<string, unknown> = { ...ids, ...api, ...events }
+  const modules: Record<string, unknown> = { ...ids, ...chat, ...turnDetection, ...api, ...stats, ...events }
   const exported = Object.entries(modules).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType)
   const types = new PythonTypes()
   types.add('ErrorCode', z.toJSONSchema(z.enum(ERROR_CODES)))

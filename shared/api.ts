@@ -1,7 +1,9 @@
 /** REST bodies: schema and type share a name. Unknown fields are ignored, wrong types are refused. */
 import * as z from 'zod'
+import { ChatTool, TaskMode } from './chat.ts'
 import { ERROR_CODES } from './errors.ts'
 import { SessionId, TaskId } from './ids.ts'
+import { TurnDetection } from './turn-detection.ts'
 
 /** Longest text of one `avatar.speak`, characters. */
 export const MAX_TEXT_LENGTH = 5_000
@@ -52,7 +54,21 @@ export type SessionLimits = z.infer<typeof SessionLimits>
 const Warnings = z.array(z.string()).optional().meta({ description: 'What was adjusted in this call, in words.' })
 
 export const NewSessionRequest = z
-  .object({ quality: Quality.default('medium'), avatar_id: AvatarId.default('avatar_1'), voice_id: VoiceId.optional() })
+  .object({
+    quality: Quality.default('medium'),
+    avatar_id: AvatarId.default('avatar_1'),
+    voice_id: VoiceId.optional(),
+    system_prompt: z.string().trim().min(1).max(20_000).optional().meta({
+      description: 'Who the avatar is: leads every prompt that brings no system message of its own.',
+    }),
+    tools: z.array(ChatTool).max(64).optional().meta({ description: 'What the model may call in answers to speech.' }),
+    language: z
+      .string()
+      .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/)
+      .optional()
+      .meta({ description: 'Of the user, for the recogniser: BCP 47.', example: 'en' }),
+    turn_detection: TurnDetection.optional(),
+  })
   .meta({ id: 'NewSessionRequest' })
 export type NewSessionRequest = z.infer<typeof NewSessionRequest>
 
@@ -143,57 +159,6 @@ export const KeepAliveResponse = z
   .meta({ id: 'KeepAliveResponse' })
 export type KeepAliveResponse = z.infer<typeof KeepAliveResponse>
 
-export const ChatMessage = z
-  .object({ role: z.enum(['system', 'user', 'assistant']), content: z.string().min(1).max(20_000) })
-  .meta({ id: 'ChatMessage' })
-export type ChatMessage = z.infer<typeof ChatMessage>
-
-export const ChatRequest = z
-  .object({
-    session_id: SessionId,
-    messages: z.array(ChatMessage).min(1).max(200),
-    stream: z.boolean().default(false),
-    model: z.string().min(1).max(128).optional(),
-  })
-  .meta({ id: 'ChatRequest' })
-export type ChatRequest = z.infer<typeof ChatRequest>
-
-export const ChatChunk = z
-  .object({
-    id: z.string(),
-    object: z.literal('chat.completion.chunk'),
-    created: z.int(),
-    model: z.string(),
-    task_id: TaskId,
-    choices: z.array(
-      z.object({
-        index: z.int(),
-        delta: z.object({ role: z.literal('assistant').optional(), content: z.string().optional() }),
-        finish_reason: z.enum(['stop', 'length', 'interrupted']).nullable(),
-      }),
-    ),
-  })
-  .meta({ id: 'ChatChunk' })
-export type ChatChunk = z.infer<typeof ChatChunk>
-
-export const ChatResponse = z
-  .object({
-    id: z.string(),
-    object: z.literal('chat.completion'),
-    created: z.int(),
-    model: z.string(),
-    task_id: TaskId,
-    choices: z.array(
-      z.object({
-        index: z.int(),
-        message: z.object({ role: z.literal('assistant'), content: z.string() }),
-        finish_reason: z.enum(['stop', 'length', 'interrupted']),
-      }),
-    ),
-  })
-  .meta({ id: 'ChatResponse' })
-export type ChatResponse = z.infer<typeof ChatResponse>
-
 export const Emotion = z
   .enum(['neutral', 'happy', 'serious', 'surprised', 'thinking'])
   .meta({ id: 'Emotion', description: 'What the face shows while it speaks; the mouth goes on speaking.' })
@@ -210,6 +175,12 @@ export const Cue = z
       ...when,
       value: z.object({ x: share.meta({ description: '+ is to the right of the picture' }), y: share.meta({ description: '+ is up' }) }),
       duration_ms: z.number().min(40).max(10_000).default(800),
+    }),
+    z.object({
+      type: z.literal('nod'),
+      ...when,
+      value: z.number().min(-8).max(8).default(4).meta({ description: 'degrees; + is down' }),
+      duration_ms: z.number().min(200).max(2_000).default(480),
     }),
   ])
   .refine((cue) => (cue.at_ms === undefined) !== (cue.word === undefined), 'needs either at_ms or word')
@@ -228,6 +199,7 @@ export const SpeakRequest = z
     voice_settings: VoiceSettings.optional(),
     emotion: Emotion.optional(),
     cues: z.array(Cue).max(100).optional(),
+    mode: TaskMode.default('queue'),
   })
   .meta({ id: 'SpeakRequest' })
 export type SpeakRequest = z.infer<typeof SpeakRequest>

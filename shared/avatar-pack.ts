@@ -67,6 +67,16 @@ export const Layer = z.object({
 })
 export type Layer = z.infer<typeof Layer>
 
+/**
+ * How head and body of the still person move, so that she can nod and glide from one clip into another; packs without it show
+ * the clips' own motion only.
+ *
+ * `fields`: little-endian float32 [4, grid, grid, 2]: where a point of the still picture goes, in clip pixels (x, y), for one degree
+ * of yaw (+ to the picture's right), of pitch (+ down), of roll (+ top to the left), and for one full breath; nodes are spread evenly
+ * over the picture, corners included. `stances[clip]`: float32 [pictures, 4]: how much of each a picture shows.
+ */
+export const Head = z.object({ grid: z.int().min(2).max(65), fields: File, stances: z.record(z.string(), File) })
+
 export const AvatarManifest = z.object({
   schema: z.literal(1),
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
@@ -77,6 +87,7 @@ export const AvatarManifest = z.object({
   fps: z.literal(25),
   clips: z.object({ idle: Clip, listening: Clip.optional() }),
   layers: z.array(Layer).min(1).max(2),
+  head: Head.optional(),
 })
 export type AvatarManifest = z.infer<typeof AvatarManifest>
 export type ClipName = keyof AvatarManifest['clips']

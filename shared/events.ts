@@ -1,7 +1,12 @@
 /** WebSocket events, both ways. Clients ignore types and fields they do not know; the server refuses unknown types. */
 import * as z from 'zod'
+import { ToolCall } from './chat.ts'
 import { ERROR_CODES } from './errors.ts'
 import { SessionId, TaskId } from './ids.ts'
+import { TransportStats, TurnLedger } from './stats.ts'
+import { ListenMode } from './turn-detection.ts'
+
+export const FurtherEvents = z.enum(['words', 'stats', 'levels'])
 
 /** How a socket wants its media; query parameters of `/ws/SESSION_ID`. */
 export const SocketOptions = z
@@ -19,6 +24,12 @@ export const SocketOptions = z
       .enum(['instead', 'beside'])
       .default('instead')
       .meta({ description: 'While WebRTC carries pictures and sound: instead, this socket has none of them; beside, it has them too.' }),
+    events: z
+      .string()
+      .default('')
+      .transform((list) => list.split(',').filter((name) => name !== ''))
+      .pipe(z.array(FurtherEvents))
+      .meta({ description: 'Further events that this socket wants, with commas between: words, stats, levels.' }),
     resume_from: z.coerce.number().int().min(0).optional().meta({ description: 'Last `seq` seen; later control events are sent again.' }),
     token: z.string().optional().meta({ description: 'Session token, where no Authorization header can be set.' }),
   })
@@ -47,8 +58,8 @@ export const AudioBufferClear = z
   .object({ type: z.literal('audio_buffer_clear') })
   .meta({ id: 'AudioBufferClear', description: 'Forgets what was appended and not committed.' })
 export const StartListening = z
-  .object({ type: z.literal('start_listening') })
-  .meta({ id: 'StartListening', description: "Opens the user's ear." })
+  .object({ type: z.literal('start_listening'), data: z.object({ mode: ListenMode.optional() }).optional() })
+  .meta({ id: 'StartListening', description: "Opens the user's ear; `mode` instead of the session's for this time." })
 export const StopListening = z
   .object({ type: z.literal('stop_listening') })
   .meta({ id: 'StopListening', description: "Closes the user's ear." })
@@ -203,6 +214,49 @@ export const TransportEvent = z
     video_codec: z.enum(['vp8', 'h264']).optional(),
   })
   .meta({ id: 'TransportEvent', description: 'WebRTC took over, or the socket did. The session goes on either way.' })
+
+export const UserSpeechStarted = z
+  .object({ type: z.literal('user_speech_started'), ...common })
+  .meta({ id: 'UserSpeechStarted', description: 'The detector hears the user.' })
+export const UserSpeechStopped = z
+  .object({ type: z.literal('user_speech_stopped'), ...common, duration_ms: z.number() })
+  .meta({ id: 'UserSpeechStopped', description: 'The user paused long enough: the turn is being answered.' })
+export const SpeechPaused = z
+  .object({ type: z.literal('speech_paused'), ...common, played_ms: z.number() })
+  .meta({
+    id: 'SpeechPaused',
+    description: 'The user seems to speak: stop what you play. Either `interrupted` or `speech_resumed` follows.',
+  })
+export const SpeechResumed = z
+  .object({ type: z.literal('speech_resumed'), ...common, played_ms: z.number() })
+  .meta({ id: 'SpeechResumed', description: 'It was no interruption: the speech goes on where it paused.' })
+export const ToolCallEvent = z
+  .object({ type: z.literal('tool_call'), ...common, tool_call: ToolCall })
+  .meta({ id: 'ToolCallEvent', description: 'The model wants a function called; answer with a chat whose messages hold the result.' })
+export const TurnMetricsEvent = z
+  .object({ type: z.literal('turn_metrics'), ...common, kind: z.enum(['speak', 'chat', 'audio', 'voice']), metrics: TurnLedger })
+  .meta({ id: 'TurnMetricsEvent', description: 'What a turn took, once, when its first picture has left or it has ended without one.' })
+export const WordEvent = z
+  .object({
+    type: z.literal('word'),
+    ...common,
+    word: z.string().meta({ description: 'As it stands in the text, with its punctuation.' }),
+    start_ms: z.number().meta({ description: 'ms from the first sample of its task' }),
+    end_ms: z.number(),
+    timestamp: z.number().meta({ description: 'Unix seconds at which it sounds; the clock of pictures and sound.' }),
+  })
+  .meta({ id: 'WordEvent', description: 'A word, when it sounds; for subtitles. With events=words.' })
+export const StatsEvent = z
+  .object({ type: z.literal('stats'), ...common, stats: TransportStats })
+  .meta({ id: 'StatsEvent', description: 'How the media travels; every 5 s with events=stats.' })
+export const LevelEvent = z
+  .object({
+    type: z.literal('level'),
+    ...common,
+    level_db: z.number().meta({ description: 'RMS of the user’s sound, dB of full scale; -100 for silence' }),
+    speech: z.number().min(0).max(1).nullable().meta({ description: 'Probability of speech; null without a detector' }),
+  })
+  .meta({ id: 'LevelEvent', description: 'The user’s microphone, ten times a second while listening, with events=levels.' })
 export const Pong = z.object({ type: z.literal('pong') }).meta({ id: 'Pong' })
 
 /** What a client may receive. */
@@ -223,6 +277,15 @@ export const ServerEvent = z.discriminatedUnion('type', [
   Interrupted,
   FramesDropped,
   TransportEvent,
+  UserSpeechStarted,
+  UserSpeechStopped,
+  SpeechPaused,
+  SpeechResumed,
+  ToolCallEvent,
+  TurnMetricsEvent,
+  WordEvent,
+  StatsEvent,
+  LevelEvent,
   Pong,
 ])
 export type ServerEvent = z.infer<typeof ServerEvent>

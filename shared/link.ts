@@ -9,7 +9,8 @@
  * (see binary-media.ts) with seq 0, which the edge fills in.
  */
 import * as z from 'zod'
-import { AvatarInfo, ChatRequest, IceCandidateRequest, IceServer, Quality, SpeakRequest, StartSessionRequest, VoiceInfo } from './api.ts'
+import { AvatarInfo, IceCandidateRequest, IceServer, Quality, SpeakRequest, StartSessionRequest, VoiceInfo } from './api.ts'
+import { ChatRequest, ChatTool } from './chat.ts'
 import {
   AudioBufferAppend,
   AudioBufferClear,
@@ -21,6 +22,8 @@ import {
   UserAudioAppend,
 } from './events.ts'
 import { SessionId } from './ids.ts'
+import { TransportStats, TurnLedger } from './stats.ts'
+import { TurnDetection } from './turn-detection.ts'
 
 /** s between heartbeats; an origin silent for three of them is lost. */
 export const HEARTBEAT_S = 2
@@ -33,8 +36,28 @@ export const SessionConfig = z.object({
   quality: Quality,
   created_at: z.number().meta({ description: 'Unix ms' }),
   ice_servers: z.array(IceServer),
+  system_prompt: z.string().optional(),
+  tools: z.array(ChatTool).optional(),
+  language: z.string().optional(),
+  turn_detection: TurnDetection.optional(),
 })
 export type SessionConfig = z.infer<typeof SessionConfig>
+
+/** One session, for operators. */
+export const SessionReport = z.object({
+  session_id: SessionId,
+  avatar_id: z.string(),
+  quality: Quality,
+  state: z.enum(['idle', 'listening', 'thinking', 'speaking']),
+  created_at: z.number().meta({ description: 'Unix ms' }),
+  stats: TransportStats,
+  last_turn: TurnLedger.nullable(),
+})
+export type SessionReport = z.infer<typeof SessionReport>
+
+/** Counts by upper bound, as Prometheus has them but not summed up: `counts[i]` lies in (bounds[i-1], bounds[i]], the last beyond all. */
+export const Histogram = z.object({ bounds: z.array(z.number()), counts: z.array(z.int()), sum: z.number() })
+export type Histogram = z.infer<typeof Histogram>
 
 export const OriginLoad = z.object({
   sessions: z.int(),
@@ -46,6 +69,8 @@ export const OriginLoad = z.object({
   rss_bytes: z.int(),
   average_latency: z.number().nullable(),
   render: z.record(z.string(), z.number()),
+  /** Steps of all turns since the start, ms, by the names of TurnLedger. */
+  turns: z.record(z.string(), Histogram),
 })
 export type OriginLoad = z.infer<typeof OriginLoad>
 
@@ -66,7 +91,8 @@ export const OriginHello = z.object({
   load: OriginLoad,
 })
 export type OriginHello = z.infer<typeof OriginHello>
-export const OriginHeartbeat = z.object({ type: z.literal('heartbeat'), load: OriginLoad })
+/** `sessions` comes with every third one. */
+export const OriginHeartbeat = z.object({ type: z.literal('heartbeat'), load: OriginLoad, sessions: z.array(SessionReport).optional() })
 export const OriginDraining = z.object({ type: z.literal('draining') })
 /** Answers `session_open`: whether this origin takes the session. It dials the session socket after saying yes. */
 export const SessionOpened = z.object({
@@ -77,22 +103,41 @@ export const SessionOpened = z.object({
   message: z.string().optional(),
 })
 
+/** Answers to calls, on either socket. */
+const answers = [
+  z.object({ type: z.literal('response'), id: z.string(), result: z.record(z.string(), z.unknown()) }),
+  z.object({
+    type: z.literal('failure'),
+    id: z.string(),
+    code: z.string(),
+    message: z.string(),
+    details: z.record(z.string(), z.unknown()),
+  }),
+  /** One server-sent event's data of a streamed chat, without the `data: ` prefix. */
+  z.object({ type: z.literal('chunk'), id: z.string(), data: z.string() }),
+] as const
+
 /** Origin to pool. */
-export const ControlUp = z.discriminatedUnion('type', [OriginHello, OriginHeartbeat, OriginDraining, SessionOpened])
+export const ControlUp = z.discriminatedUnion('type', [OriginHello, OriginHeartbeat, OriginDraining, SessionOpened, ...answers])
 export type ControlUp = z.infer<typeof ControlUp>
 
 export const PoolWelcome = z.object({ type: z.literal('welcome'), protocol_version: z.int() })
 export const SessionOpen = z.object({ type: z.literal('session_open'), config: SessionConfig })
 /** Sent when the edge no longer knows a session that the origin holds. */
 export const SessionDrop = z.object({ type: z.literal('session_drop'), session_id: SessionId, reason: SessionEndReason })
-export const Drain = z.object({ type: z.literal('drain') })
+/** `on` false: sessions are taken again. */
+export const Drain = z.object({ type: z.literal('drain'), on: z.boolean().default(true) })
+/** A chat of no session: text alone. */
+export const TextChat = z.object({ type: z.literal('text_chat'), id: z.string(), params: ChatRequest })
+/** The HTTP client has gone: stop what the request began. */
+export const CancelRequest = z.object({ type: z.literal('cancel'), id: z.string() })
 /** Pool to origin. */
-export const ControlDown = z.discriminatedUnion('type', [PoolWelcome, SessionOpen, SessionDrop, Drain])
+export const ControlDown = z.discriminatedUnion('type', [PoolWelcome, SessionOpen, SessionDrop, Drain, TextChat, CancelRequest])
 export type ControlDown = z.infer<typeof ControlDown>
 
 // --- session socket -------------------------------------------------------------------------------------------------
 
-/** Which forms of media any client of the session wants now; the origin makes only those. */
+/** Which forms of media, and which further events, any client of the session wants now; the origin makes only those. */
 export const MediaWants = z.object({
   frame_json: z.boolean(),
   frame_binary: z.boolean(),
@@ -100,6 +145,9 @@ export const MediaWants = z.object({
   clause_binary: z.boolean(),
   chunk_json: z.boolean(),
   chunk_binary: z.boolean(),
+  words: z.boolean(),
+  stats: z.boolean(),
+  levels: z.boolean(),
 })
 export type MediaWants = z.infer<typeof MediaWants>
 
@@ -110,6 +158,9 @@ export const LinkCall = z.discriminatedUnion('method', [
   z.object({ method: z.literal('interrupt'), params: z.object({}) }),
   z.object({ method: z.literal('start'), params: StartSessionRequest }),
   z.object({ method: z.literal('ice'), params: IceCandidateRequest }),
+  /** A viewer by WHEP: sees and hears the session beside its own client. Answered with `{viewer_id, sdp}`. */
+  z.object({ method: z.literal('watch'), params: z.object({ sdp: z.string().min(1).max(100_000) }) }),
+  z.object({ method: z.literal('unwatch'), params: z.object({ viewer_id: z.string() }) }),
 ])
 export type LinkCall = z.infer<typeof LinkCall>
 
@@ -131,8 +182,7 @@ export const SessionDown = z.discriminatedUnion('type', [
   z.object({ type: z.literal('welcome'), config: SessionConfig, wants: MediaWants, beside: MediaWants.optional() }),
   z.object({ type: z.literal('wants'), wants: MediaWants, beside: MediaWants.optional() }),
   z.object({ type: z.literal('request'), id: z.string(), call: LinkCall }),
-  /** The HTTP client has gone: stop what the request began. */
-  z.object({ type: z.literal('cancel'), id: z.string() }),
+  CancelRequest,
   z.object({ type: z.literal('client_event'), client_id: z.string(), event: ForwardedEvent }),
   /** End of the session. `after_speech`: the sentence being spoken is finished first, at most 30 s. */
   z.object({ type: z.literal('close'), reason: SessionEndReason, after_speech: z.boolean() }),
@@ -142,16 +192,7 @@ export type SessionDown = z.infer<typeof SessionDown>
 /** Origin to edge, besides relayed events. */
 export const SessionUp = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), protocol_version: z.int(), origin_id: z.string(), boot_id: z.uuid() }),
-  z.object({ type: z.literal('response'), id: z.string(), result: z.record(z.string(), z.unknown()) }),
-  z.object({
-    type: z.literal('failure'),
-    id: z.string(),
-    code: z.string(),
-    message: z.string(),
-    details: z.record(z.string(), z.unknown()),
-  }),
-  /** One server-sent event's data of a streamed chat, without the `data: ` prefix. */
-  z.object({ type: z.literal('chunk'), id: z.string(), data: z.string() }),
+  ...answers,
   /** The avatar is busy (speaking, thinking, listening): the idle deadline moves. */
   z.object({ type: z.literal('activity'), busy: z.boolean() }),
   z.object({ type: z.literal('closed'), reason: SessionEndReason }),
@@ -159,15 +200,15 @@ export const SessionUp = z.discriminatedUnion('type', [
 export type SessionUp = z.infer<typeof SessionUp>
 
 /**
- * Who gets a relayed event: `control` everyone, and it is kept for replay; the media classes only sockets that asked for them.
+ * Who gets a relayed event: `control` everyone, and it is kept for replay; every other class only sockets that asked for it.
  * `to` names one client (an answer to its own message); such events are not replayed.
  */
-export type RelayClass = 'control' | 'frame' | 'clause' | 'chunk'
+export type RelayClass = 'control' | 'frame' | 'clause' | 'chunk' | 'word' | 'stats' | 'level'
 export interface RelayHeader {
   class: RelayClass
   to?: string
 }
-const CLASS_LETTER = { control: 'c', frame: 'f', clause: 'a', chunk: 'p' } as const
+const CLASS_LETTER = { control: 'c', frame: 'f', clause: 'a', chunk: 'p', word: 'w', stats: 's', level: 'l' } as const
 
 /** `E`, the class letter, the client id if any, a newline, the event's JSON without `seq`. */
 export function encodeRelay(header: RelayHeader, eventJson: string): string {

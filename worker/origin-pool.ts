@@ -141,7 +141,7 @@ export class OriginPool extends DurableObject<Env> {
     if (control === undefined) return closeQuietly(ws, ERRORS.INVALID_REQUEST.close, 'origin_hello expected')
     if (parsed.type === 'heartbeat') control.beat(parsed.load, Date.now())
     else if (parsed.type === 'draining') control.drain()
-    else this.#opening.get(parsed.session_id)?.(parsed)
+    else if (parsed.type === 'session_opened') this.#opening.get(parsed.session_id)?.(parsed)
   }
 
   override async webSocketClose(ws: WebSocket, code: number): Promise<void> {

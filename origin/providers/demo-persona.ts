@@ -1,6 +1,6 @@
 /** The mind of a fresh machine: a scripted persona that needs no key and says how to connect a real one. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ChatMessage } from '../../shared/api.ts'
+import { type ChatMessage, textOf } from '../../shared/chat.ts'
 import type { ChatProvider } from './types.ts'
 
 /** ms between words: the pace of a quick language model, so that clients see a true stream. */
@@ -52,7 +52,7 @@ const FALLBACKS = [
 ]
 
 function answer(messages: readonly ChatMessage[]): string {
-  const said = messages.findLast((message) => message.role === 'user')?.content.trim() ?? ''
+  const said = textOf(messages.findLast((message) => message.role === 'user')?.content).trim()
   const turn = messages.filter((message) => message.role === 'user').length
   const replies = RULES.find(({ pattern }) => pattern.test(said))?.replies ?? FALLBACKS
   const reply = replies[turn % replies.length] ?? ''

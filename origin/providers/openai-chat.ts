@@ -1,5 +1,6 @@
 /** Replies from any OpenAI-compatible server (Chat Completions, streamed). */
 import OpenAI from 'openai'
+import { type ChatMessage, textOf } from '../../shared/chat.ts'
 import type { AvatarError } from '../../shared/errors.ts'
 import type { ChatProvider } from './types.ts'
 import { vendorFailure } from './vendor-failure.ts'
@@ -30,7 +31,7 @@ export function createOpenAiChat({ apiKey, baseUrl, model }: OpenAiOptions): Cha
     defaultModel: model,
     async *reply({ messages, model: wanted }, signal) {
       try {
-        const stream = await client.chat.completions.create({ model: wanted, messages, stream: true }, { signal })
+        const stream = await client.chat.completions.create({ model: wanted, messages: messages.map(toVendor), stream: true }, { signal })
         for await (const part of stream) {
           signal.throwIfAborted()
           const text = part.choices[0]?.delta?.content
@@ -43,4 +44,10 @@ export function createOpenAiChat({ apiKey, baseUrl, model }: OpenAiOptions): Cha
       }
     },
   }
+}
+
+function toVendor(message: ChatMessage): OpenAI.ChatCompletionMessageParam {
+  if (message.role !== 'assistant') return { ...message, content: textOf(message.content) }
+  const { tool_calls } = message
+  return { role: 'assistant', content: textOf(message.content) || null, ...(tool_calls ? { tool_calls } : {}) }
 }

@@ -1,6 +1,6 @@
 /** The API's description for machines and for people, made from the schemas that the routes and sockets use. */
 import * as z from 'zod'
-import { ChatChunk } from '../../shared/api.ts'
+import { ChatChunk } from '../../shared/chat.ts'
 import { ClientEvent, ServerEvent, SocketOptions } from '../../shared/events.ts'
 import { SessionId, TaskId } from '../../shared/ids.ts'
 import { VERSION } from '../../shared/version.ts'

@@ -1,5 +1,7 @@
 /** What makes the avatar talk: a text, or a conversation. */
-import { ChatRequest, ChatResponse, SpeakRequest, SpeakResponse } from '../../shared/api.ts'
+import { SpeakRequest, SpeakResponse } from '../../shared/api.ts'
+import { ChatRequest, ChatResponse } from '../../shared/chat.ts'
+import { AvatarError } from '../../shared/errors.ts'
 import type { App, AppContext } from '../context.ts'
 
 import { callerOf, tenantForSession } from '../middleware/auth.ts'
@@ -46,9 +48,11 @@ export function mountSpeech(app: App): void {
 }
 
 async function chat(context: AppContext, body: ChatRequest): Promise<Response> {
-  const tenant = tenantForSession(await callerOf(context), body.session_id)
+  if (body.session_id === undefined) throw new AvatarError('INVALID_REQUEST', 'Name the session that answers: session_id.')
+  const { session_id: sessionId } = body
+  const tenant = tenantForSession(await callerOf(context), sessionId)
   await takeRate(context, tenant, 'chat')
-  const session = sessionStub(context.env, body.session_id)
+  const session = sessionStub(context.env, sessionId)
   const requestId = context.get('requestId')
   // a client that leaves stops the reply, also before its first word
   const leave = () => context.executionCtx.waitUntil(session.cancelCall(tenant, requestId))

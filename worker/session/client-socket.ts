@@ -1,6 +1,6 @@
 /** One client's socket: what it asked for, what it may send, what it is sent. */
 import * as z from 'zod'
-import { SocketOptions } from '../../shared/events.ts'
+import { FurtherEvents, SocketOptions } from '../../shared/events.ts'
 import type { MediaWants, RelayClass } from '../../shared/link.ts'
 import { FrameFlow } from './frame-flow.ts'
 import { MessageLimit } from './message-limit.ts'
@@ -10,11 +10,14 @@ export const ClientAttachment = z.object({
   v: z.literal(1),
   role: z.literal('client'),
   client_id: z.string(),
-  options: SocketOptions.omit({ token: true, resume_from: true }),
+  options: SocketOptions.omit({ token: true, resume_from: true }).extend({ events: z.array(FurtherEvents) }),
   /** Has sent a frame_ack. */
   acks: z.boolean(),
 })
 export type ClientAttachment = z.infer<typeof ClientAttachment>
+
+/** Classes that are asked for by name, whatever form media has. */
+const FURTHER: Partial<Record<RelayClass, z.infer<typeof FurtherEvents>>> = { word: 'words', stats: 'stats', level: 'levels' }
 
 export type MediaForm = 'json' | 'binary'
 
@@ -38,7 +41,9 @@ export class ClientSocket {
   }
 
   wants(kind: Exclude<RelayClass, 'control'>, form: MediaForm): boolean {
-    const { media, audio, video } = this.#attachment.options
+    const { media, audio, video, events } = this.#attachment.options
+    const further = FURTHER[kind]
+    if (further !== undefined) return events.includes(further)
     if (media !== form) return false
     if (kind === 'frame') return video === 'on'
     return audio === (kind === 'clause' ? 'clauses' : 'chunks')
@@ -84,5 +89,8 @@ export function mediaWants(clients: readonly ClientSocket[]): MediaWants {
     clause_binary: any('clause', 'binary'),
     chunk_json: any('chunk', 'json'),
     chunk_binary: any('chunk', 'binary'),
+    words: any('word', 'json'),
+    stats: any('stats', 'json'),
+    levels: any('level', 'json'),
   }
 }

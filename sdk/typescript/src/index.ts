@@ -1,7 +1,6 @@
 /** AvaTar for browsers, Node, Workers and Bun. */
 export type {
   AvatarInfo,
-  ChatMessage,
   HealthResponse,
   InterruptResponse,
   NewSessionRequest,
@@ -11,6 +10,7 @@ export type {
   VoiceInfo,
   VoiceSettings,
 } from '../../../shared/api.ts'
+export type { ChatMessage } from '../../../shared/chat.ts'
 export type { ErrorCode } from '../../../shared/errors.ts'
 export { FPS, QUALITIES, SAMPLE_RATE } from '../../../shared/media.ts'
 export { PROTOCOL_VERSION, VERSION } from '../../../shared/version.ts'

@@ -5,6 +5,7 @@
 from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
 
 __all__ = [
+    "AssistantMessage",
     "AudioBufferAppend",
     "AudioBufferAppended",
     "AudioBufferClear",
@@ -19,25 +20,32 @@ __all__ = [
     "ChatChunk",
     "ChatChunkChoicesItem",
     "ChatChunkChoicesItemDelta",
+    "ChatChunkChoicesItemDeltaToolCallsItem",
+    "ChatChunkChoicesItemDeltaToolCallsItemFunction",
     "ChatEvent",
     "ChatMessage",
     "ChatRequest",
     "ChatResponse",
     "ChatResponseChoicesItem",
     "ChatResponseChoicesItemMessage",
+    "ChatTool",
+    "ChatToolFunction",
     "ClientEvent",
     "Cue",
     "CueEmotion",
     "CueGaze",
     "CueGazeValue",
+    "CueNod",
     "Emotion",
     "ErrorBody",
     "ErrorBodyError",
     "ErrorCode",
     "ErrorEvent",
+    "FinishReason",
     "FrameAck",
     "FrameEvent",
     "FramesDropped",
+    "FurtherEvents",
     "HealthResponse",
     "HealthResponseServices",
     "IceCandidateRequest",
@@ -49,6 +57,8 @@ __all__ = [
     "Interrupted",
     "KeepAlive",
     "KeepAliveResponse",
+    "LevelEvent",
+    "ListenMode",
     "MetricsResponse",
     "MetricsResponseOriginsItem",
     "NewSessionRequest",
@@ -71,22 +81,44 @@ __all__ = [
     "SpeakRequest",
     "SpeakResponse",
     "SpeechFinished",
+    "SpeechPaused",
+    "SpeechResumed",
     "SpeechStarted",
     "StartListening",
+    "StartListeningData",
     "StartSessionRequest",
     "StartSessionRequestSdp",
     "StartSessionResponse",
     "StartSessionResponseSdp",
+    "StatsEvent",
     "StatusEvent",
     "StopListening",
     "StopSessionResponse",
+    "SystemMessage",
     "TaskId",
+    "TaskMode",
+    "TextPart",
+    "ToolCall",
+    "ToolCallEvent",
+    "ToolCallFunction",
+    "ToolChoice",
+    "ToolChoiceFunction",
+    "ToolChoiceFunctionFunction",
+    "ToolMessage",
     "TransportEvent",
+    "TransportStats",
+    "TurnDetection",
+    "TurnLedger",
+    "TurnMetricsEvent",
     "UserAudioAppend",
+    "UserMessage",
+    "UserSpeechStarted",
+    "UserSpeechStopped",
     "VoiceId",
     "VoiceInfo",
     "VoiceListResponse",
     "VoiceSettings",
+    "WordEvent",
 ]
 
 ErrorCode = Literal[
@@ -115,6 +147,17 @@ ErrorCode = Literal[
 ]
 
 
+FinishReason = Literal["stop", "length", "tool_calls", "interrupted"]
+
+
+TaskMode = Literal["queue", "interrupt"]
+"""queue: after what is being said; interrupt: instead of it and of all that waits."""
+
+
+ListenMode = Literal["vad", "manual"]
+"""vad: pauses end a turn, hands free; manual: push to talk, stop_listening ends it."""
+
+
 Emotion = Literal["neutral", "happy", "serious", "surprised", "thinking"]
 """What the face shows while it speaks; the mouth goes on speaking."""
 
@@ -124,6 +167,9 @@ Quality = Literal["low", "medium", "high"]
 
 
 SessionStatus = Literal["created", "active", "reconnecting"]
+
+
+FurtherEvents = Literal["words", "stats", "levels"]
 
 
 SessionEndReason = Literal[
@@ -140,23 +186,100 @@ SessionEndReason = Literal[
 ]
 
 
+class TextPart(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class SystemMessage(TypedDict):
+    role: Literal["system", "developer"]
+    content: Union[str, List[TextPart]]
+
+
+class UserMessage(TypedDict):
+    role: Literal["user"]
+    content: Union[str, List[TextPart]]
+
+
+class ToolCallFunction(TypedDict):
+    name: str
+    arguments: str
+    """JSON, as the model wrote it."""
+
+
+class ToolCall(TypedDict):
+    id: str
+    type: Literal["function"]
+    function: ToolCallFunction
+
+
+class _AssistantMessageRequired(TypedDict):
+    role: Literal["assistant"]
+
+
+class AssistantMessage(_AssistantMessageRequired, total=False):
+    content: Optional[Union[Union[str, List[TextPart]], Literal[""]]]
+    tool_calls: List[ToolCall]
+
+
+class ToolMessage(TypedDict):
+    """What a called function gave back."""
+
+    role: Literal["tool"]
+    content: Union[Union[str, List[TextPart]], Literal[""]]
+    tool_call_id: str
+
+
+ChatMessage = Union[SystemMessage, UserMessage, AssistantMessage, ToolMessage]
+
+
 SessionId = str
 """Session identifier, a UUID."""
 
 
-class ChatMessage(TypedDict):
-    role: Literal["system", "user", "assistant"]
-    content: str
+class _ChatToolFunctionRequired(TypedDict):
+    name: str
+
+
+class ChatToolFunction(_ChatToolFunctionRequired, total=False):
+    description: str
+    parameters: Dict[str, Any]
+    """JSON Schema of the arguments."""
+    strict: Optional[bool]
+
+
+class ChatTool(TypedDict):
+    type: Literal["function"]
+    function: ChatToolFunction
+
+
+class ToolChoiceFunctionFunction(TypedDict):
+    name: str
+
+
+class ToolChoiceFunction(TypedDict):
+    type: Literal["function"]
+    function: ToolChoiceFunctionFunction
+
+
+ToolChoice = Union[Literal["none", "auto", "required"], ToolChoiceFunction]
 
 
 class _ChatRequestRequired(TypedDict):
-    session_id: SessionId
     messages: List[ChatMessage]
 
 
 class ChatRequest(_ChatRequestRequired, total=False):
+    session_id: SessionId
+    """Who says the answer. Without one, text alone comes back."""
     stream: bool
     model: str
+    temperature: Optional[float]
+    max_tokens: Optional[int]
+    max_completion_tokens: Optional[int]
+    tools: List[ChatTool]
+    tool_choice: ToolChoice
+    mode: TaskMode
 
 
 class _IceCandidateRequestCandidateRequired(TypedDict):
@@ -176,12 +299,35 @@ class IceCandidateRequest(TypedDict):
     """What RTCPeerConnection hands out as an icecandidate."""
 
 
+class TurnDetection(TypedDict, total=False):
+    mode: ListenMode
+    threshold: float
+    """Probability above which sound counts as speech."""
+    prefix_ms: int
+    """Sound before the start of speech that is transcribed too."""
+    silence_ms: int
+    """Silence that ends a turn."""
+    barge_in: Literal["vad", "off"]
+    """vad: speech of the user pauses the avatar, and words end its turn; off: what is said meanwhile is not heard."""
+    barge_in_ms: int
+    """Speech that pauses the avatar."""
+    resume_ms: int
+    """Without words by then, the avatar goes on where it paused."""
+
+
 class NewSessionRequest(TypedDict, total=False):
     quality: Quality
     avatar_id: str
     """Which person; see GET /v1/avatars."""
     voice_id: str
     """Which voice; see GET /v1/voices. One that the active provider does not know falls back to its default, with a warning."""
+    system_prompt: str
+    """Who the avatar is: leads every prompt that brings no system message of its own."""
+    tools: List[ChatTool]
+    """What the model may call in answers to speech."""
+    language: str
+    """Of the user, for the recogniser: BCP 47."""
+    turn_detection: TurnDetection
 
 
 class SessionRequest(TypedDict):
@@ -224,7 +370,19 @@ class CueGaze(_CueGazeRequired, total=False):
     duration_ms: float
 
 
-Cue = Union[CueEmotion, CueGaze]
+class _CueNodRequired(TypedDict):
+    type: Literal["nod"]
+
+
+class CueNod(_CueNodRequired, total=False):
+    at_ms: float
+    word: str
+    value: float
+    """degrees; + is down"""
+    duration_ms: float
+
+
+Cue = Union[CueEmotion, CueGaze, CueNod]
 """Something the face does at a moment of its speech."""
 
 
@@ -239,6 +397,7 @@ class SpeakRequest(_SpeakRequestRequired, total=False):
     voice_settings: VoiceSettings
     emotion: Emotion
     cues: List[Cue]
+    mode: TaskMode
 
 
 class StartSessionRequestSdp(TypedDict):
@@ -282,10 +441,18 @@ class AudioBufferClear(TypedDict):
     type: Literal["audio_buffer_clear"]
 
 
-class StartListening(TypedDict):
-    """Opens the user's ear."""
+class StartListeningData(TypedDict, total=False):
+    mode: ListenMode
 
+
+class _StartListeningRequired(TypedDict):
     type: Literal["start_listening"]
+
+
+class StartListening(_StartListeningRequired, total=False):
+    """Opens the user's ear; `mode` instead of the session's for this time."""
+
+    data: StartListeningData
 
 
 class StopListening(TypedDict):
@@ -346,6 +513,8 @@ class SocketOptions(TypedDict, total=False):
     video: Literal["on", "off"]
     webrtc: Literal["instead", "beside"]
     """While WebRTC carries pictures and sound: instead, this socket has none of them; beside, it has them too."""
+    events: str
+    """Further events that this socket wants, with commas between: words, stats, levels."""
     resume_from: int
     """Last `seq` seen; later control events are sent again."""
     token: str
@@ -354,6 +523,72 @@ class SocketOptions(TypedDict, total=False):
 
 TaskId = str
 """One thing the avatar was asked to say."""
+
+
+class ChatChunkChoicesItemDeltaToolCallsItemFunction(TypedDict, total=False):
+    name: str
+    arguments: str
+
+
+class _ChatChunkChoicesItemDeltaToolCallsItemRequired(TypedDict):
+    index: int
+
+
+class ChatChunkChoicesItemDeltaToolCallsItem(_ChatChunkChoicesItemDeltaToolCallsItemRequired, total=False):
+    id: str
+    type: Literal["function"]
+    function: ChatChunkChoicesItemDeltaToolCallsItemFunction
+
+
+class ChatChunkChoicesItemDelta(TypedDict, total=False):
+    role: Literal["assistant"]
+    content: str
+    tool_calls: List[ChatChunkChoicesItemDeltaToolCallsItem]
+
+
+class ChatChunkChoicesItem(TypedDict):
+    index: int
+    delta: ChatChunkChoicesItemDelta
+    finish_reason: Optional[FinishReason]
+
+
+class _ChatChunkRequired(TypedDict):
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    choices: List[ChatChunkChoicesItem]
+
+
+class ChatChunk(_ChatChunkRequired, total=False):
+    task_id: TaskId
+
+
+class _ChatResponseChoicesItemMessageRequired(TypedDict):
+    role: Literal["assistant"]
+    content: Optional[str]
+
+
+class ChatResponseChoicesItemMessage(_ChatResponseChoicesItemMessageRequired, total=False):
+    tool_calls: List[ToolCall]
+
+
+class ChatResponseChoicesItem(TypedDict):
+    index: int
+    message: ChatResponseChoicesItemMessage
+    finish_reason: FinishReason
+
+
+class _ChatResponseRequired(TypedDict):
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: List[ChatResponseChoicesItem]
+
+
+class ChatResponse(_ChatResponseRequired, total=False):
+    task_id: TaskId
 
 
 AvatarId = str
@@ -371,46 +606,6 @@ class AvatarInfo(TypedDict):
 class AvatarListResponse(TypedDict):
     avatars: List[AvatarInfo]
     total: int
-
-
-class ChatChunkChoicesItemDelta(TypedDict, total=False):
-    role: Literal["assistant"]
-    content: str
-
-
-class ChatChunkChoicesItem(TypedDict):
-    index: int
-    delta: ChatChunkChoicesItemDelta
-    finish_reason: Optional[Literal["stop", "length", "interrupted"]]
-
-
-class ChatChunk(TypedDict):
-    id: str
-    object: Literal["chat.completion.chunk"]
-    created: int
-    model: str
-    task_id: TaskId
-    choices: List[ChatChunkChoicesItem]
-
-
-class ChatResponseChoicesItemMessage(TypedDict):
-    role: Literal["assistant"]
-    content: str
-
-
-class ChatResponseChoicesItem(TypedDict):
-    index: int
-    message: ChatResponseChoicesItemMessage
-    finish_reason: Literal["stop", "length", "interrupted"]
-
-
-class ChatResponse(TypedDict):
-    id: str
-    object: Literal["chat.completion"]
-    created: int
-    model: str
-    task_id: TaskId
-    choices: List[ChatResponseChoicesItem]
 
 
 class ErrorBodyError(TypedDict):
@@ -588,6 +783,41 @@ class VoiceListResponse(TypedDict):
     total: int
 
 
+class TransportStats(TypedDict):
+    transport: Literal["webrtc", "socket"]
+    video_codec: Optional[Literal["vp8", "h264"]]
+    candidate: Optional[Literal["host", "srflx", "relay"]]
+    """How the connection goes: direct, through NAT, or by TURN."""
+    video_bps: float
+    """bit/s sent; on sockets, of pictures"""
+    audio_bps: float
+    target_bps: Optional[float]
+    """bit/s that the encoder is set to"""
+    fps: float
+    """pictures sent a second"""
+    rtt_ms: Optional[float]
+    jitter_ms: Optional[float]
+    loss: Optional[float]
+    """share of packets lost, by the receiver"""
+    freezes: int
+    """Gaps of over 150 ms between pictures sent, since the start."""
+    pictures_dropped: int
+    """Left out because encoder or line was behind, since the start."""
+    encode_ms: Optional[float]
+    """p50 of one picture"""
+
+
+class TurnLedger(TypedDict):
+    vad_end: Optional[float]
+    """The detector has noticed that the user stopped."""
+    stt_final: Optional[float]
+    llm_first_token: Optional[float]
+    tts_first_byte: Optional[float]
+    first_sound: Optional[float]
+    first_picture: Optional[float]
+    """First picture of the moving mouth."""
+
+
 class _AudioBufferAppendedRequired(TypedDict):
     type: Literal["audio_buffer_appended"]
     seq: int
@@ -756,6 +986,26 @@ class Interrupted(_InterruptedRequired, total=False):
     """Rises with every interrupt; older media is to be dropped."""
 
 
+class _LevelEventRequired(TypedDict):
+    type: Literal["level"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    level_db: float
+    """RMS of the user’s sound, dB of full scale; -100 for silence"""
+    speech: Optional[float]
+    """Probability of speech; null without a detector"""
+
+
+class LevelEvent(_LevelEventRequired, total=False):
+    """The user’s microphone, ten times a second while listening, with events=levels."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
 class Pong(TypedDict):
     type: Literal["pong"]
 
@@ -887,6 +1137,148 @@ class TransportEvent(_TransportEventRequired, total=False):
     video_codec: Literal["vp8", "h264"]
 
 
+class _UserSpeechStartedRequired(TypedDict):
+    type: Literal["user_speech_started"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+
+
+class UserSpeechStarted(_UserSpeechStartedRequired, total=False):
+    """The detector hears the user."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _UserSpeechStoppedRequired(TypedDict):
+    type: Literal["user_speech_stopped"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    duration_ms: float
+
+
+class UserSpeechStopped(_UserSpeechStoppedRequired, total=False):
+    """The user paused long enough: the turn is being answered."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _SpeechPausedRequired(TypedDict):
+    type: Literal["speech_paused"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    played_ms: float
+
+
+class SpeechPaused(_SpeechPausedRequired, total=False):
+    """The user seems to speak: stop what you play. Either `interrupted` or `speech_resumed` follows."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _SpeechResumedRequired(TypedDict):
+    type: Literal["speech_resumed"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    played_ms: float
+
+
+class SpeechResumed(_SpeechResumedRequired, total=False):
+    """It was no interruption: the speech goes on where it paused."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _ToolCallEventRequired(TypedDict):
+    type: Literal["tool_call"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    tool_call: ToolCall
+
+
+class ToolCallEvent(_ToolCallEventRequired, total=False):
+    """The model wants a function called; answer with a chat whose messages hold the result."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _TurnMetricsEventRequired(TypedDict):
+    type: Literal["turn_metrics"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    kind: Literal["speak", "chat", "audio", "voice"]
+    metrics: TurnLedger
+
+
+class TurnMetricsEvent(_TurnMetricsEventRequired, total=False):
+    """What a turn took, once, when its first picture has left or it has ended without one."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _WordEventRequired(TypedDict):
+    type: Literal["word"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    word: str
+    """As it stands in the text, with its punctuation."""
+    start_ms: float
+    """ms from the first sample of its task"""
+    end_ms: float
+    timestamp: float
+    """Unix seconds at which it sounds; the clock of pictures and sound."""
+
+
+class WordEvent(_WordEventRequired, total=False):
+    """A word, when it sounds; for subtitles. With events=words."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _StatsEventRequired(TypedDict):
+    type: Literal["stats"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    stats: TransportStats
+
+
+class StatsEvent(_StatsEventRequired, total=False):
+    """How the media travels; every 5 s with events=stats."""
+
+    task_id: TaskId
+    turn_id: str
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
 ServerEvent = Union[
     FrameEvent,
     AudioEvent,
@@ -904,5 +1296,14 @@ ServerEvent = Union[
     Interrupted,
     FramesDropped,
     TransportEvent,
+    UserSpeechStarted,
+    UserSpeechStopped,
+    SpeechPaused,
+    SpeechResumed,
+    ToolCallEvent,
+    TurnMetricsEvent,
+    WordEvent,
+    StatsEvent,
+    LevelEvent,
     Pong,
 ]

@@ -1,7 +1,5 @@
 /** One session: its socket, its calls, its events. */
 import type {
-  ChatChunk,
-  ChatMessage,
   IceServer,
   InterruptResponse,
   KeepAliveResponse,
@@ -10,6 +8,7 @@ import type {
   StopSessionResponse,
   VoiceSettings,
 } from '../../../../shared/api.ts'
+import type { ChatChunk, ChatMessage } from '../../../../shared/chat.ts'
 import type { ServerEvent } from '../../../../shared/events.ts'
 import { type AudioSource, audioPieces, type RawFormat } from './audio-pieces.ts'
 import { Emitter, type Handler } from './emitter.ts'
