@@ -26,6 +26,17 @@ from pictures import load, save
 SIZE = 720
 # Order of pasting.
 LAYERS = ("mouth", "eyes")
+# Nodes along a side of the head's motion: a nod drawn through them is 53 dB from one drawn from the depth itself.
+HEAD_GRID = 49
+
+
+def write_head(pack: Path, head: HeadMotion) -> dict:
+    """How the head moves, and how it stands in every picture of the clips: for nods and for gliding between clips. Returns its manifest entry."""
+    head.nodes(HEAD_GRID, SIZE).astype("<f4").tofile(pack / "tracks" / "head.f32")
+    for clip, make in CLIPS.items():
+        stances = [(s.yaw, s.pitch, s.roll, s.breath) for s in make().stances]
+        np.array(stances, "<f4").tofile(pack / "tracks" / f"{clip}.head.f32")
+    return {"grid": HEAD_GRID, "fields": "tracks/head.f32", "stances": {clip: f"tracks/{clip}.head.f32" for clip in CLIPS}}
 
 
 def build(data: Path, out: Path, pack: Path, about: dict[str, str]) -> None:
@@ -67,7 +78,7 @@ def build(data: Path, out: Path, pack: Path, about: dict[str, str]) -> None:
         for name, rows in placements.items():
             rows.astype("<f4").tofile(pack / "tracks" / f"{clip}.{name}.f32")
         clips[clip] = {"file": f"clips/{clip}.mp4", "pictures": len(motion.tracks), "tracks": f"tracks/{clip}.f32"}
-    manifest = {"schema": 1, **about, "size": SIZE, "fps": 25, "clips": clips, "layers": manifest_layers}
+    manifest = {"schema": 1, **about, "size": SIZE, "fps": 25, "clips": clips, "layers": manifest_layers, "head": write_head(pack, head)}
     (pack / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 
 

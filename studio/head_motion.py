@@ -72,6 +72,13 @@ class HeadMotion:
             out[..., :2] += np.float32(amount) * field
         return out
 
+    def nodes(self, grid: int, size: int) -> np.ndarray:
+        """The motion of one degree of yaw, pitch and roll and of a full breath at grid x grid nodes, float32 [4, grid, grid, 2], in pixels of a clip."""
+        edge = np.clip(np.linspace(0, _FIELD, grid), 0.5, _FIELD - 0.5)
+        at = np.stack(np.meshgrid(edge, edge), -1)
+        three = [np.concatenate([field, np.zeros_like(field[..., :1])], -1) for field in (*self._fields, self._breath)]
+        return np.stack([sample(field, at)[..., :2] for field in three]).astype(np.float32) * np.float32(size / _PORTRAIT)
+
     @staticmethod
     def origin_of(displacement: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """The portrait position that is seen at each position `seen` [.., 2] (portrait pixels); inverts the motion."""

@@ -1,6 +1,10 @@
-/** Worker: decodes a clip's picture, pastes the drawn patches and encodes the result; cuts out what lies under a patch. */
+/**
+ * Worker: decodes a clip's picture, pastes the drawn patches, turns the head, mixes with a second picture and encodes the result;
+ * cuts out what lies under a patch.
+ */
 import { QUALITIES } from '../../shared/media.ts'
 import { cropPatch } from './crop.ts'
+import { blendInto, type HeadFields, warpHead } from './head-warp.ts'
 import { decodeJpeg, encodeJpeg, jpegBound } from './jpeg.ts'
 import { type MaskLevel, maskLevels, pastePatch } from './paste.ts'
 import { matchRim, rimColour, rimOf } from './ring-match.ts'
@@ -16,7 +20,10 @@ export interface ComposeLayer {
 }
 export interface ComposeSetup {
   layers: ComposeLayer[]
+  /** Of the packs that have one. */
+  heads: ComposeHead[]
 }
+export type ComposeHead = HeadFields & { clipSize: number }
 export interface ComposePatch {
   /** Index into `ComposeSetup.layers`. */
   layer: number
@@ -29,16 +36,24 @@ export interface ComposePatch {
   rim?: Float32Array
 }
 export type ComposeJob = PictureJob | CropJob
+/** A clip's picture and what is done to it. */
+export interface ComposeSource {
+  /** Shared memory. */
+  base: Uint8Array
+  patches: ComposePatch[]
+  /** Index into `ComposeSetup.heads`, the stance that the picture shows and the one wanted. */
+  turn?: { head: number; from: Float32Array; to: Float32Array } | undefined
+}
 export interface PictureJob {
   kind: 'picture'
-  /** The clip's picture, shared memory. */
-  base: Uint8Array
+  source: ComposeSource
+  /** A second picture and its share, 0..1. */
+  second?: { source: ComposeSource; share: number } | undefined
   size: number
   /** Undefined: no JPEG is wanted. */
   jpegQuality: number | undefined
   /** Hand the pixels out. */
   raw: boolean
-  patches: ComposePatch[]
 }
 export interface CropJob {
   kind: 'crop'
@@ -68,18 +83,16 @@ export interface Crop {
 export type ComposeHost = WorkerHost<ComposeJob, ComposeResult>
 
 await serveJobs<ComposeJob, ComposeResult>(async (data) => {
-  const { layers } = data as ComposeSetup
+  const { layers, heads } = data as ComposeSetup
   const masks: MaskLevel[][] = layers.map(({ mask, width, height }) => maskLevels(mask, width, height))
   const rims = layers.map(({ mask }) => rimOf(mask))
   const matched = layers.map(({ width, height }) => new Float32Array(3 * width * height))
-  const scratch = new Map<number, { rgb: Buffer<ArrayBuffer>; out: Buffer }>()
-  const memoryFor = (size: number): { rgb: Buffer<ArrayBuffer>; out: Buffer } => {
-    let memory = scratch.get(size)
-    if (memory === undefined) {
-      memory = { rgb: Buffer.alloc(3 * size * size), out: Buffer.alloc(jpegBound(size)) }
-      scratch.set(size, memory)
-    }
-    return memory
+  const scratch = new Map<string, Buffer<ArrayBuffer>>()
+  const memory = (use: string, bytes: number): Buffer<ArrayBuffer> => {
+    const key = `${use} ${bytes}`
+    const buffer = scratch.get(key) ?? Buffer.from(new ArrayBuffer(bytes))
+    scratch.set(key, buffer)
+    return buffer
   }
 
   const crop = ({ base, layer, placement }: CropJob): Crop => {
@@ -87,22 +100,18 @@ await serveJobs<ComposeJob, ComposeResult>(async (data) => {
     if (about === undefined) throw new Error(`no layer ${layer}`)
     const { clipSize, grid, width, height } = about
     const { size } = QUALITIES.high
-    const { rgb } = memoryFor(size)
+    const rgb = memory('first', 3 * size * size)
     decodeJpeg(Buffer.from(base.buffer, base.byteOffset, base.length), rgb)
     const reference = new Uint8Array(new SharedArrayBuffer(3 * width * height))
     cropPatch({ rgb, size, clipSize, placement, grid, width, height, out: reference })
     return { kind: 'crop', reference, rim: rimColour(reference, rims[layer] ?? new Uint32Array(0)) }
   }
 
-  return (job) => {
-    if (job.kind === 'crop') return { result: crop(job) }
-    const { base, size, jpegQuality, raw, patches } = job
-    const memory = memoryFor(size)
-    // what is handed out cannot be used again
-    const rgb = raw ? Buffer.from(new ArrayBuffer(3 * size * size)) : memory.rgb
-    const started = performance.now()
+  /** The picture with everything drawn into it, in `use`'s memory or, turned, in memory of its own. @returns when it was decoded */
+  const compose = ({ base, patches, turn }: ComposeSource, size: number, use: string): { rgb: Buffer<ArrayBuffer>; decodedMs: number } => {
+    const rgb = memory(use, 3 * size * size)
     decodeJpeg(Buffer.from(base.buffer, base.byteOffset, base.length), rgb)
-    const decoded = performance.now()
+    const decodedMs = performance.now()
     const clamped = new Uint8ClampedArray(rgb.buffer, rgb.byteOffset, rgb.length)
     for (const { layer, placement, patch, blend, rim } of patches) {
       const { clipSize, grid } = layers[layer] ?? { clipSize: size, grid: 2 }
@@ -110,12 +119,27 @@ await serveJobs<ComposeJob, ComposeResult>(async (data) => {
       if (rim !== undefined) matchRim(patch, rims[layer] ?? new Uint32Array(0), rim, shown)
       pastePatch({ rgb: clamped, size, clipSize, placement, grid, patch: shown, masks: masks[layer] ?? [], blend })
     }
+    const head = turn && heads[turn.head]
+    if (turn === undefined || head === undefined) return { rgb, decodedMs }
+    const out = memory(`${use}, turned`, rgb.length)
+    warpHead({ rgb, size, clipSize: head.clipSize, head, from: turn.from, to: turn.to, out })
+    return { rgb: out, decodedMs }
+  }
+
+  return (job) => {
+    if (job.kind === 'crop') return { result: crop(job) }
+    const { source, second, size, jpegQuality, raw } = job
+    const started = performance.now()
+    const { rgb, decodedMs } = compose(source, size, 'first')
+    if (second !== undefined) blendInto(rgb, compose(second.source, size, 'second').rgb, second.share)
     const pasted = performance.now()
-    const jpeg = jpegQuality === undefined ? new Uint8Array(0) : Uint8Array.from(encodeJpeg(rgb, size, jpegQuality, memory.out))
+    const out = memory('jpeg', jpegBound(size))
+    const jpeg = jpegQuality === undefined ? new Uint8Array(0) : Uint8Array.from(encodeJpeg(rgb, size, jpegQuality, out))
     const encodeMs = performance.now() - pasted
-    const pixels = raw ? new Uint8Array(rgb.buffer) : undefined
+    // what is handed out cannot be used again
+    const pixels = raw ? Uint8Array.from(rgb) : undefined
     return {
-      result: { kind: 'picture', jpeg, rgb: pixels, decodeMs: decoded - started, pasteMs: pasted - decoded, encodeMs },
+      result: { kind: 'picture', jpeg, rgb: pixels, decodeMs: decodedMs - started, pasteMs: pasted - decodedMs, encodeMs },
       transfer: [jpeg.buffer, ...(pixels ? [pixels.buffer] : [])],
     }
   }

@@ -4,10 +4,11 @@ import { FPS } from '../../shared/media.ts'
 import { capacityOf, measureRate } from './calibrate.ts'
 import { ClipStore } from './clip-store.ts'
 import type { ComposeHost, ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
+import type { ServedPack } from './drawings.ts'
 import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
 import { findPacks, inferModel, loadPack, PackError } from './pack.ts'
 import { PatchSource } from './patch-source.ts'
-import { AvatarRenderer, type RendererParts, type ServedPack } from './renderer.ts'
+import { AvatarRenderer, type RendererParts } from './renderer.ts'
 import { RenderStats } from './stats.ts'
 import type { Renderer, RendererOptions, RenderLog } from './types.ts'
 import { WorkerHost } from './worker-host.ts'
@@ -96,13 +97,15 @@ async function loadPacks(packsDir: string, onProgress: (what: string, done: numb
   const served: ServedPack[] = []
   const folders = await findPacks(packsDir)
   let index = 0
+  let heads = 0
   for (const [i, folder] of folders.entries()) {
     onProgress(`avatar pack ${folder}`, (0.2 * i) / folders.length)
     const pack = await loadPack(folder)
     if (served.some((other) => other.pack.manifest.id === pack.manifest.id)) {
       throw new PackError(`avatar pack ${folder}: manifest.json has the id ${pack.manifest.id} of another pack`)
     }
-    served.push({ pack, layers: pack.layers.map((layer) => ({ ...layer, index: index++ })) })
+    const headIndex = pack.head === undefined ? undefined : heads++
+    served.push({ pack, layers: pack.layers.map((layer) => ({ ...layer, index: index++ })), headIndex })
   }
   return served
 }
@@ -123,6 +126,9 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
   }
   const composeSetup: ComposeSetup = {
     layers: layers.map(({ clipSize, grid, width, height, mask }) => ({ clipSize, grid, width, height, mask })),
+    heads: served.flatMap(({ pack: { head, manifest } }) =>
+      head === undefined ? [] : [{ grid: head.grid, fields: head.fields, clipSize: manifest.size }],
+    ),
   }
   const store = ClipStore.open({
     packs: served.map(({ pack }) => pack),

@@ -8,6 +8,7 @@ import * as z from 'zod'
 import type { AvatarInfo } from '../../shared/api.ts'
 import { AvatarManifest, type ClipName, type Layer, type WeightsLicence } from '../../shared/avatar-pack.ts'
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
+import { STANCE_VALUES } from './head-warp.ts'
 import type { InferModel } from './infer-worker.ts'
 import { decodeGreyPng } from './png.ts'
 
@@ -60,12 +61,23 @@ export function inferModel(layer: PackLayer): InferModel {
     : { kind: layer.kind, file, width, height }
 }
 
+/** How the still person moves, see `Head` in shared/avatar-pack.ts; arrays are in shared memory. */
+export interface PackHead {
+  grid: number
+  /** [STANCE_VALUES, grid, grid, 2] */
+  fields: Float32Array
+  /** Per clip [pictures, STANCE_VALUES]. */
+  stances: Partial<Record<ClipName, Float32Array>>
+}
+
 export interface AvatarPack {
   folder: string
   manifest: AvatarManifest
   info: AvatarInfo
   clips: Partial<Record<ClipName, PackClip>> & { idle: PackClip }
   layers: PackLayer[]
+  /** Undefined where a pack does not say how its head moves. */
+  head: PackHead | undefined
 }
 
 export const CLIP_NAMES = ['idle', 'listening'] as const satisfies readonly ClipName[]
@@ -108,7 +120,22 @@ export async function loadPack(folder: string): Promise<AvatarPack> {
   for (const layer of manifest.layers) layers.push(await loadLayer(files, manifest, layer))
   const { id, name, description, licence } = manifest
   const info: AvatarInfo = { avatar_id: id, name, description, licence, qualities: ['low', 'medium', 'high'] }
-  return { folder, manifest, info, clips: { ...clips, idle }, layers }
+  return { folder, manifest, info, clips: { ...clips, idle }, layers, head: await loadHead(files, manifest) }
+}
+
+async function loadHead(files: PackFiles, { head, clips }: AvatarManifest): Promise<PackHead | undefined> {
+  if (head === undefined) return undefined
+  const { grid } = head
+  const fields = await files.floats(head.fields, STANCE_VALUES * grid, 2 * grid)
+  const stances: PackHead['stances'] = {}
+  for (const clip of CLIP_NAMES) {
+    const { pictures } = clips[clip] ?? { pictures: 0 }
+    if (pictures === 0) continue
+    const file = head.stances[clip]
+    if (file === undefined) throw files.error('manifest.json', `head has no stances for the ${clip} clip`)
+    stances[clip] = await files.floats(file, pictures, STANCE_VALUES)
+  }
+  return { grid, fields, stances }
 }
 
 function parseManifest(files: PackFiles, text: Buffer): AvatarManifest {

@@ -2,25 +2,17 @@
 import type { AvatarInfo } from '../../shared/api.ts'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { AvatarError } from '../../shared/errors.ts'
-import { FACE_PARAMS } from '../../shared/face.ts'
 import { QUALITIES, type Quality, TICK_MS } from '../../shared/media.ts'
 import { soundFeatures } from './adapters/sound.ts'
 import type { SoundFeatures } from './adapters/types.ts'
 import { type ClipStore, JPEG_QUALITY, type StoredPicture } from './clip-store.ts'
-import type { ComposeHost, ComposePatch } from './compose-worker.ts'
-import { FACE_STEP, FADE_DISTANCE, faceDistance, mixFace, modelInputs } from './face-mix.ts'
-import type { AvatarPack, PackLayer } from './pack.ts'
+import type { ComposeHost, ComposePatch, ComposeSource } from './compose-worker.ts'
+import { type Drawing, facesToDraw, type ServedPack, shownStance, soundsToDraw, wantedStance } from './drawings.ts'
+import type { AvatarPack } from './pack.ts'
 import type { PatchLoan, PatchSource } from './patch-source.ts'
 import { ReferenceCrops } from './reference-crops.ts'
 import type { RenderStats } from './stats.ts'
-import type { Picture, PictureRequest, Renderer } from './types.ts'
-
-/** A layer and its place among all models and masks of the process. */
-export type ServedLayer = PackLayer & { index: number }
-export interface ServedPack {
-  pack: AvatarPack
-  layers: ServedLayer[]
-}
+import { MAX_NOD_DEGREES, type Picture, type PictureRequest, type Renderer } from './types.ts'
 
 export interface RendererParts {
   served: readonly ServedPack[]
@@ -35,19 +27,18 @@ export interface RendererParts {
   close: () => Promise<void>
 }
 
-/** A layer that must be drawn for one picture. */
-interface Drawing {
-  layer: ServedLayer
-  row: Float32Array
-  placement: Float32Array
-  blend: number
+/** A clip's picture and what is drawn into it. */
+interface Source {
+  stored: StoredPicture
+  drawings: Drawing[]
+  turn: ComposeSource['turn']
 }
 
 /** One picture to be drawn. */
 interface Work {
   pack: AvatarPack
-  stored: StoredPicture
-  drawings: Drawing[]
+  source: Source
+  second: { source: Source; share: number } | undefined
   quality: Quality
   jpeg: boolean
   raw: boolean
@@ -91,6 +82,10 @@ export class AvatarRenderer implements Renderer {
     return soundFeatures(this.#packs.get(avatarId)?.layers ?? [])
   }
 
+  canNod(avatarId: string): boolean {
+    return this.#packs.get(avatarId)?.headIndex !== undefined
+  }
+
   async render(requests: readonly PictureRequest[]): Promise<PromiseSettledResult<Picture>[]> {
     const pictures = requests.map(async (request) => this.#picture(request))
     const settled = Promise.allSettled(pictures)
@@ -125,25 +120,51 @@ export class AvatarRenderer implements Renderer {
 
   #picture(request: PictureRequest): Picture | Promise<Picture> {
     if (this.#closed) throw new AvatarError('ORIGIN_UNAVAILABLE', 'The renderer is shutting down; try another origin.')
-    const { avatarId, quality, clip, picture, face, blend = 1, sound, jpeg = true, raw = false } = request
+    const { avatarId, quality, picture, blend = 1, sound, toward, nodDegrees = 0, jpeg = true, raw = false } = request
     const served = this.#served(avatarId)
     if (!Number.isInteger(picture)) throw new AvatarError('INVALID_REQUEST', 'A picture number must be whole.', { picture })
-    for (const share of [blend, sound?.blend ?? 0]) {
+    for (const share of [blend, sound?.blend ?? 0, toward?.share ?? 0]) {
       if (!Number.isFinite(share)) throw new AvatarError('INVALID_REQUEST', 'A blend must be a number from 0 to 1.', { blend: share })
     }
-    const { stats, store } = this.#parts
+    if (!(Math.abs(nodDegrees) <= MAX_NOD_DEGREES)) {
+      throw new AvatarError('INVALID_REQUEST', `A nod is of ${MAX_NOD_DEGREES} degrees at most.`, { degrees: nodDegrees })
+    }
+    const first = this.#stored(served, request.clip, request)
+    const other = toward && toward.share > 0 ? this.#stored(served, toward.clip, request) : undefined
+    // a clip that the pack lacks is the other one
+    const gliding = other !== undefined && other.jpeg !== first.jpeg
+    const share = gliding ? Math.min(1, toward?.share ?? 0) : 0
+    const stance = wantedStance(served, first, gliding ? { stored: other, share } : undefined, nodDegrees)
+    const source = this.#source(served, first, stance, request)
+    const second = gliding ? { source: this.#source(served, other, stance, request), share } : undefined
+    const { stats } = this.#parts
+    if (second !== undefined || source.turn !== undefined || source.drawings.length > 0 || raw) {
+      return this.#drawn({ pack: served.pack, source, second, quality, jpeg, raw })
+    }
+    stats.pictures++
+    stats.cachedPictures++
+    return { jpeg: first.jpeg, size: QUALITIES[quality].size }
+  }
+
+  #stored({ pack }: ServedPack, clip: ClipName, { avatarId, picture, quality }: PictureRequest): StoredPicture {
     const length = this.clipLength(avatarId, clip)
-    const stored = store.picture(served.pack, clip, ((picture % length) + length) % length, quality)
+    return this.#parts.store.picture(pack, clip, ((picture % length) + length) % length, quality)
+  }
+
+  /** @param stance undefined: as the clip's picture has it */
+  #source(served: ServedPack, stored: StoredPicture, stance: Float32Array | undefined, { face, blend = 1, sound }: PictureRequest): Source {
     const drawings = face === undefined || blend <= 0 ? [] : facesToDraw(served, stored, face, Math.min(1, blend))
     if (sound !== undefined && sound.blend > 0) {
       const heard = soundsToDraw(served, stored, sound)
       for (const { layer } of heard) this.#refuseWhenLate(layer.index)
       drawings.push(...heard)
     }
-    if (drawings.length > 0 || raw) return this.#drawn({ pack: served.pack, stored, drawings, quality, jpeg, raw })
-    stats.pictures++
-    stats.cachedPictures++
-    return { jpeg: stored.jpeg, size: QUALITIES[quality].size }
+    const from = shownStance(served, stored)
+    const turn =
+      served.headIndex === undefined || stance === undefined || from === undefined
+        ? undefined
+        : { head: served.headIndex, from, to: stance }
+    return { stored, drawings, turn }
   }
 
   async #drawn(work: Work): Promise<Picture> {
@@ -164,22 +185,29 @@ export class AvatarRenderer implements Renderer {
     }
   }
 
-  async #compose({ pack, stored, drawings, quality, jpeg: wanted, raw }: Work): Promise<Picture> {
+  async #compose({ pack, source, second, quality, jpeg: wanted, raw }: Work): Promise<Picture> {
     const { stats } = this.#parts
-    const drawn = await Promise.allSettled(drawings.map((drawing) => this.#patch(pack, stored, drawing)))
+    const sources = second === undefined ? [source] : [source, second.source]
+    const drawn = await Promise.allSettled(
+      sources.flatMap(({ stored, drawings }) => drawings.map((drawing) => this.#patch(pack, stored, drawing))),
+    )
     const patches = drawn.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     try {
       for (const result of drawn) if (result.status === 'rejected') throw result.reason
       const { size } = QUALITIES[quality]
+      const inFirst = source.drawings.length
+      const composed = ({ stored, turn }: Source, own: typeof patches): ComposeSource => {
+        return { base: stored.jpeg, patches: own.map(({ patch }) => patch), turn }
+      }
       // a clip's own picture has its JPEG already
-      const ready = drawings.length === 0 ? stored.jpeg : undefined
+      const ready = patches.length === 0 && source.turn === undefined && second === undefined ? source.stored.jpeg : undefined
       const result = await this.#idlest().request({
         kind: 'picture',
-        base: stored.jpeg,
+        source: composed(source, patches.slice(0, inFirst)),
+        second: second && { source: composed(second.source, patches.slice(inFirst)), share: second.share },
         size,
         jpegQuality: wanted && !ready ? JPEG_QUALITY[quality] : undefined,
         raw,
-        patches: patches.map(({ patch }) => patch),
       })
       if (result.kind !== 'picture') throw new Error('a picture was asked for')
       const { jpeg, rgb, decodeMs, pasteMs, encodeMs } = result
@@ -230,42 +258,4 @@ export class AvatarRenderer implements Renderer {
       waiting: this.#underWay.size,
     })
   }
-}
-
-/** Face-driven layers whose model would draw something else than the clip's picture shows. @throws AvatarError `INVALID_REQUEST` */
-function facesToDraw({ pack, layers }: ServedPack, stored: StoredPicture, face: Float32Array, blend: number): Drawing[] {
-  if (face.length !== FACE_PARAMS.length || !face.every(Number.isFinite)) {
-    throw new AvatarError('INVALID_REQUEST', `A face is ${FACE_PARAMS.length} finite numbers.`, { length: face.length })
-  }
-  const tracks = pack.clips[stored.clip]?.tracks ?? new Float32Array(0)
-  const shown = tracks.subarray(stored.index * FACE_PARAMS.length, (stored.index + 1) * FACE_PARAMS.length)
-  const mixed = mixFace(shown, face)
-  return layers.flatMap((layer) => {
-    if (layer.kind !== 'decoder') return []
-    const distance = faceDistance(layer.inputs, mixed, shown)
-    const placement = placementOf(layer, stored)
-    if (distance < FACE_STEP || placement === undefined) return []
-    return [
-      { layer, row: modelInputs(layer.inputs, layer.visemeGain, mixed), placement, blend: blend * Math.min(1, distance / FADE_DISTANCE) },
-    ]
-  })
-}
-
-/** Sound-driven layers: they always draw what they hear. @throws AvatarError `INVALID_REQUEST` */
-function soundsToDraw({ layers }: ServedPack, stored: StoredPicture, { window, blend }: NonNullable<PictureRequest['sound']>): Drawing[] {
-  return layers.flatMap((layer) => {
-    const features = soundFeatures([layer])
-    const placement = placementOf(layer, stored)
-    if (features === undefined || placement === undefined) return []
-    if (window.length !== features.windowLength || !window.every(Number.isFinite)) {
-      const message = `A window of sound is ${features.windowLength} finite numbers for this avatar.`
-      throw new AvatarError('INVALID_REQUEST', message, { length: window.length })
-    }
-    return [{ layer, row: window, placement, blend: Math.min(1, blend) }]
-  })
-}
-
-function placementOf(layer: ServedLayer, { clip, index }: StoredPicture): Float32Array | undefined {
-  const rowLength = 4 + 2 * layer.grid * layer.grid
-  return layer.placements[clip]?.subarray(index * rowLength, (index + 1) * rowLength)
 }

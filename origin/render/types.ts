@@ -5,6 +5,9 @@ import type { ClipName } from '../../shared/avatar-pack.ts'
 import type { Quality } from '../../shared/media.ts'
 import type { SoundFeatures } from './adapters/types.ts'
 
+/** Degrees of a nod that a still picture's warp carries without showing that it is one. */
+export const MAX_NOD_DEGREES = 8
+
 export interface PictureRequest {
   avatarId: string
   quality: Quality
@@ -20,6 +23,13 @@ export interface PictureRequest {
    * of what the model draws. Undefined in silence: the clip's own picture, whose mouth is closed.
    */
   sound?: { window: Float32Array; blend: number }
+  /**
+   * Another clip into which this one is gliding: its share 0..1, from its picture of the same number. Between stances the head is
+   * turned on the way, where the pack says how; a plain cross-fade otherwise.
+   */
+  toward?: { clip: ClipName; share: number }
+  /** Degrees that the head is bent down further than the clip's, -MAX_NOD_DEGREES to MAX_NOD_DEGREES; only where `canNod`. @default 0 */
+  nodDegrees?: number
   /** False: the picture is not made into a JPEG. @default true */
   jpeg?: boolean
   /** True: its pixels are handed out too, for a video encoder. @default false */
@@ -45,6 +55,8 @@ export interface Renderer {
   clipLength(avatarId: string, clip: ClipName): number
   /** What this avatar's model wants to hear for every picture; undefined where face parameters are enough, or there is no such avatar. */
   soundOf(avatarId: string): SoundFeatures | undefined
+  /** Whether this avatar's pack says how its head turns; a nod of others is not shown. */
+  canNod(avatarId: string): boolean
   /**
    * Pictures of one tick, in the order asked. All that need a model run in one batch. Never blocks the event loop.
    * Concurrent calls are served in order. One picture's failure rejects only its own slot.
