@@ -1,7 +1,8 @@
-/** What the face does besides speaking: emotions and glances, eased in and out. */
+/** What the face does besides speaking: emotions, glances, nods and thought, each eased in and out. */
 import type { Cue, Emotion } from '../shared/api.ts'
 import { EXPRESSIONS, type Expression } from '../shared/face.ts'
 import { TICK_MS } from '../shared/media.ts'
+import { MAX_NOD_DEGREES } from './render/types.ts'
 import type { Segment } from './stages/types.ts'
 
 /** What each emotion adds to the face at rest; found by eye on the default person. */
@@ -18,11 +19,35 @@ const FACE_MS = 180
 const GAZE_MS = 50
 /** Below this a value counts as reached. */
 const STILL = 0.004
+/** An answer that comes sooner is not thought about visibly, ms. */
+const THOUGHT_AFTER_MS = 280
+/** Share of the `thinking` emotion that waiting for an answer shows, and how long the eyes stay on one side, ms. */
+const THOUGHT_SHARE = 0.7
+const THOUGHT_SIDE_MS = 1_600
+/** Nods under way at one time. */
+const MAX_NODS = 8
+/** Degrees that the head bends for gaze_y to change by one: the eyes stay on the viewer while it nods. */
+const GAZE_DEGREES = 12
+
+interface Nod {
+  degrees: number
+  durationMs: number
+  doneMs: number
+}
+
+export interface ExpressedFace {
+  /** EXPRESSIONS values; undefined at rest. */
+  values: Float32Array | undefined
+  /** Degrees that the head is bent down. */
+  nodDegrees: number
+}
 
 export class ExpressionDriver {
   readonly #values = new Float32Array(EXPRESSIONS.length)
   #emotion: Emotion = 'neutral'
   #gaze: { x: number; y: number; leftMs: number } | undefined
+  #nods: Nod[] = []
+  #thoughtMs = 0
 
   set emotion(emotion: Emotion) {
     this.#emotion = emotion
@@ -30,19 +55,22 @@ export class ExpressionDriver {
 
   act(cue: Cue): void {
     if (cue.type === 'emotion') this.#emotion = cue.value
-    else this.#gaze = { ...cue.value, leftMs: cue.duration_ms }
+    else if (cue.type === 'gaze') this.#gaze = { ...cue.value, leftMs: cue.duration_ms }
+    else if (this.#nods.length < MAX_NODS) this.#nods.push({ degrees: cue.value, durationMs: cue.duration_ms, doneMs: 0 })
   }
 
-  /** EXPRESSIONS values of the next picture; undefined at rest. */
-  next(): Float32Array | undefined {
-    const target: Partial<Record<Expression, number>> = { ...EMOTIONS[this.#emotion] }
+  /** The face of the next picture. @param thinking she has been asked and does not answer yet */
+  next({ thinking = false }: { thinking?: boolean } = {}): ExpressedFace {
+    this.#thoughtMs = thinking ? this.#thoughtMs + TICK_MS : 0
+    const target: Partial<Record<Expression, number>> = { ...EMOTIONS[this.#emotion], ...this.#thought() }
     if (this.#gaze) {
       target.gaze_x = this.#gaze.x
       target.gaze_y = this.#gaze.y
       this.#gaze.leftMs -= TICK_MS
       if (this.#gaze.leftMs <= 0) this.#gaze = undefined
     }
-    let moved = false
+    const nodDegrees = this.#nextNod()
+    let moved = nodDegrees !== 0
     EXPRESSIONS.forEach((name, i) => {
       const goal = target[name] ?? 0
       const share = 1 - Math.exp(-TICK_MS / (name.startsWith('gaze') ? GAZE_MS : FACE_MS))
@@ -50,7 +78,30 @@ export class ExpressionDriver {
       this.#values[i] = Math.abs(value - goal) < STILL ? goal : value
       moved ||= this.#values[i] !== 0
     })
-    return moved ? this.#values.slice() : undefined
+    if (!moved) return { values: undefined, nodDegrees }
+    const values = this.#values.slice()
+    const up = EXPRESSIONS.indexOf('gaze_y')
+    values[up] = Math.max(-1, Math.min(1, (values[up] ?? 0) + nodDegrees / GAZE_DEGREES))
+    return { values, nodDegrees }
+  }
+
+  /** Only over a face that shows nothing else: who speaks with an emotion keeps it. */
+  #thought(): Partial<Record<Expression, number>> {
+    if (this.#thoughtMs < THOUGHT_AFTER_MS || this.#emotion !== 'neutral') return {}
+    const { gaze_x = 0, gaze_y = 0, brow_up = 0 } = EMOTIONS.thinking
+    const side = Math.floor((this.#thoughtMs - THOUGHT_AFTER_MS) / THOUGHT_SIDE_MS) % 2 === 0 ? 1 : -1
+    return { gaze_x: side * THOUGHT_SHARE * gaze_x, gaze_y: THOUGHT_SHARE * gaze_y, brow_up: THOUGHT_SHARE * brow_up }
+  }
+
+  /** Down and up again, slow at both ends: sin² over its time. Nods that meet add up. */
+  #nextNod(): number {
+    let degrees = 0
+    for (const nod of this.#nods) {
+      nod.doneMs += TICK_MS
+      if (nod.doneMs < nod.durationMs) degrees += nod.degrees * Math.sin((Math.PI * nod.doneMs) / nod.durationMs) ** 2
+    }
+    this.#nods = this.#nods.filter(({ doneMs, durationMs }) => doneMs < durationMs)
+    return Math.max(-MAX_NOD_DEGREES, Math.min(MAX_NOD_DEGREES, degrees))
   }
 }
 

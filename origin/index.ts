@@ -81,6 +81,7 @@ async function main(): Promise<void> {
     rtc: { answer: (offer, options) => rtc.answer(offer, options), encoders },
     onLatency: (ms) => load.addLatency(ms),
     soundOf: (avatarId) => renderer.soundOf(avatarId),
+    canNod: (avatarId) => renderer.canNod(avatarId),
   })
   const avatars = [...renderer.avatars]
   log.info(

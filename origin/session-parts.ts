@@ -37,6 +37,8 @@ export interface SessionPartsOptions {
   onLatency: (ms: number) => void
   /** What an avatar's model wants to hear. @default every avatar is driven by its mouth's shapes */
   soundOf?: (avatarId: string) => SoundFeatures | undefined
+  /** Whether an avatar's head can be turned. @default every avatar's */
+  canNod?: (avatarId: string) => boolean
 }
 
 export class SessionParts {
@@ -47,6 +49,7 @@ export class SessionParts {
   readonly decodeAudio: SessionPartsOptions['decodeAudio']
   readonly rtc: RtcParts | undefined
   readonly soundOf: SessionPartsOptions['soundOf'] | undefined
+  readonly canNod: SessionPartsOptions['canNod'] | undefined
   readonly #transcription: TranscriptionProvider | undefined
   readonly #moveMouth: ReturnType<typeof moveMouth>
 
@@ -62,6 +65,7 @@ export class SessionParts {
     rtc,
     onLatency,
     soundOf,
+    canNod,
   }: SessionPartsOptions) {
     this.voice = voice
     this.chat = chat
@@ -70,6 +74,7 @@ export class SessionParts {
     this.decodeAudio = decodeAudio
     this.rtc = rtc
     this.soundOf = soundOf
+    this.canNod = canNod
     this.#transcription = transcription
     this.#moveMouth = moveMouth({ mouthFromPhones, mouthFromText, lipSync })
   }

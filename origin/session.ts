@@ -1,21 +1,29 @@
 /** One session: its turns, its face, and what leaves for its clients. Driven by the host's clock and the edge's messages. */
 import { performance } from 'node:perf_hooks'
-import type { Emotion, IceCandidateRequest, IceCandidateResponse, InterruptResponse, SpeakRequest, SpeakResponse, StartSessionRequest, StartSessionResponse } from '../shared/api.ts'
+import type {
+  Emotion,
+  IceCandidateRequest,
+  IceCandidateResponse,
+  InterruptResponse,
+  SpeakRequest,
+  SpeakResponse,
+  StartSessionRequest,
+  StartSessionResponse,
+} from '../shared/api.ts'
 import type { ChatRequest } from '../shared/chat.ts'
-import type { ClipName } from '../shared/avatar-pack.ts'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
 import type { ForwardedEvent, MediaWants, RelayClass, SessionConfig } from '../shared/link.ts'
 import { SAMPLE_RATE } from '../shared/media.ts'
 import { ClientEvents } from './client-events.ts'
 import { Conversation, MAX_REPLY_CHARS } from './conversation.ts'
-import { CueSheet, ExpressionDriver } from './expression.ts'
-import { FaceDriver } from './face-driver.ts'
+import { CueSheet } from './expression.ts'
 import type { Logger } from './log.ts'
 import { MediaOut, type MediaSink, NO_WANTS, type Stamp } from './media-out.ts'
 import { PeerOut, type PeerStats, type TransportNews } from './peer-out.ts'
 import { Channel } from './pipeline/channel.ts'
 import type { TickSound } from './playout.ts'
+import { Presence } from './presence.ts'
 import type { Picture, PictureRequest } from './render/types.ts'
 import type { SessionParts } from './session-parts.ts'
 import { SoundFeed } from './sound-feed.ts'
@@ -79,15 +87,13 @@ export class Session {
   readonly #conversation: Conversation
   readonly #turns: Turns
   readonly #clientEvents: ClientEvents
-  readonly #face = new FaceDriver()
-  readonly #expression = new ExpressionDriver()
+  readonly #presence = new Presence()
   /** Only for avatars whose model is driven by sound. */
   readonly #hearing: SoundFeed | undefined
   readonly #scripts = new WeakMap<Turn, { emotion: Emotion; cues: CueSheet }>()
   /** What sockets want, and what of it also while WebRTC carries the media. */
   #wants = { all: NO_WANTS, beside: NO_WANTS }
   #generation = 0
-  #picture = 0
   #status: Status = 'idle'
   #busy = false
   #ending: { reason: SessionEndReason; byMs: number } | undefined
@@ -115,7 +121,7 @@ export class Session {
     this.#conversation = new Conversation(parts.persona)
     this.#turns = new Turns({
       onFinished: (turn, reason) => {
-        this.#expression.emotion = 'neutral'
+        this.#presence.emotion = 'neutral'
         if (turn.kind !== 'audio') this.#conversation.saidByAvatar(turn.spokenText)
         const played_ms = Math.round(turn.playedMs)
         this.#emit({ type: 'speech_finished', session_id: this.id, task_id: turn.taskId, reason, played_ms })
@@ -158,6 +164,9 @@ export class Session {
     const { voiceId, warnings } = this.#voice(voice_id)
     const shortcoming = this.#parts.voice.shortcoming?.(text)
     if (shortcoming !== undefined) warnings.push(shortcoming)
+    if (cues.some(({ type }) => type === 'nod') && this.#parts.canNod?.(this.#config.avatar_id) === false) {
+      warnings.push(`The avatar "${this.#config.avatar_id}" cannot nod; its nod cues are left out.`)
+    }
     const queued = this.#turns.current !== undefined
     const turn = this.#begin('speak', (signal) => this.#parts.spoken(once(text), { voiceId, settings, signal }))
     this.#scripts.set(turn, { emotion, cues: new CueSheet(cues) })
@@ -245,9 +254,8 @@ export class Session {
     const turn = this.#turns.current
     const sound = this.#turns.next()
     if (turn && sound) this.#express(turn, sound)
-    const { face, blend } = this.#face.next(sound?.mouth, this.#expression.next())
+    const shown = this.#presence.next({ mouth: sound?.mouth, status: this.#status })
     const heard = this.#hearing?.next(sound?.pcm, this.#turns.ahead(this.#hearing.aheadSamples))
-    this.#picture += 1
     const { avatar_id: avatarId, quality } = this.#config
     const jpeg = this.#media.wantsFrames
     const raw = this.#peer?.wantsPictures === true
@@ -256,11 +264,9 @@ export class Session {
         ? {
             avatarId,
             quality,
-            clip: this.#clip,
-            picture: this.#picture,
+            ...shown,
             jpeg,
             raw,
-            ...(face ? { face, blend } : {}),
             ...(heard ? { sound: heard } : {}),
           }
         : undefined
@@ -311,10 +317,6 @@ export class Session {
     this.#emit({ type: 'transport', session_id: this.id, ...news })
   }
 
-  get #clip(): ClipName {
-    return this.#clientEvents.listening && !this.speaking ? 'listening' : 'idle'
-  }
-
   #begin(kind: TurnKind, segments: (signal: AbortSignal) => AsyncIterable<Segment>): Turn {
     if (this.#ending) throw this.#over()
     return this.#turns.add(kind, segments)
@@ -344,10 +346,10 @@ export class Session {
     const script = this.#scripts.get(turn)
     if (!script) return
     for (const { segment, ptsMs } of sound.segments) {
-      if (ptsMs === 0) this.#expression.emotion = script.emotion
+      if (ptsMs === 0) this.#presence.emotion = script.emotion
       script.cues.begin(segment, ptsMs)
     }
-    for (const cue of script.cues.due(turn.playedMs)) this.#expression.act(cue)
+    for (const cue of script.cues.due(turn.playedMs)) this.#presence.act(cue)
   }
 
   #speechStarts(turn: Turn): void {

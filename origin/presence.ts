@@ -1,0 +1,54 @@
+/** What an avatar shows from picture to picture: its mouth and expression, and which clip it is in or gliding into. */
+import type { Cue, Emotion } from '../shared/api.ts'
+import { ExpressionDriver } from './expression.ts'
+import { FaceDriver } from './face-driver.ts'
+import type { PictureRequest } from './render/types.ts'
+
+/** Pictures that the way from one clip into another takes. */
+const GLIDE_PICTURES = 12
+
+export interface Moment {
+  /** VISEMES weights, undefined in silence. */
+  mouth: Float32Array | undefined
+  status: 'idle' | 'listening' | 'thinking' | 'speaking'
+}
+
+export type Shown = Pick<PictureRequest, 'clip' | 'picture' | 'face' | 'blend' | 'toward' | 'nodDegrees'>
+
+export class Presence {
+  readonly #face = new FaceDriver()
+  readonly #expression = new ExpressionDriver()
+  #picture = 0
+  /** Pictures of the way from idle to listening, 0 to GLIDE_PICTURES. */
+  #glided = 0
+
+  set emotion(emotion: Emotion) {
+    this.#expression.emotion = emotion
+  }
+
+  act(cue: Cue): void {
+    this.#expression.act(cue)
+  }
+
+  /** What the next picture shows; one call a picture. */
+  next({ mouth, status }: Moment): Shown {
+    const { values, nodDegrees } = this.#expression.next({ thinking: status === 'thinking' })
+    const { face, blend } = this.#face.next(mouth, values)
+    this.#picture += 1
+    return {
+      ...this.#nextClip(status === 'listening'),
+      picture: this.#picture,
+      ...(face ? { face, blend } : {}),
+      ...(nodDegrees === 0 ? {} : { nodDegrees }),
+    }
+  }
+
+  /** Both clips run on the same count, so a way that is turned round midway goes back as it came. */
+  #nextClip(listening: boolean): Pick<Shown, 'clip' | 'toward'> {
+    this.#glided = Math.max(0, Math.min(GLIDE_PICTURES, this.#glided + (listening ? 1 : -1)))
+    if (this.#glided === 0) return { clip: 'idle' }
+    if (this.#glided === GLIDE_PICTURES) return { clip: 'listening' }
+    const way = this.#glided / GLIDE_PICTURES
+    return { clip: 'idle', toward: { clip: 'listening', share: way * way * (3 - 2 * way) } }
+  }
+}
