@@ -1,5 +1,5 @@
 /** One session's socket to its object on the edge: calls in, events and media out. */
-import { toAvatarError } from '../shared/errors.ts'
+import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
 import { encodeRelay, type LinkCall, type RelayClass, type SessionConfig, SessionDown, type SessionUp } from '../shared/link.ts'
 import { PROTOCOL_VERSION } from '../shared/version.ts'

@@ -6,8 +6,6 @@ import { SessionId, TaskId } from './ids.ts'
 import { TransportStats, TurnLedger } from './stats.ts'
 import { ListenMode } from './turn-detection.ts'
 
-export const FurtherEvents = z.enum(['words', 'stats', 'levels'])
-
 /** How a socket wants its media; query parameters of `/ws/SESSION_ID`. */
 export const SocketOptions = z
   .object({
@@ -26,9 +24,8 @@ export const SocketOptions = z
       .meta({ description: 'While WebRTC carries pictures and sound: instead, this socket has none of them; beside, it has them too.' }),
     events: z
       .string()
+      .regex(/^((words|stats|levels)(,(?=.)|$))*$/, 'must name words, stats or levels, with commas between')
       .default('')
-      .transform((list) => list.split(',').filter((name) => name !== ''))
-      .pipe(z.array(FurtherEvents))
       .meta({ description: 'Further events that this socket wants, with commas between: words, stats, levels.' }),
     resume_from: z.coerce.number().int().min(0).optional().meta({ description: 'Last `seq` seen; later control events are sent again.' }),
     token: z.string().optional().meta({ description: 'Session token, where no Authorization header can be set.' }),
@@ -221,12 +218,10 @@ export const UserSpeechStarted = z
 export const UserSpeechStopped = z
   .object({ type: z.literal('user_speech_stopped'), ...common, duration_ms: z.number() })
   .meta({ id: 'UserSpeechStopped', description: 'The user paused long enough: the turn is being answered.' })
-export const SpeechPaused = z
-  .object({ type: z.literal('speech_paused'), ...common, played_ms: z.number() })
-  .meta({
-    id: 'SpeechPaused',
-    description: 'The user seems to speak: stop what you play. Either `interrupted` or `speech_resumed` follows.',
-  })
+export const SpeechPaused = z.object({ type: z.literal('speech_paused'), ...common, played_ms: z.number() }).meta({
+  id: 'SpeechPaused',
+  description: 'The user seems to speak: stop what you play. Either `interrupted` or `speech_resumed` follows.',
+})
 export const SpeechResumed = z
   .object({ type: z.literal('speech_resumed'), ...common, played_ms: z.number() })
   .meta({ id: 'SpeechResumed', description: 'It was no interruption: the speech goes on where it paused.' })

@@ -12,12 +12,9 @@ export const TurnDetection = z
     threshold: z.number().min(0.05).max(0.95).default(0.5).meta({ description: 'Probability above which sound counts as speech.' }),
     prefix_ms: z.int().min(0).max(1_000).default(300).meta({ description: 'Sound before the start of speech that is transcribed too.' }),
     silence_ms: z.int().min(200).max(5_000).default(500).meta({ description: 'Silence that ends a turn.' }),
-    barge_in: z
-      .enum(['vad', 'off'])
-      .default('vad')
-      .meta({
-        description: 'vad: speech of the user pauses the avatar, and words end its turn; off: what is said meanwhile is not heard.',
-      }),
+    barge_in: z.enum(['vad', 'off']).default('vad').meta({
+      description: 'vad: speech of the user pauses the avatar, and words end its turn; off: what is said meanwhile is not heard.',
+    }),
     barge_in_ms: z.int().min(40).max(2_000).default(200).meta({ description: 'Speech that pauses the avatar.' }),
     resume_ms: z
       .int()

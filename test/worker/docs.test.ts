@@ -25,7 +25,7 @@ describe('description', () => {
     )
     expect(Object.keys(paths['/v1/avatar.speak']?.post?.responses ?? {})).toEqual(['200', '400', '401', '404', '413', '429', '500', '503'])
     expect(components.schemas.ClientEvent?.oneOf).toHaveLength(10)
-    expect(components.schemas.ServerEvent?.oneOf).toHaveLength(17)
+    expect(components.schemas.ServerEvent?.oneOf).toHaveLength(26)
     expect(components.schemas.FrameEvent?.properties?.type?.const).toBe('frame')
     const dangling = [...JSON.stringify(body).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].filter(
       ([, name]) => name !== undefined && components.schemas[name] === undefined,

@@ -1,6 +1,6 @@
 /** One client's socket: what it asked for, what it may send, what it is sent. */
 import * as z from 'zod'
-import { FurtherEvents, SocketOptions } from '../../shared/events.ts'
+import { SocketOptions } from '../../shared/events.ts'
 import type { MediaWants, RelayClass } from '../../shared/link.ts'
 import { FrameFlow } from './frame-flow.ts'
 import { MessageLimit } from './message-limit.ts'
@@ -10,14 +10,14 @@ export const ClientAttachment = z.object({
   v: z.literal(1),
   role: z.literal('client'),
   client_id: z.string(),
-  options: SocketOptions.omit({ token: true, resume_from: true }).extend({ events: z.array(FurtherEvents) }),
+  options: SocketOptions.omit({ token: true, resume_from: true }),
   /** Has sent a frame_ack. */
   acks: z.boolean(),
 })
 export type ClientAttachment = z.infer<typeof ClientAttachment>
 
 /** Classes that are asked for by name, whatever form media has. */
-const FURTHER: Partial<Record<RelayClass, z.infer<typeof FurtherEvents>>> = { word: 'words', stats: 'stats', level: 'levels' }
+const FURTHER: Partial<Record<RelayClass, string>> = { word: 'words', stats: 'stats', level: 'levels' }
 
 export type MediaForm = 'json' | 'binary'
 
@@ -43,7 +43,7 @@ export class ClientSocket {
   wants(kind: Exclude<RelayClass, 'control'>, form: MediaForm): boolean {
     const { media, audio, video, events } = this.#attachment.options
     const further = FURTHER[kind]
-    if (further !== undefined) return events.includes(further)
+    if (further !== undefined) return events.split(',').includes(further)
     if (media !== form) return false
     if (kind === 'frame') return video === 'on'
     return audio === (kind === 'clause' ? 'clauses' : 'chunks')

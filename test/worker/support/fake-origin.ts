@@ -22,6 +22,7 @@ export const LOAD: OriginLoad = {
   rss_bytes: 123_456_789,
   average_latency: null,
   render: {},
+  turns: {},
 }
 export const AVATAR: AvatarInfo = {
   avatar_id: 'avatar_1',

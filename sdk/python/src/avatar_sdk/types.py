@@ -45,7 +45,6 @@ __all__ = [
     "FrameAck",
     "FrameEvent",
     "FramesDropped",
-    "FurtherEvents",
     "HealthResponse",
     "HealthResponseServices",
     "IceCandidateRequest",
@@ -167,9 +166,6 @@ Quality = Literal["low", "medium", "high"]
 
 
 SessionStatus = Literal["created", "active", "reconnecting"]
-
-
-FurtherEvents = Literal["words", "stats", "levels"]
 
 
 SessionEndReason = Literal[
