@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRenderer } from '../../origin/render/index.ts'
 import { loadPack, PackError } from '../../origin/render/pack.ts'
 import { decodeGreyPng } from '../../origin/render/png.ts'
-import { floats, GRID, greyPng, IDLE_PICTURES, makeAvatarPack, PATCH } from '../support/avatar-pack.ts'
+import { addHead, floats, GRID, greyPng, IDLE_PICTURES, makeAvatarPack, PATCH } from '../support/avatar-pack.ts'
 import { tinyDecoder } from '../support/tiny-onnx.ts'
 
 let dir: string
@@ -54,6 +54,22 @@ describe('a damaged pack is refused with the file and the reason', () => {
         )
         await rm(join(folder, 'mask.png'))
         await symlink(join(dir, 'outside.png'), join(folder, 'mask.png'))
+      },
+    ],
+    [
+      'short stances of the head',
+      /idle_head\.f32 has 12 bytes, but 40 pictures of 4/,
+      async () => {
+        await addHead(folder)
+        await truncate(join(folder, 'idle_head.f32'), 12)
+      },
+    ],
+    [
+      'a head without stances for a clip',
+      /head has no stances for the listening clip/,
+      async () => {
+        await addHead(folder)
+        await editManifest((manifest) => (manifest.head = { ...(manifest.head as Json), stances: { idle: 'idle_head.f32' } }))
       },
     ],
     ['a missing file', /mouth_idle\.f32 is missing/, () => rm(join(folder, 'mouth_idle.f32'))],

@@ -2,7 +2,7 @@
  * Makes a small avatar pack: every picture is one slanted colour gradient, and at rest the decoders draw that same gradient,
  * so that a drawn face equals the clip wherever the mouth is closed and differs by a known colour where it is not.
  */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32, deflateSync } from 'node:zlib'
 import { FACE_PARAMS, type FaceParam } from '../../shared/face.ts'
@@ -150,4 +150,22 @@ export function gradientVideo(pictures: number): Uint8Array {
   const parts: Buffer[] = [Buffer.from(`YUV4MPEG2 W${PACK_SIZE} H${PACK_SIZE} F25:1 Ip A1:1 C444\n`)]
   for (let i = 0; i < pictures; i++) parts.push(Buffer.from('FRAME\n'), picture)
   return Buffer.concat(parts)
+}
+
+/** Nodes of the head's fields, and clip pixels that a degree of pitch moves everything down by. */
+export const HEAD_GRID = 5
+export const PIXELS_PER_DEGREE = 2
+
+/** Gives the pack a head: pitch moves the whole picture down, all pictures stand upright. */
+export async function addHead(folder: string): Promise<void> {
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, unknown>
+  manifest.head = { grid: HEAD_GRID, fields: 'head.f32', stances: { idle: 'idle_head.f32', listening: 'listening_head.f32' } }
+  await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest))
+  const fields = Array.from({ length: 4 * HEAD_GRID * HEAD_GRID * 2 }, (_, i) => {
+    const isPitch = Math.floor(i / (2 * HEAD_GRID * HEAD_GRID)) === 1
+    return isPitch && i % 2 === 1 ? PIXELS_PER_DEGREE : 0
+  })
+  await writeFile(join(folder, 'head.f32'), floats(fields))
+  await writeFile(join(folder, 'idle_head.f32'), floats(new Array<number>(4 * IDLE_PICTURES).fill(0)))
+  await writeFile(join(folder, 'listening_head.f32'), floats(new Array<number>(4 * LISTENING_PICTURES).fill(0)))
 }
