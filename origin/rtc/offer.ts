@@ -3,6 +3,7 @@ import { AvatarError } from '../../shared/errors.ts'
 import type { RtcVideoCodec } from './types.ts'
 
 export const ABS_SEND_TIME_URI = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time'
+export const MID_URI = 'urn:ietf:params:rtp-hdrext:sdes:mid'
 /** Candidates of one offer that are tried. */
 const MAX_CANDIDATES = 32
 /** Video that we encode, and Opus. */
@@ -29,13 +30,23 @@ interface Section {
   direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive'
 }
 
+/** What we send of a kind, by the offer. */
+export interface OfferedStream {
+  chosen: Codec
+  /** For packets sent again. */
+  rtx: Codec | undefined
+  /** Ids of header extensions. */
+  absSendTimeId: number | undefined
+  midId: number | undefined
+}
+
 export interface ParsedOffer {
   /** The offer without what we do not speak: other codecs, name-only and TCP candidates, transport-wide feedback. */
   sdp: string
   /** The session id of its o= line, which stays the same over all offers of one connection. */
   offeredBy: string
-  video: { codec: RtcVideoCodec; chosen: Codec; rtx: Codec | undefined; absSendTimeId: number | undefined } | undefined
-  audio: { chosen: Codec; absSendTimeId: number | undefined; sendsMic: boolean } | undefined
+  video: (OfferedStream & { codec: RtcVideoCodec }) | undefined
+  audio: (OfferedStream & { sendsMic: boolean }) | undefined
 }
 
 /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
@@ -59,11 +70,12 @@ export function parseOffer(text: string): ParsedOffer {
   return {
     sdp: `${[session, ...sections.map((section) => prune(section, chosenVideo, opus))].flat().join('\r\n')}\r\n`,
     offeredBy: /^o=\S+ (\S+)/.exec(session.find((line) => line.startsWith('o=')) ?? '')?.[1] ?? '',
-    video: video && chosenVideo && { ...chosenVideo, absSendTimeId: extensionId(video, ABS_SEND_TIME_URI) },
+    video: video && chosenVideo && { ...chosenVideo, ...extensionIds(video) },
     audio: audio &&
       opus && {
         chosen: opus,
-        absSendTimeId: extensionId(audio, ABS_SEND_TIME_URI),
+        rtx: undefined,
+        ...extensionIds(audio),
         sendsMic: audio.direction === 'sendrecv' || audio.direction === 'sendonly',
       },
   }
@@ -152,6 +164,10 @@ function prune(section: Section, video: { chosen: Codec; rtx: Codec | undefined 
 export function isUsableCandidate(line: string): boolean {
   const [, , protocol = '', , address = ''] = line.split(' ')
   return protocol.toLowerCase() === 'udp' && address !== '' && !address.toLowerCase().endsWith('.local')
+}
+
+function extensionIds(section: Section): { absSendTimeId: number | undefined; midId: number | undefined } {
+  return { absSendTimeId: extensionId(section, ABS_SEND_TIME_URI), midId: extensionId(section, MID_URI) }
 }
 
 function extensionId(section: Section, uri: string): number | undefined {

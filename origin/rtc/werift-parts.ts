@@ -8,7 +8,7 @@ import {
   RTCRtpHeaderExtensionParameters,
   SignatureAlgorithm,
 } from 'werift'
-import { ABS_SEND_TIME_URI, type Codec } from './offer.ts'
+import { ABS_SEND_TIME_URI, type Codec, MID_URI } from './offer.ts'
 import type { RtcPath } from './types.ts'
 
 /**
@@ -42,7 +42,7 @@ export function codecParameters(
 
 /** What packets carry beside their payload: when they left, and which part of the offer they belong to. */
 export function extensions(): RTCRtpHeaderExtensionParameters[] {
-  return [ABS_SEND_TIME_URI, 'urn:ietf:params:rtp-hdrext:sdes:mid'].map((uri) => new RTCRtpHeaderExtensionParameters({ uri }))
+  return [ABS_SEND_TIME_URI, MID_URI].map((uri) => new RTCRtpHeaderExtensionParameters({ uri }))
 }
 
 /** Waits for work or until it has taken this long, whichever is first. @throws what the work throws in that time */

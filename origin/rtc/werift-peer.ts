@@ -7,24 +7,20 @@ import {
   type MediaStreamTrack,
   type RTCCertificate,
   RTCPeerConnection,
-  type RTCRtpSender,
   type RtcpPacket,
   RtcpPayloadSpecificFeedback,
   RtcpRrPacket,
-  RtcpSenderInfo,
-  RtcpSourceDescriptionPacket,
   RtcpSrPacket,
   RtcpTransportLayerFeedback,
-  RtpHeader,
-  RtpPacket,
-  SourceDescriptionChunk,
-  SourceDescriptionItem,
 } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
 import { announceAddresses, hostAddresses } from './addresses.ts'
-import { isUsableCandidate, type ParsedOffer, parseOffer } from './offer.ts'
+import { Flow } from './flow.ts'
+import { isUsableCandidate, type OfferedStream, type ParsedOffer, parseOffer } from './offer.ts'
+import { OutStream } from './out-stream.ts'
+import { Pacer } from './pacer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
-import { absSendTime, ntpTime, RtpClock, roundTripMs } from './rtp-clock.ts'
+import { ntpTime, roundTripMs } from './rtp-clock.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
 import { codecParameters, extensions, newCertificate, pathOf, withinMs } from './werift-parts.ts'
 
@@ -32,37 +28,25 @@ import { codecParameters, extensions, newCertificate, pathOf, withinMs } from '.
 export const GATHER_MS = 1_000
 /** ms from the answer to a connection; browsers give up after 15 to 30 s. */
 const CONNECT_MS = 15_000
-/** ms between sender reports: often enough that lips are in step from the second second on. */
+/** ms between sender reports. */
 const REPORT_MS = 1_000
-/** The first reports come sooner: without one, a browser plays sound and pictures as they arrive. */
-const FIRST_REPORT_MS = 40
-/** Packets that werift keeps for retransmission. */
-const RESEND_HISTORY = 128
+/** They come more often at first: without some, a browser plays sound and pictures as they arrive. */
+const FIRST_REPORTS_MS = 200
+const FIRST_REPORTS = 25
+/**
+ * ms that pictures leave after their sound: what browsers keep sound back, at least, and pictures not at all. They bring both
+ * in step by themselves only from 30 ms on, and take ten seconds.
+ */
+const PICTURES_BEHIND_MS = 35
 /** ms between key frames that a client asks for. */
 const KEYFRAME_EVERY_MS = 500
 /** A client reports every second or so: one that has said nothing for this long hears nothing either. */
 const SILENT_MS = 4_000
 /** ms of silence after which the connection is given up (RFC 7675 section 5.1). */
 const GIVE_UP_MS = 30_000
-/** ms over which rates are taken. */
-const RATE_WINDOW_MS = 1_000
-/** ms between two pictures that are seen as a standstill. */
-const FREEZE_MS = 150
-
 /** What sound and picture both belong to (RFC 8830). */
 const STREAM_NAME = 'avatar'
 const FMT = { nack: 1, pli: 1, fir: 4, remb: 15 } as const
-
-interface OutStream {
-  sender: RTCRtpSender
-  clock: RtpClock
-  sequence: number
-  packets: number
-  octets: number
-  absSendTimeId: number | undefined
-  loss: number
-  jitter: number
-}
 
 /**
  * Answers an offer.
@@ -99,12 +83,10 @@ class WeriftPeer implements RtcPeer {
   #rtt: number | undefined
   #estimateBps: number | undefined
   #nacks = 0
-  #resent = 0
   #keyframeRequests = 0
-  #pictures = 0
-  #lastPictureMs: number | undefined
-  #freezes = 0
-  #rate = { sinceMs: performance.now(), video: 0, audio: 0, pictures: 0, videoBps: 0, audioBps: 0, fps: 0 }
+  #reported = 0
+  readonly #flow = new Flow()
+  readonly #pacer = new Pacer<() => void>((leave) => leave())
 
   constructor({ video, audio, offeredBy }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
     const { settings, iceServers } = options
@@ -133,8 +115,8 @@ class WeriftPeer implements RtcPeer {
       },
       headerExtensions: { video: extensions(), audio: extensions() },
     })
-    this.#video = video && this.#addStream('video', 'sendonly', 90_000, video.absSendTimeId)
-    this.#audio = audio && this.#addStream('audio', audio.sendsMic ? 'sendrecv' : 'sendonly', 48_000, audio.absSendTimeId)
+    this.#video = video && this.#addStream('video', 'sendonly', video)
+    this.#audio = audio && this.#addStream('audio', audio.sendsMic ? 'sendrecv' : 'sendonly', audio)
     this.#pc.connectionStateChange.subscribe((state) => this.#connectionChanged(state))
     this.#pc.onTrack.subscribe((track) => this.#listen(track))
   }
@@ -187,17 +169,19 @@ class WeriftPeer implements RtcPeer {
     if (!stream || !this.#open) return
     const payloads = this.videoCodec === 'vp8' ? packetizeVp8(picture, this.#pictureId) : packetizeH264(picture)
     this.#pictureId = (this.#pictureId + 1) & 0x7fff
-    this.#countPicture()
-    for (const [i, payload] of payloads.entries()) this.#send(stream, payload, mediaMs, i === payloads.length - 1)
+    this.#flow.countPicture()
+    const last = payloads.length - 1
+    const packets = payloads.map((payload, i) => () => stream.send(payload, mediaMs, i === last))
+    this.#pacer.push(packets, mediaMs + PICTURES_BEHIND_MS)
   }
 
   sendAudio(opus: Uint8Array, mediaMs: number): void {
-    if (this.#audio && this.#open) this.#send(this.#audio, Buffer.from(opus), mediaMs, false)
+    if (this.#audio && this.#open) this.#audio.send(Buffer.from(opus), mediaMs, false)
   }
 
   stats(): RtcStats {
     const streams = this.#streams
-    const { videoBps, audioBps, fps } = this.#rates()
+    const { videoBps, audioBps, fps } = this.#flow.rates(this.#video?.octets ?? 0, this.#audio?.octets ?? 0)
     return {
       state: this.#state,
       videoCodec: this.videoCodec,
@@ -207,14 +191,14 @@ class WeriftPeer implements RtcPeer {
       fps,
       rttMs: this.#rtt,
       loss: Math.max(0, ...streams.map(({ loss }) => loss)),
-      jitterMs: Math.max(0, ...streams.map(({ jitter }) => jitter)),
+      jitterMs: Math.max(0, ...streams.map(({ jitterMs }) => jitterMs)),
       packetsSent: streams.reduce((sum, { packets }) => sum + packets, 0),
       bytesSent: streams.reduce((sum, { octets }) => sum + octets, 0),
-      packetsResent: this.#resent,
+      packetsResent: streams.reduce((sum, { resent }) => sum + resent, 0),
       nacks: this.#nacks,
       keyframeRequests: this.#keyframeRequests,
-      picturesSent: this.#pictures,
-      freezes: this.#freezes,
+      picturesSent: this.#flow.pictures,
+      freezes: this.#flow.freezes,
       estimateBps: this.#estimateBps,
     }
   }
@@ -236,54 +220,21 @@ class WeriftPeer implements RtcPeer {
     return [this.#video, this.#audio].filter((stream) => stream !== undefined)
   }
 
-  #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', rateHz: number, absSendTimeId: number | undefined): OutStream {
+  #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', offered: OfferedStream): OutStream {
     // of one stream by name: browsers keep sound and picture in step only then
-    const { sender } = this.#pc.addTransceiver(kind, { direction, streams: [new MediaStream({ id: STREAM_NAME })] })
-    // Its reports lack the fraction of the second and tell the time of sending, not of the media: ours go out instead.
-    sender.rtcpRunning = true
-    return { sender, clock: new RtpClock(rateHz), sequence: randomInt(2 ** 15), packets: 0, octets: 0, absSendTimeId, loss: 0, jitter: 0 }
-  }
-
-  #send(stream: OutStream, payload: Buffer, mediaMs: number, marker: boolean): void {
-    const header = new RtpHeader({
-      marker,
-      sequenceNumber: stream.sequence,
-      timestamp: stream.clock.at(mediaMs),
-      // The library's own has no fraction of a second either, which receivers estimate the bandwidth by.
-      extensions: stream.absSendTimeId === undefined ? [] : [{ id: stream.absSendTimeId, payload: absSendTime(performance.now()) }],
+    const transceiver = this.#pc.addTransceiver(kind, { direction, streams: [new MediaStream({ id: STREAM_NAME })] })
+    // the library would begin to report by itself
+    transceiver.sender.rtcpRunning = true
+    const { chosen, rtx, absSendTimeId, midId } = offered
+    return new OutStream({
+      transceiver,
+      clockRateHz: chosen.clockRate,
+      payloadType: chosen.payloadType,
+      rtxPayloadType: rtx?.payloadType,
+      absSendTimeId,
+      midId,
+      cname: this.#pc.cname,
     })
-    stream.sequence = (stream.sequence + 1) & 0xffff
-    stream.packets += 1
-    stream.octets += payload.length
-    // a packet that cannot leave is a lost packet
-    stream.sender.sendRtp(new RtpPacket(header, payload)).catch(() => {})
-  }
-
-  #countPicture(): void {
-    const now = performance.now()
-    if (this.#lastPictureMs !== undefined && now - this.#lastPictureMs > FREEZE_MS) this.#freezes += 1
-    this.#lastPictureMs = now
-    this.#pictures += 1
-  }
-
-  /** Of the latest whole window. */
-  #rates(): { videoBps: number; audioBps: number; fps: number } {
-    const now = performance.now()
-    const spanMs = now - this.#rate.sinceMs
-    if (spanMs >= RATE_WINDOW_MS) {
-      const before = this.#rate
-      const video = this.#video?.octets ?? 0
-      const audio = this.#audio?.octets ?? 0
-      const pictures = this.#pictures
-      const bps = (octets: number): number => Math.round((octets * 8_000) / spanMs)
-      this.#rate = {
-        ...{ sinceMs: now, video, audio, pictures },
-        videoBps: bps(video - before.video),
-        audioBps: bps(audio - before.audio),
-        fps: ((pictures - before.pictures) * 1000) / spanMs,
-      }
-    }
-    return this.#rate
   }
 
   #connectionChanged(state: string): void {
@@ -296,8 +247,11 @@ class WeriftPeer implements RtcPeer {
     this.#state = state
     clearTimeout(this.#connectTimer)
     this.#heardMs = performance.now()
-    if (state === 'connected') this.#reports ??= setTimeout(() => this.#report(), FIRST_REPORT_MS)
-    if (state === 'failed' || state === 'closed') clearTimeout(this.#reports)
+    if (state === 'connected' && !this.#reports) this.#report()
+    if (state === 'failed' || state === 'closed') {
+      clearTimeout(this.#reports)
+      this.#pacer.stop()
+    }
     this.#options.onState(state)
   }
 
@@ -308,30 +262,15 @@ class WeriftPeer implements RtcPeer {
 
   /** Ties both streams' timestamps to one wall clock. Sees too whether the client is still there. */
   #report(): void {
-    this.#reports = setTimeout(() => this.#report(), REPORT_MS)
+    this.#reported += 1
+    this.#reports = setTimeout(() => this.#report(), this.#reported < FIRST_REPORTS ? FIRST_REPORTS_MS : REPORT_MS)
     const now = performance.now()
     const silentMs = now - this.#heardMs
     if (silentMs > SILENT_MS && this.#state === 'connected') {
       this.#become('disconnected')
       this.#heardMs = now - silentMs
     } else if (silentMs > GIVE_UP_MS) this.#become('failed')
-    if (!this.#open) return
-    for (const { sender, clock, packets, octets } of this.#streams) {
-      if (packets === 0) continue
-      const senderInfo = new RtcpSenderInfo({
-        ntpTimestamp: ntpTime(now),
-        rtpTimestamp: clock.at(now),
-        packetCount: packets % 2 ** 32,
-        octetCount: octets % 2 ** 32,
-      })
-      const name = new SourceDescriptionItem({ type: 1, text: this.#pc.cname })
-      const packet = [
-        new RtcpSrPacket({ ssrc: sender.ssrc, senderInfo }),
-        new RtcpSourceDescriptionPacket({ chunks: [new SourceDescriptionChunk({ source: sender.ssrc, items: [name] })] }),
-      ]
-      // a report that cannot leave is followed by the next
-      sender.dtlsTransport.sendRtcp(packet).catch(() => {})
-    }
+    if (this.#open) for (const stream of this.#streams) stream.report(now)
   }
 
   #listen(track: MediaStreamTrack): void {
@@ -346,10 +285,10 @@ class WeriftPeer implements RtcPeer {
     this.#hear()
     if (packet instanceof RtcpRrPacket || packet instanceof RtcpSrPacket) {
       for (const { ssrc, fractionLost, jitter, lsr, dlsr } of packet.reports) {
-        const stream = this.#streams.find(({ sender }) => sender.ssrc === ssrc)
+        const stream = this.#streams.find((other) => other.ssrc === ssrc)
         if (!stream) continue
         stream.loss = fractionLost / 256
-        stream.jitter = (jitter / (stream === this.#video ? 90_000 : 48_000)) * 1000
+        stream.jitterMs = (jitter / stream.clockRateHz) * 1000
         if (lsr !== 0) this.#rtt = Math.max(0, roundTripMs(ntpTime(performance.now()), lsr, dlsr))
       }
     } else if (packet instanceof RtcpPayloadSpecificFeedback) this.#payloadFeedback(packet)
@@ -360,16 +299,16 @@ class WeriftPeer implements RtcPeer {
     // the library leaves it undefined where it does not know the format
     if (!feedback) return
     if ('bitrate' in feedback) this.#estimateBps = Number(feedback.bitrate)
-    else if (feedback.count === FMT.fir || feedback.mediaSsrc === this.#video?.sender.ssrc) this.#wantKeyframe()
+    else if (feedback.count === FMT.fir || feedback.mediaSsrc === this.#video?.ssrc) this.#wantKeyframe()
   }
 
-  /** What is in the library's store it sends again by itself; what is no longer there, only a key frame makes good. */
+  /** What is no longer kept, only a key frame makes good: browsers would ask for it for 3 s before they ask for that. */
   #nack({ mediaSourceSsrc, lost }: GenericNack): void {
     this.#nacks += lost.length
     const video = this.#video
-    if (!video || mediaSourceSsrc !== video.sender.ssrc) return
-    this.#resent += lost.filter((sequence) => ((video.sequence - sequence) & 0xffff) <= RESEND_HISTORY).length
-    if (lost.some((sequence) => ((video.sequence - sequence) & 0xffff) > RESEND_HISTORY)) this.#wantKeyframe()
+    if (!video || mediaSourceSsrc !== video.ssrc) return
+    const again = lost.map((sequence) => video.resend(sequence))
+    if (again.includes(false)) this.#wantKeyframe()
   }
 
   #wantKeyframe(): void {

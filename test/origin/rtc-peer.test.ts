@@ -135,7 +135,8 @@ describe('feedback', () => {
     const rig = await connect()
     await sendPicture(rig, 100, performance.now())
     const oldest = rig.client.video[0]?.header.sequenceNumber ?? 0
-    for (let i = 0; i < 15; i++) await sendPicture(rig, 11_000, performance.now() + i * 40)
+    // more packets than are kept
+    for (let i = 0; i < 6; i++) await sendPicture(rig, 110_000, performance.now() - 100)
     await rig.client.feedback(nack(rig, [oldest]))
     await until('a key frame to be asked for', () => rig.keyframeRequests() === 1) // without the cure: never
   })
@@ -173,6 +174,7 @@ describe('the clock', () => {
     const rig = await connect()
     const startMs = performance.now()
     peerSends(rig, startMs)
+    await until('both streams', () => rig.client.video.length > 0 && rig.client.audio.length > 0)
     const reports = await until('reports of both streams', () => {
       const ssrcs = new Set(rig.client.senderReports.map(({ report }) => report.ssrc))
       return ssrcs.size === 2 && rig.client.senderReports

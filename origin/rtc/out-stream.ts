@@ -1,0 +1,143 @@
+/**
+ * One stream of RTP packets to a client: numbers and stamps them, keeps the latest to send them again, and tells their clock.
+ * The library's sender is only asked for the way out. Its own stamps have no fraction of a second, from which receivers estimate
+ * nonsense; what it sends again carries the stamp of the first time; and it spends more on a packet than its encryption costs.
+ */
+import { randomInt } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import {
+  type RTCRtpTransceiver,
+  RtcpSenderInfo,
+  RtcpSourceDescriptionPacket,
+  RtcpSrPacket,
+  RtpHeader,
+  SourceDescriptionChunk,
+  SourceDescriptionItem,
+} from 'werift'
+import { absSendTime, ntpTime, RtpClock } from './rtp-clock.ts'
+
+/** Packets kept for sending again: 2 s of the best quality. */
+const HISTORY = 512
+/** ms within which a packet is not sent again twice: the client asks anew before the first can have arrived. */
+const RESEND_PAUSE_MS = 20
+/** Times that one packet is sent again. */
+const MAX_RESENDS = 8
+
+export interface OutStreamOptions {
+  transceiver: RTCRtpTransceiver
+  /** Of its RTP timestamps. */
+  clockRateHz: number
+  payloadType: number
+  /** Packets are sent again in a stream of their own by this type; undefined: as they were. */
+  rtxPayloadType?: number | undefined
+  /** Ids of header extensions; undefined: not offered. */
+  absSendTimeId: number | undefined
+  midId: number | undefined
+  /** Ties the streams of one sender together. */
+  cname: string
+}
+
+interface Sent {
+  sequence: number
+  timestamp: number
+  marker: boolean
+  payload: Buffer
+  resentMs: number
+  resends: number
+}
+
+export class OutStream {
+  readonly #options: OutStreamOptions
+  readonly #clock: RtpClock
+  /** Used again for each packet: to encrypt is to be done with it. */
+  readonly #header = new RtpHeader()
+  readonly #history: (Sent | undefined)[] = []
+  #sequence = randomInt(2 ** 15)
+  #rtxSequence = randomInt(2 ** 15)
+  /** Payloads sent, without those sent again. */
+  packets = 0
+  octets = 0
+  resent = 0
+  /** By the receiver's last report: share of packets lost, and ms. */
+  loss = 0
+  jitterMs = 0
+
+  constructor(options: OutStreamOptions) {
+    this.#options = options
+    this.#clock = new RtpClock(options.clockRateHz)
+  }
+
+  get ssrc(): number {
+    return this.#options.transceiver.sender.ssrc
+  }
+
+  get clockRateHz(): number {
+    return this.#options.clockRateHz
+  }
+
+  /** @param mediaMs when its media is due */
+  send(payload: Buffer, mediaMs: number, marker: boolean): void {
+    const sequence = this.#sequence
+    const timestamp = this.#clock.at(mediaMs)
+    this.#sequence = (sequence + 1) & 0xffff
+    this.#history[sequence % HISTORY] = { sequence, timestamp, marker, payload, resentMs: Number.NEGATIVE_INFINITY, resends: 0 }
+    this.packets += 1
+    this.octets += payload.length
+    this.#leave({ sequence, timestamp, marker, payload }, this.ssrc, this.#options.payloadType)
+  }
+
+  /** @returns false when the packet is no longer kept, or was sent again in vain too often */
+  resend(sequence: number): boolean {
+    const sent = this.#history[sequence % HISTORY]
+    if (sent?.sequence !== sequence || sent.resends >= MAX_RESENDS) return false
+    const now = performance.now()
+    if (now - sent.resentMs < RESEND_PAUSE_MS) return true
+    sent.resentMs = now
+    sent.resends += 1
+    this.resent += 1
+    const { rtxPayloadType, transceiver, payloadType } = this.#options
+    if (rtxPayloadType === undefined) {
+      this.#leave(sent, this.ssrc, payloadType)
+      return true
+    }
+    // RFC 4588 section 4: the number it had comes first
+    const original = Buffer.allocUnsafe(2)
+    original.writeUInt16BE(sequence)
+    const again = { ...sent, sequence: this.#rtxSequence, payload: Buffer.concat([original, sent.payload]) }
+    this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff
+    this.#leave(again, transceiver.sender.rtxSsrc, rtxPayloadType)
+    return true
+  }
+
+  /** Ties timestamps to the wall clock: the media of this moment, not what happens to leave in it. */
+  report(nowMs: number): void {
+    const senderInfo = new RtcpSenderInfo({
+      ntpTimestamp: ntpTime(nowMs),
+      rtpTimestamp: this.#clock.at(nowMs),
+      packetCount: this.packets % 2 ** 32,
+      octetCount: this.octets % 2 ** 32,
+    })
+    const name = new SourceDescriptionItem({ type: 1, text: this.#options.cname })
+    const packet = [
+      new RtcpSrPacket({ ssrc: this.ssrc, senderInfo }),
+      new RtcpSourceDescriptionPacket({ chunks: [new SourceDescriptionChunk({ source: this.ssrc, items: [name] })] }),
+    ]
+    // a report that cannot leave is followed by the next
+    this.#options.transceiver.sender.dtlsTransport.sendRtcp(packet).catch(() => {})
+  }
+
+  #leave(packet: Pick<Sent, 'sequence' | 'timestamp' | 'marker' | 'payload'>, ssrc: number, payloadType: number): void {
+    const { transceiver, absSendTimeId, midId } = this.#options
+    const header = this.#header
+    header.sequenceNumber = packet.sequence
+    header.timestamp = packet.timestamp
+    header.marker = packet.marker
+    header.ssrc = ssrc
+    header.payloadType = payloadType
+    header.extensions = []
+    if (absSendTimeId !== undefined) header.extensions.push({ id: absSendTimeId, payload: absSendTime(performance.now()) })
+    if (midId !== undefined && transceiver.mid !== null) header.extensions.push({ id: midId, payload: Buffer.from(transceiver.mid) })
+    // a packet that cannot leave is a lost packet
+    transceiver.sender.dtlsTransport.sendRtp(packet.payload, header).catch(() => {})
+  }
+}
