@@ -1,7 +1,8 @@
-/** How many speaking sessions this machine carries, from a trial at start. */
+/** How many speaking sessions this machine carries: from a trial at start, and from some more when the start is over. */
+import { setTimeout } from 'node:timers/promises'
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
 import { FPS } from '../../shared/media.ts'
-import type { Renderer } from './types.ts'
+import type { Renderer, RenderLog } from './types.ts'
 
 /** ms of one trial, and how many there are: whatever else starts at the same time can only slow one down, so the best counts. */
 const TRIAL_MS = 70
@@ -49,6 +50,55 @@ export async function measureRate(renderer: Renderer, avatarId: string, batch: n
 /** @returns speaking sessions at medium quality in real time, at least 1 */
 export function capacityOf(picturesPerSecond: number): number {
   return Math.max(1, Math.floor((picturesPerSecond / FPS) * LOAD))
+}
+
+/**
+ * Speaking sessions in real time, whichever avatar they have: every pack is tried, and the slowest that keeps up counts. Packs that
+ * do not keep up at all are told of; they show fewer pictures whatever else this machine does.
+ */
+export async function measureCapacity(trial: Renderer, sessions: number, log: RenderLog): Promise<number> {
+  let capacity = Number.POSITIVE_INFINITY
+  for (const { avatar_id } of trial.avatars) {
+    // a slow network must not hold up the start: one picture at a time tells that it is slow
+    const alone = trial.soundOf(avatar_id) === undefined ? undefined : await measureRate(trial, avatar_id, 1)
+    const rate = alone !== undefined && alone < FPS ? alone : await measureRate(trial, avatar_id, sessions)
+    if (rate >= FPS) capacity = Math.min(capacity, capacityOf(rate))
+    else log.warn({ avatar_id, pictures_per_s: Math.round(rate) }, 'this machine draws an avatar slower than it speaks')
+  }
+  return Number.isFinite(capacity) ? capacity : 1
+}
+
+export interface RemeasureOptions {
+  /** Of now; raised through `raise`, never lowered: a trial that something disturbs shows too little, never too much. */
+  capacity: () => number
+  raise: (capacity: number) => void
+  measure: () => Promise<number>
+  /** Whether anybody had a face drawn since the last question. */
+  isBusy: () => boolean
+  signal: AbortSignal
+  /** ms between looks. @default 5_000 */
+  waitMs?: number
+}
+
+/** Measurements after the start, and looks for a moment in which nobody speaks. */
+const TRIES = 3
+const LOOKS = 60
+const WAIT_MS = 5_000
+
+/** Measures again in quiet moments: at start everything else starts too. Resolves when it is done, or was aborted; never rejects. */
+export async function remeasure({ capacity, raise, measure, isBusy, signal, waitMs = WAIT_MS }: RemeasureOptions): Promise<void> {
+  try {
+    isBusy()
+    for (let looks = 0, tries = 0; looks < LOOKS && tries < TRIES; looks++) {
+      await setTimeout(waitMs, undefined, { signal, ref: false })
+      if (isBusy()) continue
+      tries++
+      const measured = await measure()
+      if (measured > capacity()) raise(measured)
+    }
+  } catch {
+    // aborted, or a thread died: what was measured before stands
+  }
 }
 
 /** A face that no earlier number gave, so that no patch is reused. */

@@ -1,7 +1,6 @@
 /** Starts the renderer: loads packs, opens clips, starts the threads, measures the machine. */
 import { availableParallelism } from 'node:os'
-import { FPS } from '../../shared/media.ts'
-import { capacityOf, measureRate } from './calibrate.ts'
+import { measureCapacity, remeasure } from './calibrate.ts'
 import { ClipStore } from './clip-store.ts'
 import type { ComposeHost, ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
 import type { ServedPack } from './drawings.ts'
@@ -58,18 +57,28 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
         close,
       }
     }
+    const sessions = device === 'cpu' ? TRIAL_SESSIONS.cpu : TRIAL_SESSIONS.accelerator
+    const tried = parts(new RenderStats())
+    const trial = new AvatarRenderer({ ...tried, capacity: sessions, maxTicksBehind: 1_000 })
+    const measure = (): Promise<number> => measureCapacity(trial, sessions, log)
     let { capacity } = options
-    let patchMs: number[] = []
     if (capacity === undefined) {
       onProgress('measuring this machine', 0.8)
-      const sessions = device === 'cpu' ? TRIAL_SESSIONS.cpu : TRIAL_SESSIONS.accelerator
-      const tried = parts(new RenderStats())
-      const trial = new AvatarRenderer({ ...tried, capacity: sessions, maxTicksBehind: 1_000 })
-      capacity = await measure(trial, sessions, log)
-      patchMs = tried.patches.patchMs
+      capacity = await measure()
     }
-    const renderer = new AvatarRenderer({ ...parts(stats, patchMs), capacity, maxTicksBehind })
+    const closing = new AbortController()
+    const own = parts(stats, tried.patches.patchMs)
+    const renderer = new AvatarRenderer({
+      ...own,
+      capacity,
+      maxTicksBehind,
+      close: () => {
+        closing.abort()
+        return close()
+      },
+    })
     store.fill()
+    if (options.capacity === undefined) void measureWhenQuiet({ renderer, measure, store, log, signal: closing.signal })
     onProgress('ready', 1)
     return renderer
   } catch (error) {
@@ -78,19 +87,34 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
   }
 }
 
-/**
- * Speaking sessions of the first avatar that this machine carries; the others, which an operator added, are told of where they
- * cannot keep up.
- */
-async function measure(trial: AvatarRenderer, sessions: number, log: RenderLog): Promise<number> {
-  let capacity = 1
-  for (const [i, { avatar_id }] of trial.avatars.entries()) {
-    if (i > 0 && trial.soundOf(avatar_id) === undefined) continue
-    const rate = await measureRate(trial, avatar_id, i === 0 ? sessions : 1)
-    if (i === 0) capacity = capacityOf(rate)
-    if (rate < FPS) log.warn({ avatar_id, pictures_per_s: Math.round(rate) }, 'this machine draws an avatar slower than it speaks')
-  }
-  return capacity
+interface QuietOptions {
+  renderer: AvatarRenderer
+  measure: () => Promise<number>
+  store: ClipStore
+  log: RenderLog
+  signal: AbortSignal
+}
+
+/** Raises the capacity when the clips are made and nobody speaks. */
+async function measureWhenQuiet({ renderer, measure, store, log, signal }: QuietOptions): Promise<void> {
+  await store.filled
+  let drawnBefore = 0
+  await remeasure({
+    capacity: () => renderer.capacity,
+    raise: (capacity) => {
+      log.info({ before: renderer.capacity, capacity }, 'this machine carries more sessions than it showed at start')
+      renderer.capacity = capacity
+    },
+    measure,
+    isBusy: () => {
+      const { pictures = 0, cached_pictures = 0, pictures_under_way = 0 } = renderer.stats()
+      const drawn = pictures - cached_pictures
+      const busy = drawn !== drawnBefore || pictures_under_way > 0
+      drawnBefore = drawn
+      return busy
+    },
+    signal,
+  })
 }
 
 async function loadPacks(packsDir: string, onProgress: (what: string, done: number) => void): Promise<ServedPack[]> {

@@ -53,11 +53,11 @@ const SOUND_SHARE = 0.25
 export class AvatarRenderer implements Renderer {
   readonly avatars: readonly AvatarInfo[]
   readonly device: string
-  readonly capacity: number
+  /** Only raised, when a quiet moment shows more. */
+  capacity: number
   readonly #packs: Map<string, ServedPack>
   readonly #parts: RendererParts
   readonly #crops: ReferenceCrops
-  readonly #maxQueued: number
   /** Start times (ms) of drawn pictures under way, oldest first. */
   readonly #underWay = new Set<{ startedMs: number }>()
   #last: Promise<unknown> = Promise.resolve()
@@ -70,7 +70,6 @@ export class AvatarRenderer implements Renderer {
     this.device = parts.device
     this.capacity = parts.capacity
     this.#crops = new ReferenceCrops({ store: parts.store, host: () => this.#idlest() })
-    this.#maxQueued = Math.max(MIN_QUEUED, parts.maxTicksBehind * parts.capacity * QUEUED_PER_SESSION_TICK)
   }
 
   clipLength(avatarId: string, clip: ClipName): number {
@@ -251,7 +250,8 @@ export class AvatarRenderer implements Renderer {
     const { maxTicksBehind, stats } = this.#parts
     const oldest = this.#underWay.values().next().value
     const behindMs = oldest === undefined ? 0 : performance.now() - oldest.startedMs
-    if (behindMs <= maxTicksBehind * TICK_MS && this.#underWay.size < this.#maxQueued) return
+    const maxQueued = Math.max(MIN_QUEUED, maxTicksBehind * this.capacity * QUEUED_PER_SESSION_TICK)
+    if (behindMs <= maxTicksBehind * TICK_MS && this.#underWay.size < maxQueued) return
     stats.rejected++
     throw new AvatarError('CAPACITY_EXCEEDED', 'This machine draws as many faces as it can; try again shortly.', {
       behind_ms: Math.round(behindMs),

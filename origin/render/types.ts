@@ -49,7 +49,7 @@ export interface Renderer {
   readonly avatars: readonly AvatarInfo[]
   /** onnxruntime execution provider that really runs: 'cpu', 'cuda'. */
   readonly device: string
-  /** Speaking sessions at medium quality that this machine carries in real time, measured at start. */
+  /** Speaking sessions at medium quality that this machine carries in real time: measured at start, raised if a quiet moment shows more. */
   readonly capacity: number
   /** Pictures in the loop of a clip; `listening` falls back to `idle` where a pack has none. */
   clipLength(avatarId: string, clip: ClipName): number
