@@ -2,8 +2,6 @@
  * Writes the wire's types for the Python SDK from the schemas: `types.py` (TypedDicts and aliases) and `_error_table.py` (the one
  * table of failures). `--check` writes nothing and ends with 1 when a file is not what the schemas say.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import process from 'node:process'
 import * as z from 'zod'
 import * as api from '../shared/api.ts'
 import * as chat from '../shared/chat.ts'
@@ -12,6 +10,7 @@ import * as events from '../shared/events.ts'
 import * as ids from '../shared/ids.ts'
 import * as stats from '../shared/stats.ts'
 import * as turnDetection from '../shared/turn-detection.ts'
+import { writeGenerated } from './generated.ts'
 import { PythonTypes } from './python-types.ts'
 
 const FOLDER = 'sdk/python/src/avatar_sdk'
@@ -74,21 +73,4 @@ ${rows.join('')}}
 `
 }
 
-const files = { 'types.py': typesFile(), '_error_table.py': errorTableFile() }
-for (const [name, text] of Object.entries(files)) {
-  const path = `${FOLDER}/${name}`
-  if (!process.argv.includes('--check')) writeFileSync(path, text)
-  else if (read(path) !== text) {
-    console.error(`${path} is not what the schemas say: run "node scripts/gen-python-types.ts"`)
-    process.exitCode = 1
-  }
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    // missing: as stale as can be
-    return undefined
-  }
-}
+writeGenerated(FOLDER, { 'types.py': typesFile(), '_error_table.py': errorTableFile() })
