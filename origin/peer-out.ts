@@ -12,6 +12,12 @@ export type { PeerStats }
 
 /** ms after which clients are told that WebRTC is not there yet; it is tried further. */
 const NOT_CONNECTED_MS = 3_000
+/**
+ * ms of silence that are left out after the first picture, and at most without one: browsers begin to play with the first picture,
+ * and all sound that waits for it then comes late, by 90 ms in the first seconds. Speech is never left out.
+ */
+const SETTLE_MS = 600
+const MAX_HUSH_MS = 2_000
 const SILENCE = new Int16Array(TICK_SAMPLES)
 
 export type TransportNews = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
@@ -41,6 +47,11 @@ interface Line {
   peer: RtcPeer
   video: VideoStream | undefined
   rate: RateControl
+  /** When its first sound and its first picture were due. */
+  firstSoundMs: number | undefined
+  firstPictureMs: number | undefined
+  /** Sound has begun to go out. */
+  sounding: boolean
 }
 
 export class PeerOut {
@@ -104,7 +115,7 @@ export class PeerOut {
     }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
-    line = { peer, video, rate: new RateControl(bitrateBps) }
+    line = { peer, video, rate: new RateControl(bitrateBps), firstSoundMs: undefined, firstPictureMs: undefined, sounding: false }
     this.#next = line
     clearTimeout(this.#patience)
     this.#patience = setTimeout(() => {
@@ -133,7 +144,8 @@ export class PeerOut {
     if (!line) return
     this.#ticks += 1
     if (this.#ticks % FPS === 0) this.#adapt(line)
-    if (!line.peer.hasAudio) return
+    if (!line.peer.hasAudio || (!pcm && isHushed(line, dueMs))) return
+    line.sounding = true
     this.#sendHalf()
     const heard = stale ? (this.#faded || !pcm ? SILENCE : fadedOut(pcm)) : (pcm ?? SILENCE)
     this.#faded = stale || !pcm
@@ -210,10 +222,12 @@ export class PeerOut {
     quietly(line.peer.close())
   }
 
-  async #encode({ peer }: Line, video: VideoStream, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
+  async #encode(line: Line, video: VideoStream, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
     try {
       const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
-      if (encoded) peer.sendVideo(encoded.data, dueMs)
+      if (!encoded) return
+      line.peer.sendVideo(encoded.data, dueMs)
+      line.firstPictureMs ??= dueMs
     } catch (thrown) {
       this.#options.log.warn({ err: thrown }, 'a picture could not be encoded')
     }
@@ -245,6 +259,12 @@ export class PeerOut {
     this.#half = undefined
     this.#line?.peer.sendAudio(this.#opus.encode(half.pcm), half.dueMs)
   }
+}
+
+function isHushed(line: Line, dueMs: number): boolean {
+  if (line.sounding || !line.video) return false
+  line.firstSoundMs ??= dueMs
+  return dueMs < (line.firstPictureMs === undefined ? line.firstSoundMs + MAX_HUSH_MS : line.firstPictureMs + SETTLE_MS)
 }
 
 /** Falls to nothing over its first packet; the rest is silent. */
