@@ -6,6 +6,7 @@ import { SAMPLE_RATE } from '../shared/media.ts'
 import { AudioBuffer, toMs } from './audio-buffer.ts'
 import { EAR_SAMPLE_RATE } from './codec/opus.ts'
 import { createResampler, type Resampler } from './codec/resample.ts'
+import type { SpeechControl } from './ears/types.ts'
 import type { SessionParts } from './session-parts.ts'
 import type { Turn } from './turn.ts'
 
@@ -22,8 +23,8 @@ export interface ClientEventsOptions {
   sendError: (error: AvatarError, to?: string) => void
   /** Queues the client's sound to be spoken. */
   speakAudio: (pcm: Int16Array) => Turn
-  /** The user said something: answer it. */
-  answer: (text: string) => void
+  /** What hearing may do to the avatar's speech. */
+  speech: SpeechControl
   onListeningChange: () => void
 }
 
@@ -118,7 +119,7 @@ export class ClientEvents {
         this.#stopMic()
         onListeningChange()
         const text = heard.length > 0 ? await parts.transcribe(heard) : ''
-        if (text !== '') this.#options.answer(text)
+        if (text !== '') this.#options.speech.answer(text)
         return
       }
     }

@@ -1,4 +1,4 @@
-/** Takes a turn's segments tick by tick: which sound begins, and where the mouth is. */
+/** Takes a turn's segments tick by tick: which sound begins, and where the mouth is. Can go back to sound that was taken. */
 import { VISEMES } from '../shared/face.ts'
 import { CHUNK_MS, MOUTH_FPS, SAMPLE_RATE, TICK_SAMPLES } from '../shared/media.ts'
 import type { Segment } from './stages/types.ts'
@@ -9,6 +9,8 @@ const SAMPLES_PER_MOUTH_FRAME = SAMPLE_RATE / MOUTH_FPS
 const CLOSURE = VISEMES.indexOf('PP')
 /** A closed mouth within the tick wins over its neighbours: averaged away, it would not close at all. */
 const CLOSURE_THRESHOLD = 0.6
+/** ms of taken sound that can be gone back to: the longest word, and the tick that has not left. */
+const KEPT_MS = 2_000
 
 /** Sound that begins within a tick. */
 export interface SoundStart {
@@ -28,6 +30,11 @@ export interface TickSound {
   pcm: Int16Array
   /** VISEMES weights of the tick's picture; undefined where no sound plays. */
   mouth: Float32Array | undefined
+  /** How far each segment is heard once the tick has left: ms from the segment's first sample. */
+  heard: { segment: Segment; untilMs: number }[]
+  /** Where the tick's sound begins and ends, ms from the first sample of its task. */
+  fromMs: number
+  untilMs: number
   /** `waiting`: the next sound is not ready. `finished`: nothing more will come. */
   state: 'playing' | 'waiting' | 'finished'
 }
@@ -35,29 +42,42 @@ export interface TickSound {
 export class Playout {
   #segment: Segment | undefined
   #position = 0
-
-  /** True between the first and the last sample of a segment. */
-  get playing(): boolean {
-    return this.#segment !== undefined
-  }
+  /** ms of the task that were taken. */
+  #takenMs = 0
+  /** Sound that was taken back: comes before the turn's own. */
+  #again: Segment[] = []
+  /** What was taken lately, the segment being played included. */
+  #taken: { segment: Segment; fromMs: number }[] = []
 
   /** The next 40 ms. @throws what the turn's pipeline failed with, once all sound before it was taken */
   next(turn: Turn): TickSound {
-    const sound: TickSound = { segments: [], chunks: [], pcm: new Int16Array(TICK_SAMPLES), mouth: undefined, state: 'playing' }
+    const at = this.#takenMs
+    const sound: TickSound = {
+      segments: [],
+      chunks: [],
+      pcm: new Int16Array(TICK_SAMPLES),
+      mouth: undefined,
+      heard: [],
+      fromMs: at,
+      untilMs: at,
+      state: 'playing',
+    }
     let filled = 0
     while (filled < TICK_SAMPLES) {
       if (!this.#segment) {
-        this.#segment = turn.segments.shift()
+        this.#segment = this.#again.shift() ?? turn.segments.shift()
         this.#position = 0
         if (!this.#segment) {
           // sound that ends within this tick still has to be heard: the turn is over with the next one
           if (filled === 0) sound.state = turn.segments.ended ? 'finished' : 'waiting'
           break
         }
-        sound.segments.push({ segment: this.#segment, pcm: this.#segment.pcm, atSample: filled, ptsMs: turn.playedMs })
+        this.#remember(this.#segment)
+        sound.segments.push({ segment: this.#segment, pcm: this.#segment.pcm, atSample: filled, ptsMs: this.#takenMs })
       }
-      filled += this.#take(this.#segment, filled, turn, sound)
+      filled += this.#take(this.#segment, filled, sound)
     }
+    sound.untilMs = this.#takenMs
     return sound
   }
 
@@ -65,7 +85,7 @@ export class Playout {
   ahead(turn: Turn, samples: number): Int16Array[] {
     const found = this.#segment ? [this.#segment.pcm.subarray(this.#position)] : []
     let length = found[0]?.length ?? 0
-    for (const { pcm } of turn.segments.items) {
+    for (const { pcm } of [...this.#again, ...turn.segments.items]) {
       if (length >= samples) break
       found.push(pcm)
       length += pcm.length
@@ -73,28 +93,77 @@ export class Playout {
     return found
   }
 
-  /** Forgets the segment being played. */
+  /**
+   * Takes sound back, so that the next tick begins there: at most one mouth frame earlier than asked.
+   *
+   * @param toMs ms from the first sample of the task; sound of up to KEPT_MS is at hand
+   * @returns where the next tick begins
+   */
+  rewind(toMs: number): number {
+    const first = this.#taken.findIndex(({ segment, fromMs }) => fromMs + lengthMs(segment) > toMs)
+    const from = this.#taken[first]
+    if (!from) return this.#takenMs
+    const asked = Math.floor(((toMs - from.fromMs) * SAMPLE_RATE) / 1000 / SAMPLES_PER_MOUTH_FRAME) * SAMPLES_PER_MOUTH_FRAME
+    const cut = Math.max(0, asked)
+    const later = this.#taken.slice(first + 1).map(({ segment }) => segment)
+    this.#again = [part(from.segment, cut, from.segment.pcm.length), ...later, ...this.#again]
+    this.#taken = this.#taken.slice(0, first)
+    if (cut > 0) this.#taken.push({ segment: part(from.segment, 0, cut), fromMs: from.fromMs })
+    this.#segment = undefined
+    this.#position = 0
+    this.#takenMs = from.fromMs + toMillis(cut)
+    return this.#takenMs
+  }
+
+  /** Forgets the task being played. */
   stop(): void {
     this.#segment = undefined
     this.#position = 0
+    this.#takenMs = 0
+    this.#again = []
+    this.#taken = []
   }
 
-  #take(segment: Segment, filled: number, turn: Turn, sound: TickSound): number {
+  #remember(segment: Segment): void {
+    this.#taken.push({ segment, fromMs: this.#takenMs })
+    const oldest = this.#takenMs - KEPT_MS
+    this.#taken = this.#taken.filter((one) => one.fromMs + lengthMs(one.segment) > oldest)
+  }
+
+  #take(segment: Segment, filled: number, sound: TickSound): number {
     const taken = Math.min(TICK_SAMPLES - filled, segment.pcm.length - this.#position)
     for (let start = Math.ceil(this.#position / CHUNK_SAMPLES) * CHUNK_SAMPLES; start < this.#position + taken; start += CHUNK_SAMPLES) {
       sound.chunks.push({
         pcm: segment.pcm.subarray(start, start + CHUNK_SAMPLES),
         atSample: filled + start - this.#position,
-        ptsMs: turn.playedMs + ((start - this.#position) / SAMPLE_RATE) * 1000,
+        ptsMs: this.#takenMs + toMillis(start - this.#position),
       })
     }
     sound.pcm.set(segment.pcm.subarray(this.#position, this.#position + taken), filled)
     sound.mouth ??= mouthAt(segment, this.#position)
     this.#position += taken
-    turn.markPlayed(segment, (this.#position / SAMPLE_RATE) * 1000, (taken / SAMPLE_RATE) * 1000)
-    if (this.#position >= segment.pcm.length) this.stop()
+    this.#takenMs += toMillis(taken)
+    sound.heard.push({ segment, untilMs: toMillis(this.#position) })
+    if (this.#position >= segment.pcm.length) {
+      this.#segment = undefined
+      this.#position = 0
+    }
     return taken
   }
+}
+
+function toMillis(samples: number): number {
+  return (samples / SAMPLE_RATE) * 1000
+}
+
+function lengthMs({ pcm }: Segment): number {
+  return toMillis(pcm.length)
+}
+
+/** A segment's samples from one mouth frame's start to another's. */
+function part({ clause, offsetMs, pcm, mouth }: Segment, from: number, to: number): Segment {
+  const row = (sample: number): number => Math.ceil(sample / SAMPLES_PER_MOUTH_FRAME) * VISEMES.length
+  return { clause, offsetMs: offsetMs + toMillis(from), pcm: pcm.subarray(from, to), mouth: mouth.subarray(row(from), row(to)) }
 }
 
 /** The mouth of a picture shown for 40 ms: the mean of its two frames, or the one that closes. */

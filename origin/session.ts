@@ -10,21 +10,22 @@ import type {
   StartSessionRequest,
   StartSessionResponse,
 } from '../shared/api.ts'
-import type { ChatRequest } from '../shared/chat.ts'
-import { AvatarError, toAvatarError } from '../shared/errors.ts'
+import type { ChatRequest, TaskMode } from '../shared/chat.ts'
+import { AvatarError } from '../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
 import type { ForwardedEvent, MediaWants, RelayClass, SessionConfig } from '../shared/link.ts'
 import { SAMPLE_RATE } from '../shared/media.ts'
 import { ClientEvents } from './client-events.ts'
-import { Conversation, MAX_REPLY_CHARS } from './conversation.ts'
+import type { PlayedSound, SpeechControl, UserSpeechTimes } from './ears/types.ts'
 import { CueSheet } from './expression.ts'
 import type { Logger } from './log.ts'
 import { MediaOut, type MediaSink, NO_WANTS, type Stamp } from './media-out.ts'
 import { PeerOut, type PeerStats, type TransportNews } from './peer-out.ts'
-import { Channel } from './pipeline/channel.ts'
+import { PlayedRing } from './played-sound.ts'
 import type { TickSound } from './playout.ts'
 import { Presence } from './presence.ts'
 import type { Picture, PictureRequest } from './render/types.ts'
+import { type ChatOutcome, type OnToken, Replies } from './replies.ts'
 import type { SessionParts } from './session-parts.ts'
 import { SoundFeed } from './sound-feed.ts'
 import type { Segment } from './stages/types.ts'
@@ -61,13 +62,8 @@ export interface PreparedTick {
   request: PictureRequest | undefined
 }
 
-export interface ChatOutcome {
-  taskId: string
-  model: string
-  text: string
-  finishReason: 'stop' | 'length' | 'interrupted'
-}
-type OnToken = (token: string, about: { taskId: string; model: string }) => void
+/** A task to speak; its session is this one. */
+export type SpeakTask = Omit<SpeakRequest, 'mode' | 'session_id'> & { mode?: TaskMode }
 
 export interface SessionOptions {
   config: SessionConfig
@@ -76,7 +72,7 @@ export interface SessionOptions {
   log: Logger
 }
 
-export class Session {
+export class Session implements SpeechControl {
   readonly id: string
   readonly #config: SessionConfig
   readonly #parts: SessionParts
@@ -84,10 +80,11 @@ export class Session {
   readonly #log: Logger
   readonly #media: MediaOut
   readonly #peer: PeerOut | undefined
-  readonly #conversation: Conversation
+  readonly #replies: Replies
   readonly #turns: Turns
   readonly #clientEvents: ClientEvents
   readonly #presence = new Presence()
+  readonly #played = new PlayedRing()
   /** Only for avatars whose model is driven by sound. */
   readonly #hearing: SoundFeed | undefined
   readonly #scripts = new WeakMap<Turn, { emotion: Emotion; cues: CueSheet }>()
@@ -118,11 +115,20 @@ export class Session {
         onTransport: (news) => this.#transportChanged(news),
         onMic: (pcm) => this.#clientEvents.hear(pcm),
       })
-    this.#conversation = new Conversation(parts.persona)
+    this.#replies = new Replies({
+      sessionId: this.id,
+      parts,
+      emit: (event) => this.#emit(event),
+      begin: (kind, text) => {
+        const { voiceId } = this.#voice(undefined)
+        return this.#begin(kind, (signal) => parts.spoken(text, { voiceId, settings: {}, signal }))
+      },
+      stop: (turn) => (this.#turns.current === turn ? void this.interrupt() : this.#turns.end(turn, 'interrupted')),
+    })
     this.#turns = new Turns({
       onFinished: (turn, reason) => {
         this.#presence.emotion = 'neutral'
-        if (turn.kind !== 'audio') this.#conversation.saidByAvatar(turn.spokenText)
+        this.#replies.ended(turn)
         const played_ms = Math.round(turn.playedMs)
         this.#emit({ type: 'speech_finished', session_id: this.id, task_id: turn.taskId, reason, played_ms })
       },
@@ -130,6 +136,7 @@ export class Session {
         this.#log.warn({ err: error.cause ?? error, code: error.code, task_id: turn.taskId }, 'turn failed')
         this.#sendError(error, { taskId: turn.taskId })
       },
+      onHeldTooLong: () => void this.resumeSpeech(),
       onChange: () => this.#showStatus(),
     })
     this.#clientEvents = new ClientEvents({
@@ -138,13 +145,21 @@ export class Session {
       emit: (event, to) => this.#emit(event, to),
       sendError: (error, to) => this.#sendError(error, to === undefined ? {} : { to }),
       speakAudio: (pcm) => this.#begin('audio', (signal) => parts.sounded(pcm, signal)),
-      answer: (text) => this.#answer(text),
+      speech: this,
       onListeningChange: () => this.#showStatus(),
     })
   }
 
   get speaking(): boolean {
-    return this.#turns.speaking
+    return this.#turns.speaking && !this.#turns.paused
+  }
+
+  get paused(): boolean {
+    return this.#turns.paused
+  }
+
+  get played(): PlayedSound {
+    return this.#played
   }
 
   /** Undefined without a WebRTC connection. */
@@ -160,13 +175,14 @@ export class Session {
 
   // --- what clients ask for --------------------------------------------------------------------------------------
 
-  speak({ text, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [] }: SpeakRequest): SpeakResponse {
+  speak({ text, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [], mode = 'queue' }: SpeakTask): SpeakResponse {
     const { voiceId, warnings } = this.#voice(voice_id)
     const shortcoming = this.#parts.voice.shortcoming?.(text)
     if (shortcoming !== undefined) warnings.push(shortcoming)
     if (cues.some(({ type }) => type === 'nod') && this.#parts.canNod?.(this.#config.avatar_id) === false) {
       warnings.push(`The avatar "${this.#config.avatar_id}" cannot nod; its nod cues are left out.`)
     }
+    if (mode === 'interrupt') this.#makeWay()
     const queued = this.#turns.current !== undefined
     const turn = this.#begin('speak', (signal) => this.#parts.spoken(once(text), { voiceId, settings, signal }))
     this.#scripts.set(turn, { emotion, cues: new CueSheet(cues) })
@@ -178,40 +194,20 @@ export class Session {
     }
   }
 
-  /** Answers a message aloud. @param onToken called for every piece of text as it comes */
-  async chat({ messages, model }: Pick<ChatRequest, 'messages' | 'model'>, onToken: OnToken, cancelled: AbortSignal): Promise<ChatOutcome> {
-    const { chat } = this.#parts
-    const prompt = this.#conversation.prompt(messages)
-    const tokens = new Channel<string>({ capacity: MAX_REPLY_CHARS, weigh: (token) => token.length })
-    const { voiceId } = this.#voice(undefined)
-    const turn = this.#begin('chat', (signal) => this.#parts.spoken(tokens, { voiceId, settings: {}, signal }))
-    const stop = (): void => (this.#turns.current === turn ? void this.interrupt() : this.#turns.end(turn, 'interrupted'))
-    cancelled.addEventListener('abort', stop, { once: true })
-    const said = this.#conversation.heardFromUser(messages)
-    if (said !== undefined) this.#emit({ type: 'chat', session_id: this.id, task_id: turn.taskId, role: 'user', content: said })
-    // the scripted persona is never passed off as a model that somebody asked for
-    const answering = chat.name === 'demo' ? chat.defaultModel : (model ?? chat.defaultModel)
-    const outcome: ChatOutcome = { taskId: turn.taskId, model: answering, text: '', finishReason: 'stop' }
-    try {
-      for await (const token of chat.reply({ messages: prompt, model: answering }, turn.signal)) {
-        outcome.text += token
-        onToken(token, outcome)
-        await tokens.push(token, turn.signal)
-        if (outcome.text.length >= MAX_REPLY_CHARS) {
-          outcome.finishReason = 'length'
-          break
-        }
-      }
-      tokens.close()
-      return outcome
-    } catch (thrown) {
-      if (turn.signal.aborted) return { ...outcome, finishReason: 'interrupted' }
-      const error = toAvatarError(thrown)
-      tokens.fail(error)
-      throw error
-    } finally {
-      cancelled.removeEventListener('abort', stop)
-    }
+  /** Answers a message aloud. @param onToken called for every piece of text as it comes @param cancelled the caller has gone */
+  async chat(
+    request: Pick<ChatRequest, 'messages' | 'model'> & { mode?: TaskMode },
+    onToken: OnToken,
+    cancelled: AbortSignal,
+  ): Promise<ChatOutcome> {
+    if (request.mode === 'interrupt') this.#makeWay()
+    return await this.#replies.chat(request, onToken, cancelled)
+  }
+
+  answer(text: string, _times?: UserSpeechTimes): void {
+    const unheard = (thrown: unknown): void => this.#log.warn({ err: thrown }, 'no answer to speech')
+    const messages = [{ role: 'user' as const, content: text }]
+    void this.#replies.chat({ messages }, () => undefined, new AbortController().signal, 'voice').catch(unheard)
   }
 
   /** Stops all speech; what was rendered for it before no longer leaves. */
@@ -219,6 +215,23 @@ export class Session {
     this.#generation += 1
     this.#peer?.cutOff()
     return this.#turns.interrupt((facts) => this.#emit({ type: 'interrupted', session_id: this.id, ...facts }))
+  }
+
+  pauseSpeech(): boolean {
+    const turn = this.#turns.pause()
+    if (!turn) return false
+    this.#generation += 1
+    this.#peer?.cutOff()
+    this.#emit({ type: 'speech_paused', session_id: this.id, task_id: turn.taskId, played_ms: Math.round(turn.playedMs) })
+    return true
+  }
+
+  resumeSpeech(): boolean {
+    const resumed = this.#turns.resume()
+    if (!resumed) return false
+    const { turn, fromMs } = resumed
+    this.#emit({ type: 'speech_resumed', session_id: this.id, task_id: turn.taskId, played_ms: Math.round(fromMs) })
+    return true
   }
 
   /**
@@ -244,7 +257,7 @@ export class Session {
 
   /** Ends the session, at once or when the task being spoken is over. */
   close(reason: SessionEndReason, { afterSpeech }: { afterSpeech: boolean }): void {
-    this.#ending = { reason, byMs: performance.now() + (afterSpeech && this.speaking ? LAST_WORDS_MS : 0) }
+    this.#ending = { reason, byMs: performance.now() + (afterSpeech && this.#turns.speaking ? LAST_WORDS_MS : 0) }
     this.#endWhenDue()
   }
 
@@ -277,11 +290,14 @@ export class Session {
   deliverSound({ generation, turn, sound, dueMs }: PreparedTick): void {
     this.#endWhenDue()
     // what an interrupt cut off dies away in the tick that was prepared before it
-    this.#peer?.sound(sound?.pcm, dueMs, { stale: generation !== this.#generation })
-    if (!turn || !sound || generation !== this.#generation || !this.#turns.has(turn)) return
+    const stale = generation !== this.#generation
+    this.#peer?.sound(sound?.pcm, dueMs, { stale })
+    this.#played.push(stale ? undefined : sound?.pcm, dueMs)
+    if (!turn || !sound || stale || !this.#turns.has(turn)) return
+    turn.hear(sound)
     for (const { segment, pcm, atSample, ptsMs } of sound.segments) {
       if (turn.startedMs === undefined) this.#speechStarts(turn)
-      if (segment.offsetMs === 0 && turn.kind !== 'audio') {
+      if (turn.kind !== 'audio' && turn.announces(segment)) {
         this.#emit({ type: 'chat', session_id: this.id, task_id: turn.taskId, role: 'agent', content: segment.clause.text })
       }
       this.#media.clause(pcm, ptsMs, this.#stamp(dueMs, turn, atSample))
@@ -322,18 +338,18 @@ export class Session {
     return this.#turns.add(kind, segments)
   }
 
+  /** What is said and what waits gives way to a new task. */
+  #makeWay(): void {
+    if (this.#ending) throw this.#over()
+    if (this.#turns.current) this.interrupt()
+  }
+
   #voice(wanted: string | undefined): { voiceId: string; warnings: string[] } {
     const { voice } = this.#parts
     const known = (id: string | null): id is string => voice.voices.some((info) => info.voice_id === id)
     const ours = known(this.#config.voice_id) ? this.#config.voice_id : voice.defaultVoiceId
     if (wanted === undefined || known(wanted)) return { voiceId: wanted ?? ours, warnings: [] }
     return { voiceId: ours, warnings: [`The voice provider (${voice.name}) has no voice "${wanted}"; "${ours}" speaks instead.`] }
-  }
-
-  /** Answers what the user said; the answer plays while later messages are worked on. */
-  #answer(text: string): void {
-    const unheard = (thrown: unknown): void => this.#log.warn({ err: thrown }, 'no answer to speech')
-    void this.chat({ messages: [{ role: 'user', content: text }] }, () => undefined, new AbortController().signal).catch(unheard)
   }
 
   #stamp(dueMs: number, turn: Turn | undefined, atSample: number): Stamp {
@@ -349,7 +365,7 @@ export class Session {
       if (ptsMs === 0) this.#presence.emotion = script.emotion
       script.cues.begin(segment, ptsMs)
     }
-    for (const cue of script.cues.due(turn.playedMs)) this.#presence.act(cue)
+    for (const cue of script.cues.due(sound.untilMs)) this.#presence.act(cue)
   }
 
   #speechStarts(turn: Turn): void {
@@ -374,9 +390,10 @@ export class Session {
   }
 
   #statusNow(): Status {
-    const { current } = this.#turns
+    const { current, paused } = this.#turns
+    if (paused) return 'listening'
     if (current?.startedMs !== undefined) return 'speaking'
-    if (current?.kind === 'chat') return 'thinking'
+    if (current?.kind === 'chat' || current?.kind === 'voice') return 'thinking'
     return this.#clientEvents.listening ? 'listening' : 'idle'
   }
 
@@ -391,7 +408,7 @@ export class Session {
   }
 
   #endWhenDue(): void {
-    if (this.#ended || !this.#ending || (this.speaking && performance.now() < this.#ending.byMs)) return
+    if (this.#ended || !this.#ending || (this.#turns.speaking && performance.now() < this.#ending.byMs)) return
     const { current } = this.#turns
     if (current) this.interrupt()
     this.#ended = true

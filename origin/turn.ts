@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { toAvatarError } from '../shared/errors.ts'
 import { SAMPLE_RATE } from '../shared/media.ts'
 import { Channel } from './pipeline/channel.ts'
+import type { TickSound } from './playout.ts'
 import type { Clause, Segment } from './stages/types.ts'
 
 /** ms of speech that may be ready ahead of play-out: enough to ride out a slow voice, little enough to throw away on an interrupt. */
@@ -10,7 +11,8 @@ const AHEAD_MS = 10_000
 /** A clause counts as heard in full when no more than this is missing: the silence at its end. */
 const HEARD_TOLERANCE_MS = 80
 
-export type TurnKind = 'speak' | 'chat' | 'audio'
+/** `voice`: a chat that answers what the user said aloud. */
+export type TurnKind = 'speak' | 'chat' | 'audio' | 'voice'
 export type TurnEnd = 'completed' | 'interrupted' | 'failed'
 
 export interface TurnOptions {
@@ -25,12 +27,14 @@ export class Turn {
   readonly kind: TurnKind
   readonly requestedMs = performance.now()
   readonly segments = new Channel<Segment>({ capacity: AHEAD_MS, weigh: (segment) => (segment.pcm.length / SAMPLE_RATE) * 1000 })
-  /** ms of this task that left for the client. */
+  /** How far into its sound the task has left for the client, ms; falls when held speech goes on with a word's beginning. */
   playedMs = 0
   /** When the first sound left; undefined before. */
   startedMs: number | undefined
   readonly #abort = new AbortController()
+  /** ms of each clause that were heard, in the order of speech. */
   readonly #heard = new Map<Clause, number>()
+  readonly #announced = new Set<Clause>()
 
   constructor({ taskId, kind, segments }: TurnOptions) {
     this.taskId = taskId
@@ -49,10 +53,20 @@ export class Turn {
     this.segments.close()
   }
 
-  /** Says that this much of a segment left for the client. */
-  markPlayed(segment: Segment, playedMs: number, addedMs: number): void {
-    this.#heard.set(segment.clause, segment.offsetMs + playedMs)
-    this.playedMs += addedMs
+  /** Sound has left for the client. */
+  hear({ heard, untilMs }: Pick<TickSound, 'heard' | 'untilMs'>): void {
+    for (const { segment, untilMs: inSegmentMs } of heard) {
+      const before = this.#heard.get(segment.clause) ?? 0
+      this.#heard.set(segment.clause, Math.max(before, segment.offsetMs + inSegmentMs))
+    }
+    this.playedMs = untilMs
+  }
+
+  /** True once per clause: when it begins to sound. */
+  announces({ clause }: Segment): boolean {
+    if (this.#announced.has(clause)) return false
+    this.#announced.add(clause)
+    return true
   }
 
   /** ms of speech that were ready or begun and that nobody will hear. */

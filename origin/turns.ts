@@ -1,4 +1,4 @@
-/** The session's tasks: one plays, the others wait; each ends exactly once. */
+/** The session's tasks: one plays or is held, the others wait; each ends exactly once. */
 import { performance } from 'node:perf_hooks'
 import type { InterruptResponse } from '../shared/api.ts'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
@@ -11,12 +11,16 @@ import { Turn, type TurnEnd, type TurnKind } from './turn.ts'
 const MAX_TURNS = 16
 /** ms without any sound after which a turn is given up: voices and minds have shorter limits of their own. */
 const STALL_MS = 30_000
+/** ms after which held speech goes on by itself: longer than an utterance and its transcription may take. */
+const MAX_PAUSE_MS = 90_000
 
 export interface TurnsOptions {
   /** A task is over; called exactly once for each. */
   onFinished: (turn: Turn, reason: TurnEnd) => void
   /** Before `onFinished` of a task that failed. */
   onFailed: (turn: Turn, error: AvatarError) => void
+  /** Nobody has resumed or ended the held speech: it is to go on. */
+  onHeldTooLong: () => void
   /** Which task is current, or whether it sounds, may have changed. */
   onChange: () => void
 }
@@ -26,6 +30,7 @@ export class Turns {
   readonly #playout = new Playout()
   #turns: Turn[] = []
   #waitingSinceMs: number | undefined
+  #pausedSinceMs: number | undefined
 
   constructor(options: TurnsOptions) {
     this.#options = options
@@ -35,8 +40,13 @@ export class Turns {
     return this.#turns[0]
   }
 
+  /** The current task has begun to sound, held or not. */
   get speaking(): boolean {
     return this.current?.startedMs !== undefined
+  }
+
+  get paused(): boolean {
+    return this.#pausedSinceMs !== undefined
   }
 
   has(turn: Turn): boolean {
@@ -55,10 +65,38 @@ export class Turns {
     return turn
   }
 
+  /**
+   * Holds the current task, before its first sound too; its work goes on within its bounds. Sound that was taken and has
+   * not left is taken back, so that `resume` loses nothing.
+   *
+   * @returns the task held; undefined where there is none, or it is held already
+   */
+  pause(): Turn | undefined {
+    const turn = this.current
+    if (!turn || this.paused) return undefined
+    this.#playout.rewind(turn.playedMs)
+    this.#pausedSinceMs = performance.now()
+    this.#waitingSinceMs = undefined
+    this.#options.onChange()
+    return turn
+  }
+
+  /** @returns the task that goes on, and from which ms of its sound; undefined where none is held */
+  resume(): { turn: Turn; fromMs: number } | undefined {
+    const turn = this.current
+    if (!turn || !this.paused) return undefined
+    this.#pausedSinceMs = undefined
+    const fromMs = this.#playout.rewind(turn.playedMs)
+    turn.playedMs = fromMs
+    this.#options.onChange()
+    return { turn, fromMs }
+  }
+
   /** The next 40 ms of sound; undefined when nothing is to be said. */
   next(): TickSound | undefined {
+    if (this.#pausedSinceMs !== undefined && performance.now() - this.#pausedSinceMs > MAX_PAUSE_MS) this.#options.onHeldTooLong()
     const turn = this.current
-    if (!turn) return undefined
+    if (!turn || this.paused) return undefined
     try {
       const sound = this.#playout.next(turn)
       if (sound.state === 'waiting') this.#giveUpWhenStalled()
@@ -73,13 +111,13 @@ export class Turns {
 
   /** Sound of the current task that follows the last tick, as far as it is ready. */
   ahead(samples: number): Int16Array[] {
-    return this.current ? this.#playout.ahead(this.current, samples) : []
+    return this.current && !this.paused ? this.#playout.ahead(this.current, samples) : []
   }
 
   /** Takes one task out, wherever it waits. */
   end(turn: Turn, reason: TurnEnd): void {
     if (!this.has(turn)) return
-    if (this.current === turn) this.#rewind()
+    if (this.current === turn) this.#forget()
     this.#turns = this.#turns.filter((other) => other !== turn)
     this.#finish(turn, reason)
     this.#options.onChange()
@@ -96,16 +134,17 @@ export class Turns {
       dropped_ms: Math.round(stopped.reduce((sum, turn) => sum + turn.droppedMs, 0)),
     }
     this.#turns = []
-    this.#rewind()
+    this.#forget()
     announce(facts)
     for (const turn of stopped) this.#finish(turn, 'interrupted')
     this.#options.onChange()
     return { status: current ? 'interrupted' : 'nothing_to_interrupt', ...facts }
   }
 
-  #rewind(): void {
+  #forget(): void {
     this.#playout.stop()
     this.#waitingSinceMs = undefined
+    this.#pausedSinceMs = undefined
   }
 
   #finish(turn: Turn, reason: TurnEnd): void {
