@@ -23,6 +23,7 @@ function typesFile(): string {
   const exported = Object.entries(modules).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType)
   const types = new PythonTypes()
   types.add('ErrorCode', z.toJSONSchema(z.enum(ERROR_CODES)))
+  types.add('ServerEventType', z.toJSONSchema(z.enum(events.ServerEvent.options.map((event) => event.shape.type.value))))
   // named choices come before what uses them, under their names
   for (const [name, schema] of exported) if (schema instanceof z.ZodEnum) types.add(name, z.toJSONSchema(schema))
   // what is sent comes first: a part that both ways share has the form that asks less

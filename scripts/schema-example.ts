@@ -64,7 +64,9 @@ const VALUES: Readonly<Record<string, unknown>> = {
   video_codec: 'h264',
 }
 /** Optional fields that say something, and are shown. */
-const SHOWN = new Set(['task_id', 'video_codec', 'data', 'mode'])
+const SHOWN = new Set(['video_codec', 'data', 'mode'])
+/** Events that belong to something which is said. */
+const OF_A_TASK = /^(frame|audio|chat|speech_.*|interrupted|audio_buffer_committed|tool_call|turn_metrics|word)$/
 
 /** @param path of the event and the fields down to here */
 export function exampleOf(schema: JsonSchema, defs: Record<string, JsonSchema>, path: readonly string[]): unknown {
@@ -80,12 +82,16 @@ export function exampleOf(schema: JsonSchema, defs: Record<string, JsonSchema>, 
   if (choices?.[0]) return exampleOf(choices[0], defs, path)
   if (resolved.properties) {
     const { properties, required = [] } = resolved
-    const shown = Object.entries(properties).filter(([key]) => required.includes(key) || SHOWN.has(key))
+    const shown = Object.entries(properties).filter(([key]) => required.includes(key) || SHOWN.has(key) || isTask(path, key))
     return Object.fromEntries(shown.map(([key, inner]) => [key, exampleOf(inner, defs, [...path, key])]))
   }
   if (resolved.type === 'array') return [exampleOf((resolved.items ?? {}) as JsonSchema, defs, path)]
   const plain: Record<string, unknown> = { string: 'text', boolean: true, integer: 1, number: 1, object: {}, null: null }
   return plain[String(resolved.type)] ?? null
+}
+
+function isTask(path: readonly string[], field: string): boolean {
+  return field === 'task_id' && path.length === 1 && OF_A_TASK.test(path[0] ?? '')
 }
 
 export function resolve(schema: JsonSchema, defs: Record<string, JsonSchema>): JsonSchema {
@@ -100,5 +106,5 @@ function fits(schema: JsonSchema, hint: unknown, defs: Record<string, JsonSchema
   if (choices) return choices.some((choice) => fits(resolve(choice, defs), hint, defs))
   if (Array.isArray(schema.enum)) return schema.enum.includes(hint)
   const kind = typeof hint === 'number' ? ['number', ...(Number.isInteger(hint) ? ['integer'] : [])] : [typeof hint]
-  return kind.includes(String(schema.type))
+  return [schema.type].flat().some((type) => kind.includes(String(type)))
 }

@@ -1,5 +1,6 @@
 import asyncio
 import builtins
+import json
 import threading
 from typing import Awaitable, List
 
@@ -19,9 +20,11 @@ from avatar_sdk import (
 )
 from avatar_sdk._error_table import ERRORS
 from avatar_sdk.errors import CLASSES
-from avatar_sdk.types import ChatMessage, Cue
+from avatar_sdk.types import ChatMessage, ChatTool, Cue, ToolCall
 
 pytestmark = pytest.mark.anyio
+
+WEATHER: ChatTool = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
 
 
 async def failure_of(call: Awaitable[object]) -> AvatarError:
@@ -198,6 +201,11 @@ async def test_chat_gives_the_whole_reply(api: FakeApi, client: AvatarClient) ->
     messages: List[ChatMessage] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     assert [piece async for piece in session.chat_stream(messages, model="m")] == ["Hello", " there", "!"]
     assert (api.calls[-1].body["messages"], api.calls[-1].body["model"]) == (messages, "m")
+    stream = session.chat_stream("Hi")
+    async for _ in stream:
+        break
+    await stream.aclose()
+    assert (stream.reply, [piece async for piece in stream]) == ("Hello", [])
 
 
 async def test_a_reply_that_fails_half_way_raises_what_failed(api: FakeApi, client: AvatarClient) -> None:
@@ -226,3 +234,46 @@ async def test_the_connections_are_closed_with_the_last_session_and_come_back(ap
     await other.disconnect()
     assert pool._client is None
     await client.health()
+
+
+async def test_a_session_is_told_who_it_is_and_what_it_may_call(api: FakeApi, client: AvatarClient) -> None:
+    await client.create_session(
+        system_prompt="You are Ada.", tools=[WEATHER], turn_detection={"mode": "vad", "silence_ms": 700}, language="en"
+    )
+    assert api.calls[-1].body == {
+        "system_prompt": "You are Ada.",
+        "tools": [WEATHER],
+        "turn_detection": {"mode": "vad", "silence_ms": 700},
+        "language": "en",
+    }
+
+
+async def test_speech_and_replies_may_push_others_aside(api: FakeApi, client: AvatarClient) -> None:
+    session = await client.create_session()
+    await session.speak("Stop!", mode="interrupt")
+    assert api.calls[-1].body["mode"] == "interrupt"
+    await session.chat("And now?", mode="interrupt")
+    assert api.calls[-1].body["mode"] == "interrupt"
+
+
+async def test_a_reply_carries_the_functions_that_the_model_calls(api: FakeApi, client: AvatarClient) -> None:
+    session = await client.create_session()
+    pieces = [
+        {"index": 0, "id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": ""}},
+        {"index": 0, "function": {"arguments": '{"city":'}},
+        {"index": 0, "function": {"arguments": '"Oslo"}'}},
+    ]
+    chunks = [{"choices": [{"delta": {"tool_calls": [piece]}, "finish_reason": None}]} for piece in pieces]
+    end = {"task_id": "task_000002", "model": "m", "choices": [{"delta": {}, "finish_reason": "tool_calls"}]}
+    lines = [json.dumps(chunk) for chunk in [*chunks, end]]
+    api.scripted["/v1/chat.completions"] = [Answer(200, "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"]))]
+    reply = await session.chat("What is the weather?", tools=[WEATHER], tool_choice="auto")
+    call: ToolCall = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city":"Oslo"}'}}
+    assert (reply, reply.finish_reason, reply.task_id, reply.model) == ("", "tool_calls", "task_000002", "m")
+    assert reply.tool_calls == [call]
+    assert (api.calls[-1].body["tools"], api.calls[-1].body["tool_choice"]) == ([WEATHER], "auto")
+    assert await session.tool_result(call, {"degrees": 4}) == "Hello there!"
+    assert api.calls[-1].body["messages"] == [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": '{"degrees": 4}'},
+    ]

@@ -7,7 +7,7 @@ import signal
 import struct
 import wave
 from pathlib import Path
-from typing import Any, AsyncIterator, Dict, List
+from typing import Any, AsyncIterator, Dict, List, get_args, get_type_hints
 
 import pytest
 from fake_api import SESSION_ID, TOKEN, FakeApi, failure
@@ -20,12 +20,14 @@ from avatar_sdk import (
     AvatarSession,
     ConnectionError,
     ConnectionEvent,
+    EventName,
     MediaEvent,
     NotFoundError,
     SessionEndedError,
     TimeoutError,
     UnavailableError,
 )
+from avatar_sdk.types import ServerEvent
 
 pytestmark = pytest.mark.anyio
 
@@ -534,3 +536,61 @@ async def test_a_cancelled_run_forever_leaves_the_session(api: FakeApi, session:
 async def _read_all(session: AvatarSession) -> None:
     async for _ in session:
         pass
+
+
+# --- conversation -----------------------------------------------------------------------------------------------------
+
+
+async def test_further_events_are_asked_for_and_reach_their_handlers(api: FakeApi, client: AvatarClient) -> None:
+    session = await client.create_session()
+    await session.connect(events=["words", "levels"])
+    words, levels, paused = Seen(), Seen(), Seen()
+    session.on("word", words)
+    session.on("level", levels)
+    session.on("speech_paused", paused)
+    api.send("word", word="Hello,", start_ms=40, end_ms=390, timestamp=1_700_000_000.5)
+    api.send("level", level_db=-30.5, speech=0.9)
+    api.send("speech_paused", task_id="task_000001", played_ms=700)
+    assert api.upgrades[-1][0]["events"] == ["words,levels"]
+    assert [event["word"] for event in await words.until(1)] == ["Hello,"]
+    assert (await levels.until(1))[0]["speech"] == 0.9
+    assert (await paused.until(1))[0]["played_ms"] == 700
+    await session.disconnect()
+
+
+async def test_every_event_of_the_server_has_a_name() -> None:
+    types = {get_args(hints["type"])[0] for hints in map(get_type_hints, get_args(ServerEvent))}
+    assert types <= set(get_args(EventName))
+    assert {"word", "tool_call", "turn_metrics", "user_speech_stopped"} <= types
+
+
+async def test_listening_sends_a_voice_at_the_pace_of_the_clock(api: FakeApi, session: AvatarSession) -> None:
+    async def voice() -> AsyncIterator[bytes]:
+        for _ in range(90):
+            yield b"\1\0" * 161  # 10 ms of 16 kHz and a sample over
+
+    started_s = asyncio.get_running_loop().time()
+    await session.listen(voice(), sample_rate=16_000, mode="vad")
+    took_s = asyncio.get_running_loop().time() - started_s
+    await api.until_received("stop_listening")
+    assert api.received[0] == {"type": "start_listening", "data": {"mode": "vad"}}
+    pieces = [event["data"] for event in api.received if event["type"] == "user_audio_append"]
+    assert {(piece["format"], piece["sample_rate"], piece["channels"]) for piece in pieces} == {("pcm_s16le", 16_000, 1)}
+    sound = b"".join(base64.b64decode(piece["audio"]) for piece in pieces)
+    assert sound == b"\1\0" * 161 * 90
+    assert len(pieces) < 30
+    assert took_s >= 0.9 - 0.5 - 0.05
+
+
+async def test_a_cancelled_listening_closes_the_ear(api: FakeApi, session: AvatarSession) -> None:
+    async def silence() -> AsyncIterator[bytes]:
+        while True:
+            yield b"\0\0" * 960
+            await asyncio.sleep(0.01)
+
+    listening = asyncio.ensure_future(session.listen(silence()))
+    await api.until_received("user_audio_append", 3)
+    listening.cancel()
+    await api.until_received("stop_listening")
+    with pytest.raises(TypeError, match="a voice is an iterable of bytes"):
+        await session.listen(b"\0\0")  # type: ignore[arg-type]  # a mistake that is told

@@ -11,6 +11,7 @@ from PIL import Image
 
 from avatar_sdk import ConnectionError, NotFoundError, video
 from avatar_sdk.sync import AvatarClient, AvatarSession
+from avatar_sdk.types import ToolCall
 
 T = TypeVar("T")
 
@@ -63,6 +64,14 @@ def test_the_same_calls_block(fake: FakeInThread, session: AvatarSession) -> Non
     assert result.finished(timeout=5)["reason"] == "completed"
     assert session.interrupt()["spoken_text"] == "Once upon"
     assert session.speak_audio(iter([b"\0\0", b"\1\1"])).duration_ms == 100
+    session.listen(iter([b"\0\0" * 960] * 3), mode="manual")
+    fake.wait(fake.api.until_received("stop_listening"))
+    assert session.chat("Hi", mode="interrupt").finish_reason is None
+    stream = session.chat_stream("Hi")
+    assert next(iter(stream)) == "Hello"
+    assert stream.reply == "Hello"
+    call: ToolCall = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+    assert session.tool_result(call, "noon") == "Hello there!"
     assert session.keep_alive()["status"] == "ok"
     assert session.ping() < 5_000
     session.disconnect()

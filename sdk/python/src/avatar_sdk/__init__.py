@@ -1,6 +1,7 @@
 """Client of the AvaTar interactive avatar API. Async; `avatar_sdk.sync` has the same for programs without an event loop."""
 
 from ._binary_media import MediaEvent
+from ._chat import ChatReply, ChatStream
 from ._socket import ConnectionEvent
 from ._speech_tasks import SpeakAudioResult, SpeakResult
 from .client import AvatarClient
@@ -17,7 +18,7 @@ from .errors import (
     TimeoutError,
     UnavailableError,
 )
-from .session import AvatarSession, EventName
+from .session import AvatarSession, EventName, FurtherEvent
 
 __version__ = "1.0.0"
 
@@ -27,9 +28,12 @@ __all__ = [
     "AvatarClient",
     "AvatarError",
     "AvatarSession",
+    "ChatReply",
+    "ChatStream",
     "ConnectionError",
     "ConnectionEvent",
     "EventName",
+    "FurtherEvent",
     "InvalidRequestError",
     "MediaEvent",
     "NotFoundError",

@@ -3,7 +3,7 @@
 import base64
 import json
 import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,10 +13,12 @@ from .errors import avatar_error
 from .session import AvatarSession
 from .types import (
     AvatarListResponse,
+    ChatTool,
     HealthResponse,
     NewSessionResponse,
     Quality,
     SessionListResponse,
+    TurnDetection,
     VoiceListResponse,
 )
 
@@ -67,9 +69,28 @@ class AvatarClient:
         quality: Optional[Quality] = None,
         avatar_id: Optional[str] = None,
         voice_id: Optional[str] = None,
+        system_prompt: Optional[str] = None,
+        tools: Optional[Sequence[ChatTool]] = None,
+        turn_detection: Optional[TurnDetection] = None,
+        language: Optional[str] = None,
     ) -> AvatarSession:
-        """Opens a session."""
-        fields = {"quality": quality, "avatar_id": avatar_id, "voice_id": voice_id}
+        """Opens a session.
+
+        Args:
+            system_prompt: who the avatar is.
+            tools: what the model may call in answers to speech; see the event `tool_call`.
+            turn_detection: when the user's turn begins and ends, and whether speech interrupts the avatar.
+            language: of the user, such as `en` (BCP 47).
+        """
+        fields = {
+            "quality": quality,
+            "avatar_id": avatar_id,
+            "voice_id": voice_id,
+            "system_prompt": system_prompt,
+            "tools": tools,
+            "turn_detection": turn_detection,
+            "language": language,
+        }
         body: Dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
         answer: NewSessionResponse = await self._http.json("/streaming.new", body, repeatable=True)
         return self._session(answer, owned=True)

@@ -24,9 +24,11 @@ from typing import (
 
 from ._audio_pieces import AudioSource, RawFormat, audio_pieces
 from ._binary_media import BinaryMedia, media_of_audio, media_of_frame
+from ._chat import ChatReply, ChatStream
 from ._emitter import Emitter, Handler, Hold
 from ._event_stream import EventStream
 from ._http import Http
+from ._listen import VoiceSource, paced
 from ._signals import stop_signals
 from ._socket import ConnectionEvent, ConnectionState, SessionSocket
 from ._speech_tasks import SpeakAudioResult, SpeakResult, SpeechTasks
@@ -36,17 +38,24 @@ from .types import (
     AudioBufferCommitted,
     AudioEvent,
     ChatMessage,
+    ChatTool,
     ClientEvent,
     Cue,
     Emotion,
     FrameEvent,
     IceServer,
     KeepAliveResponse,
+    ListenMode,
     ServerEvent,
+    ServerEventType,
     SessionEnded,
     SessionLimits,
     SpeakResponse,
+    StartListening,
     StopSessionResponse,
+    TaskMode,
+    ToolCall,
+    ToolChoice,
     VoiceSettings,
 )
 
@@ -68,29 +77,8 @@ LISTEN_CODES = ("STT_UNAVAILABLE", "PROVIDER_FAILED", "INVALID_REQUEST", "ORIGIN
 
 logger = logging.getLogger("avatar_sdk")
 
-EventName = Literal[
-    "frame",
-    "audio",
-    "chat",
-    "status",
-    "error",
-    "session_state",
-    "session_expiring",
-    "session_ended",
-    "audio_buffer_appended",
-    "audio_buffer_committed",
-    "audio_buffer_cleared",
-    "speech_started",
-    "speech_finished",
-    "interrupted",
-    "frames_dropped",
-    "transport",
-    "pong",
-    "media",
-    "connection",
-    "interrupting",
-    "event",
-]
+FurtherEvent = Literal["words", "stats", "levels"]
+EventName = Literal[ServerEventType, "media", "connection", "interrupting", "event"]
 """The server's events by type, and ours: `media` (every picture and sound as bytes), `connection` (its ups and downs),
 `interrupting` (`interrupt()` was called here) and `event` (every event of the server)."""
 H = TypeVar("H", bound=Handler)
@@ -170,17 +158,22 @@ class AvatarSession:
         media: Literal["json", "binary"] = "json",
         audio: Literal["clauses", "chunks", "off"] = "clauses",
         video: Literal["on", "off"] = "on",
+        *,
+        events: Sequence[FurtherEvent] = (),
     ) -> None:
         """Opens the socket. It comes back by itself when the connection is lost, with the events that were missed.
 
         Args:
             media: `binary` saves a third of the bytes; `frame` and `audio` handlers work with both.
             audio: `clauses`: playable WAV files; `chunks`: 100 ms of PCM with timestamps.
+            events: what is sent only where somebody asks for it: `words` (`word`, when it sounds), `stats` (every 5 s),
+                `levels` (`level` of the user's microphone, ten times a second).
         """
         over = self._ended_error()
         if over is not None:
             raise over
-        await self._socket.open({"media": media, "audio": audio, "video": video})
+        wishes = {"media": media, "audio": audio, "video": video}
+        await self._socket.open({**wishes, "events": ",".join(events)} if events else wishes)
         self._was_open = True
         if self._left:
             self._left = False
@@ -307,9 +300,16 @@ class AvatarSession:
         voice_settings: Optional[VoiceSettings] = None,
         emotion: Optional[Emotion] = None,
         cues: Optional[Sequence[Cue]] = None,
+        mode: Optional[TaskMode] = None,
     ) -> SpeakResult:
-        """Says the text. `await result.finished()` waits until it was heard."""
-        body = self._body(text=text, voice_id=voice_id, voice_settings=voice_settings, emotion=emotion, cues=cues)
+        """Says the text. `await result.finished()` waits until it was heard.
+
+        Args:
+            mode: `queue` (the default): after what is being said; `interrupt`: instead of it and of all that waits.
+        """
+        body = self._body(
+            text=text, voice_id=voice_id, voice_settings=voice_settings, emotion=emotion, cues=cues, mode=mode
+        )
         answer: SpeakResponse = await self._http.json("/avatar.speak", body)
         return SpeakResult(
             answer["task_id"],
@@ -319,22 +319,54 @@ class AvatarSession:
             warnings=answer.get("warnings", []),
         )
 
-    async def chat(self, input: Union[str, Sequence[ChatMessage]], *, model: Optional[str] = None) -> str:
-        """Answers aloud; the text of the reply, once it is written."""
-        return "".join([piece async for piece in self.chat_stream(input, model=model)])
+    async def chat(
+        self,
+        input: Union[str, Sequence[ChatMessage]],
+        *,
+        model: Optional[str] = None,
+        tools: Optional[Sequence[ChatTool]] = None,
+        tool_choice: Optional[ToolChoice] = None,
+        mode: Optional[TaskMode] = None,
+    ) -> ChatReply:
+        """Answers aloud; the text of the reply, once it is written. It is a `str`, with `tool_calls` and `finish_reason`."""
+        stream = self.chat_stream(input, model=model, tools=tools, tool_choice=tool_choice, mode=mode)
+        async for _ in stream:
+            pass
+        return stream.reply
 
-    async def chat_stream(self, input: Union[str, Sequence[ChatMessage]], *, model: Optional[str] = None) -> AsyncIterator[str]:
-        """Answers aloud, and yields the reply while it is being written."""
+    def chat_stream(
+        self,
+        input: Union[str, Sequence[ChatMessage]],
+        *,
+        model: Optional[str] = None,
+        tools: Optional[Sequence[ChatTool]] = None,
+        tool_choice: Optional[ToolChoice] = None,
+        mode: Optional[TaskMode] = None,
+    ) -> ChatStream:
+        """Answers aloud, and yields the reply while it is being written; then its `reply` is what `chat` gives.
+
+        Args:
+            tools: what the model may call in this answer.
+            mode: `queue` (the default): after what is being said; `interrupt`: instead of it and of all that waits.
+        """
         messages: Sequence[ChatMessage] = [{"role": "user", "content": input}] if isinstance(input, str) else list(input)
-        body = self._body(messages=messages, stream=True, model=model)
-        async with self._http.stream("/chat.completions", body) as chunks:
-            async for data in event_data(chunks):
-                if data == "[DONE]":
-                    return
-                content = _content_of(data)
-                if content:
-                    yield content
-        raise avatar_error("CONNECTION_FAILED", "The reply broke off.")
+        body = self._body(messages=messages, stream=True, model=model, tools=tools, tool_choice=tool_choice, mode=mode)
+        return ChatStream(self._chat_data(body))
+
+    async def tool_result(self, call: ToolCall, result: Any, *, tools: Optional[Sequence[ChatTool]] = None) -> ChatReply:
+        """Tells the model what a called function gave back, and lets it go on.
+
+        Args:
+            call: of a `tool_call` event, or of a reply's `tool_calls`.
+            result: a text, or anything that can be written as JSON.
+            tools: what the model may call next.
+        """
+        content = result if isinstance(result, str) else json.dumps(result)
+        messages: Sequence[ChatMessage] = [
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": call["id"], "content": content},
+        ]
+        return await self.chat(messages, tools=tools)
 
     async def interrupt(self) -> Dict[str, Any]:
         """Stops the speech at once. What was heard of it: `task_id`, `played_ms`, `spoken_text`, `dropped_ms`."""
@@ -374,9 +406,15 @@ class AvatarSession:
         committed = cast(AudioBufferCommitted, event)
         return SpeakAudioResult(committed.get("task_id", ""), self._tasks, duration_ms=committed["duration_ms"])
 
-    async def start_listening(self) -> None:
-        """Opens the user's ear. Raises UnavailableError where nothing recognises speech."""
-        message: ClientEvent = {"type": "start_listening"}
+    async def start_listening(self, mode: Optional[ListenMode] = None) -> None:
+        """Opens the user's ear. Raises UnavailableError where nothing recognises speech.
+
+        Args:
+            mode: `vad`: pauses end a turn, hands free; `manual`: `stop_listening` ends it; by default the session's.
+        """
+        message: StartListening = {"type": "start_listening"}
+        if mode is not None:
+            message["data"] = {"mode": mode}
         await self._ask(message, "status", LISTEN_CODES, lambda event: event.get("status") == "listening")
 
     async def stop_listening(self) -> None:
@@ -395,6 +433,31 @@ class AvatarSession:
         async for data in audio_pieces(source, format, sample_rate, channels):
             await self._socket.send({"type": "user_audio_append", "data": data})
 
+    async def listen(
+        self,
+        source: VoiceSource,
+        *,
+        sample_rate: int = 24_000,
+        format: RawFormat = "pcm_s16le",
+        channels: Literal[1, 2] = 1,
+        mode: Optional[ListenMode] = None,
+    ) -> None:
+        """Lets the avatar hear a voice until it ends or this is cancelled. What was said is answered aloud; see the events
+        `user_speech_started`, `user_speech_stopped`, `speech_paused`, `speech_resumed` and `chat` with the role `user`.
+
+        Args:
+            source: raw samples as they come, an iterable, async or not; what comes faster than it sounds is slowed down.
+            sample_rate: Hz.
+            mode: as of `start_listening`.
+        """
+        await self.start_listening(mode)
+        try:
+            async for piece in paced(source, format, sample_rate, channels):
+                await self.append_user_audio(piece, format=format, sample_rate=sample_rate, channels=channels)
+        finally:
+            if self.connection == "open":
+                await self.stop_listening()
+
     # --- life ---------------------------------------------------------------------------------------------------------
 
     async def keep_alive(self) -> KeepAliveResponse:
@@ -408,6 +471,11 @@ class AvatarSession:
         return answer
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _chat_data(self, body: Dict[str, Any]) -> AsyncIterator[str]:
+        async with self._http.stream("/chat.completions", body) as chunks:
+            async for data in event_data(chunks):
+                yield data
 
     def _body(self, **fields: Any) -> Dict[str, Any]:
         given = {name: value for name, value in fields.items() if value is not None}
@@ -552,16 +620,3 @@ class AvatarSession:
 
 def _closed_error() -> AvatarError:
     return avatar_error("NOT_CONNECTED", "There is no connection; call connect() first.")
-
-
-def _content_of(data: str) -> str:
-    """Raises AvatarError when the stream carries a failure."""
-    try:
-        chunk = json.loads(data)
-        if "error" in chunk:
-            raise error_of_event(chunk["error"])
-        choices = chunk.get("choices") or [{}]
-        content = (choices[0].get("delta") or {}).get("content")
-    except (ValueError, AttributeError, TypeError, KeyError) as error:
-        raise avatar_error("INVALID_RESPONSE", "A piece of the reply was not understood.") from error
-    return content if isinstance(content, str) else ""

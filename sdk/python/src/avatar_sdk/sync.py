@@ -30,19 +30,24 @@ from typing import (
 from . import client as _client
 from . import session as _session
 from ._audio_pieces import AudioSource, RawFormat
+from ._chat import ChatReply
+from ._chat import ChatStream as _ChatStream
 from ._emitter import Handler, positional_arguments
+from ._listen import VoiceSource
 from ._socket import ConnectionState
 from ._speech_tasks import SpeakAudioResult as _SpeakAudioResult
 from ._speech_tasks import SpeakResult as _SpeakResult
-from .session import EventName, H
+from .session import EventName, FurtherEvent, H
 from .types import (
     AvatarListResponse,
     ChatMessage,
+    ChatTool,
     Cue,
     Emotion,
     HealthResponse,
     IceServer,
     KeepAliveResponse,
+    ListenMode,
     Quality,
     ServerEvent,
     SessionEnded,
@@ -50,11 +55,15 @@ from .types import (
     SessionListResponse,
     SpeechFinished,
     StopSessionResponse,
+    TaskMode,
+    ToolCall,
+    ToolChoice,
+    TurnDetection,
     VoiceListResponse,
     VoiceSettings,
 )
 
-__all__ = ["AvatarClient", "AvatarSession", "SpeakAudioResult", "SpeakResult"]
+__all__ = ["AvatarClient", "AvatarSession", "ChatStream", "SpeakAudioResult", "SpeakResult"]
 
 T = TypeVar("T")
 POLL_S = 0.5
@@ -133,6 +142,22 @@ class SpeakAudioResult:
         return self._loop.run(self._result.finished(timeout))
 
 
+class ChatStream:
+    """The pieces of a reply. Leaving the loop early ends the reply."""
+
+    def __init__(self, stream: _ChatStream, loop: _Loop) -> None:
+        self._stream = stream
+        self._loop = loop
+
+    @property
+    def reply(self) -> ChatReply:
+        """What came so far; after the last piece, the whole."""
+        return self._stream.reply
+
+    def __iter__(self) -> Iterator[str]:
+        return _closing(self._stream, self._loop)
+
+
 class AvatarSession:
     """See `avatar_sdk.AvatarSession`: the same names. `with` connects it, and disconnects it at the end."""
 
@@ -183,8 +208,10 @@ class AvatarSession:
         media: Literal["json", "binary"] = "json",
         audio: Literal["clauses", "chunks", "off"] = "clauses",
         video: Literal["on", "off"] = "on",
+        *,
+        events: Sequence[FurtherEvent] = (),
     ) -> None:
-        self._loop.run(self._session.connect(media, audio, video))
+        self._loop.run(self._session.connect(media, audio, video, events=events))
 
     def retry_now(self) -> None:
         self._loop.run(_called(self._session.retry_now))
@@ -233,7 +260,7 @@ class AvatarSession:
 
         # from here on, not from the first event that is asked for
         events = self._loop.run(stream())
-        return self._events(events)
+        return _events(events, self._loop)
 
     def speak(
         self,
@@ -243,15 +270,38 @@ class AvatarSession:
         voice_settings: Optional[VoiceSettings] = None,
         emotion: Optional[Emotion] = None,
         cues: Optional[Sequence[Cue]] = None,
+        mode: Optional[TaskMode] = None,
     ) -> SpeakResult:
-        work = self._session.speak(text, voice_id=voice_id, voice_settings=voice_settings, emotion=emotion, cues=cues)
+        work = self._session.speak(
+            text, voice_id=voice_id, voice_settings=voice_settings, emotion=emotion, cues=cues, mode=mode
+        )
         return SpeakResult(self._loop.run(work), self._loop)
 
-    def chat(self, input: Union[str, Sequence[ChatMessage]], *, model: Optional[str] = None) -> str:
-        return self._loop.run(self._session.chat(input, model=model))
+    def chat(
+        self,
+        input: Union[str, Sequence[ChatMessage]],
+        *,
+        model: Optional[str] = None,
+        tools: Optional[Sequence[ChatTool]] = None,
+        tool_choice: Optional[ToolChoice] = None,
+        mode: Optional[TaskMode] = None,
+    ) -> ChatReply:
+        return self._loop.run(self._session.chat(input, model=model, tools=tools, tool_choice=tool_choice, mode=mode))
 
-    def chat_stream(self, input: Union[str, Sequence[ChatMessage]], *, model: Optional[str] = None) -> Iterator[str]:
-        return self.iterate(lambda session: session.chat_stream(input, model=model))
+    def chat_stream(
+        self,
+        input: Union[str, Sequence[ChatMessage]],
+        *,
+        model: Optional[str] = None,
+        tools: Optional[Sequence[ChatTool]] = None,
+        tool_choice: Optional[ToolChoice] = None,
+        mode: Optional[TaskMode] = None,
+    ) -> ChatStream:
+        stream = self._session.chat_stream(input, model=model, tools=tools, tool_choice=tool_choice, mode=mode)
+        return ChatStream(stream, self._loop)
+
+    def tool_result(self, call: ToolCall, result: Any, *, tools: Optional[Sequence[ChatTool]] = None) -> ChatReply:
+        return self._loop.run(self._session.tool_result(call, result, tools=tools))
 
     def interrupt(self) -> Dict[str, Any]:
         return self._loop.run(self._session.interrupt())
@@ -267,8 +317,8 @@ class AvatarSession:
         work = self._session.speak_audio(_beside(source), format=format, sample_rate=sample_rate, channels=channels)
         return SpeakAudioResult(self._loop.run(work), self._loop)
 
-    def start_listening(self) -> None:
-        self._loop.run(self._session.start_listening())
+    def start_listening(self, mode: Optional[ListenMode] = None) -> None:
+        self._loop.run(self._session.start_listening(mode))
 
     def stop_listening(self) -> None:
         self._loop.run(self._session.stop_listening())
@@ -285,6 +335,21 @@ class AvatarSession:
             self._session.append_user_audio(_beside(source), format=format, sample_rate=sample_rate, channels=channels)
         )
 
+    def listen(
+        self,
+        source: VoiceSource,
+        *,
+        sample_rate: int = 24_000,
+        format: RawFormat = "pcm_s16le",
+        channels: Literal[1, 2] = 1,
+        mode: Optional[ListenMode] = None,
+    ) -> None:
+        """Blocks until the voice ends; run it in a thread of its own for a microphone."""
+        heard = _beside(source)
+        self._loop.run(
+            self._session.listen(heard, sample_rate=sample_rate, format=format, channels=channels, mode=mode)
+        )
+
     def keep_alive(self) -> KeepAliveResponse:
         return self._loop.run(self._session.keep_alive())
 
@@ -293,28 +358,7 @@ class AvatarSession:
 
     def iterate(self, make: Callable[[_session.AvatarSession], AsyncIterator[T]]) -> Iterator[T]:
         """What an async generator over the async session yields. Leaving the loop early closes it."""
-        items = make(self._session)
-        try:
-            yield from self._events(items)
-        finally:
-            close = getattr(items, "aclose", None)
-            if close is not None:
-                self._loop.run(close())
-
-    def _events(self, items: AsyncIterator[T]) -> Iterator[T]:
-        end = object()
-
-        async def following() -> Any:
-            try:
-                return await items.__anext__()
-            except StopAsyncIteration:
-                return end
-
-        while True:
-            item = self._loop.run(following())
-            if item is end:
-                return
-            yield cast(T, item)
+        return _closing(make(self._session), self._loop)
 
     def _register(self, register: Callable[..., Any], type: EventName, handler: Optional[H]) -> Union[H, Callable[[H], H]]:
         def decorate(handler: H) -> H:
@@ -373,8 +417,20 @@ class AvatarClient:
         quality: Optional[Quality] = None,
         avatar_id: Optional[str] = None,
         voice_id: Optional[str] = None,
+        system_prompt: Optional[str] = None,
+        tools: Optional[Sequence[ChatTool]] = None,
+        turn_detection: Optional[TurnDetection] = None,
+        language: Optional[str] = None,
     ) -> AvatarSession:
-        work = self._client.create_session(quality=quality, avatar_id=avatar_id, voice_id=voice_id)
+        work = self._client.create_session(
+            quality=quality,
+            avatar_id=avatar_id,
+            voice_id=voice_id,
+            system_prompt=system_prompt,
+            tools=tools,
+            turn_detection=turn_detection,
+            language=language,
+        )
         return AvatarSession(self._loop.run(work), self._loop)
 
     def attach(self, session_id: str, access_token: str) -> AvatarSession:
@@ -401,7 +457,37 @@ async def _called(function: Callable[..., T], *args: Any) -> T:
     return function(*args)
 
 
-def _beside(source: AudioSource) -> AudioSource:
+def _events(items: AsyncIterator[T], loop: _Loop) -> Iterator[T]:
+    end = object()
+
+    async def following() -> Any:
+        try:
+            return await items.__anext__()
+        except StopAsyncIteration:
+            return end
+
+    while True:
+        item = loop.run(following())
+        if item is end:
+            return
+        yield cast(T, item)
+
+
+def _closing(items: AsyncIterator[T], loop: _Loop) -> Iterator[T]:
+    """The same, closed when the loop over it is left."""
+    try:
+        yield from _events(items, loop)
+    finally:
+        close = getattr(items, "aclose", None)
+        if close is not None:
+            loop.run(close())
+
+
+@overload
+def _beside(source: VoiceSource) -> VoiceSource: ...
+@overload
+def _beside(source: AudioSource) -> AudioSource: ...
+def _beside(source: Any) -> Any:
     """A blocking stream, read beside the loop."""
     if isinstance(source, (bytes, bytearray, memoryview, str, AsyncIterable)) or not isinstance(source, Iterable):
         return source

@@ -66,6 +66,7 @@ __all__ = [
     "Pong",
     "Quality",
     "ServerEvent",
+    "ServerEventType",
     "SessionEndReason",
     "SessionEnded",
     "SessionExpiring",
@@ -143,6 +144,36 @@ ErrorCode = Literal[
     "PROVIDER_FAILED",
     "ORIGIN_UNAVAILABLE",
     "CAPACITY_EXCEEDED",
+]
+
+
+ServerEventType = Literal[
+    "frame",
+    "audio",
+    "chat",
+    "status",
+    "error",
+    "session_state",
+    "session_expiring",
+    "session_ended",
+    "audio_buffer_appended",
+    "audio_buffer_committed",
+    "audio_buffer_cleared",
+    "speech_started",
+    "speech_finished",
+    "interrupted",
+    "frames_dropped",
+    "transport",
+    "user_speech_started",
+    "user_speech_stopped",
+    "speech_paused",
+    "speech_resumed",
+    "tool_call",
+    "turn_metrics",
+    "word",
+    "stats",
+    "level",
+    "pong",
 ]
 
 
