@@ -55,7 +55,7 @@ async function requireFreePort(port: number): Promise<void> {
 
 /** Variables of the edge that may be set in the environment of this command; see worker/env.ts. */
 const EDGE_VARIABLE =
-  /^(AUTH_MODE|API_KEYS|TOKEN_SECRET|ORIGIN_KEY|ALLOWED_ORIGINS|ICE_SERVERS|TURN_[A-Z_]+|RATE_LIMIT_[A-Z]+|MAX_SESSIONS|[A-Z]+_(TIMEOUT|DURATION|WINDOW)_S)$/
+  /^(AUTH_MODE|API_KEYS|ADMIN_KEYS|TOKEN_SECRET|ORIGIN_KEY|ALLOWED_ORIGINS|ICE_SERVERS|TURN_[A-Z_]+|RATE_LIMIT_[A-Z]+|MAX_SESSIONS|[A-Z]+_(TIMEOUT|DURATION|WINDOW)_S)$/
 
 /** The edge's configuration on this machine: secrets are made once and kept; `.dev.vars` wins over them, the environment over both. */
 function localVars(): Record<string, string | undefined> {
