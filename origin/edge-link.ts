@@ -54,10 +54,11 @@ export class EdgeLink {
     this.#heartbeat = setInterval(() => this.#send({ type: 'heartbeat', load: load.read() }), HEARTBEAT_S * 1000)
   }
 
-  /** Takes no more sessions. */
-  drain(): void {
-    this.#draining = true
-    this.#send({ type: 'draining' })
+  /** Takes no more sessions; `on` false: takes them again. */
+  drain(on = true): void {
+    this.#draining = on
+    if (on) this.#send({ type: 'draining' })
+    this.#options.log.info({ on }, 'drain')
   }
 
   /** Ends all sessions and leaves. */
@@ -91,7 +92,7 @@ export class EdgeLink {
         this.#links.get(message.session_id)?.session.close(message.reason, { afterSpeech: false })
         return
       case 'drain':
-        this.drain()
+        this.drain(message.on)
         return
     }
   }

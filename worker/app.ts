@@ -8,6 +8,7 @@ import { log, reasonOf } from './log.ts'
 import { readConfig } from './middleware/config.ts'
 import { cors } from './middleware/cors.ts'
 import { requestId } from './middleware/request-id.ts'
+import { mountAdmin } from './routes/admin.ts'
 import { mountCatalog } from './routes/catalog.ts'
 import { mountDocs } from './routes/docs.ts'
 import { mountHealth } from './routes/health.ts'
@@ -25,6 +26,7 @@ export function createApp(): App {
   mountSockets(app)
   mountCatalog(app)
   mountHealth(app)
+  mountAdmin(app)
   mountDocs(app)
   app.get('/', (context) => context.redirect('/docs', 302))
   app.notFound((context) => errorResponse(context, notFound(app, context)))

@@ -10,7 +10,7 @@ export interface Env {
   ASSETS?: Fetcher
 }
 
-/** One API key: who it belongs to and the SHA-256 of the key. */
+/** One key: who it belongs to and the SHA-256 of the key. */
 export interface ApiKey {
   tenant: string
   digest: Uint8Array
@@ -74,6 +74,8 @@ const Variables = z
     DEPLOYMENT: z.enum(['cloudflare', 'local']).default('cloudflare'),
     /** Secret. Who may call, for AUTH_MODE=keys. */
     API_KEYS: ApiKeys.default([]),
+    /** Secret. Who may call /v1/admin, as API_KEYS; without one nobody, or anybody in open mode. */
+    ADMIN_KEYS: ApiKeys.default([]),
     /** Secret. Signs session tokens (HS256). */
     TOKEN_SECRET: z.string().min(32),
     /** Secret. What origins present when they dial in. */
@@ -100,6 +102,8 @@ const Variables = z
     RATE_LIMIT_SESSIONS: count(10),
     RATE_LIMIT_SPEAK: count(30),
     RATE_LIMIT_CHAT: count(60),
+    /** The same, per admin key. */
+    RATE_LIMIT_ADMIN: count(120),
     /** Messages in 1 s, per client socket. */
     RATE_LIMIT_MESSAGES: count(100),
     /** Sessions at one time, per tenant. */

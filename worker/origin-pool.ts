@@ -1,14 +1,25 @@
 /** The Durable Object that knows every origin: heartbeats, placement, loss and return. `/health` and `/metrics` read it. */
 import { DurableObject } from 'cloudflare:workers'
+import type { HistoryPoint } from '../shared/admin.ts'
 import type { AvatarInfo, VoiceInfo } from '../shared/api.ts'
 import { ERRORS } from '../shared/errors.ts'
-import { type ControlDown, ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../shared/link.ts'
+import {
+  type ControlDown,
+  ControlUp,
+  HEARTBEAT_S,
+  type OriginHello,
+  type OriginLoad,
+  type SessionConfig,
+  type SessionReport,
+} from '../shared/link.ts'
 import { PROTOCOL_VERSION } from '../shared/version.ts'
 import type { Env } from './env.ts'
 import { log } from './log.ts'
 import { chooseOrigin } from './pool/choose-origin.ts'
 import { ControlSocket, restoreControls } from './pool/control-socket.ts'
-import { Placements, type SessionReport } from './pool/placements.ts'
+import { History, momentOf } from './pool/history.ts'
+import { Opening } from './pool/opening.ts'
+import { type PlacedSession, Placements, type SessionFigures } from './pool/placements.ts'
 import { noOrigin, type Result, succeed } from './result.ts'
 import { closeQuietly } from './session/client-socket.ts'
 import { type OriginNews, type Placement, samePlacement } from './session-state.ts'
@@ -25,18 +36,30 @@ export interface Placed {
   warnings: string[]
 }
 
+export interface PoolOrigin {
+  origin_id: string
+  version: string
+  started_at: number
+  /** Unix ms of its last heartbeat. */
+  seen_at: number
+  device: string
+  avatars: string[]
+  draining: boolean
+  /** Placed there. */
+  sessions: number
+  load: OriginLoad
+}
+
 export interface PoolSnapshot {
-  origins: { origin_id: string; started_at: number; device: string; draining: boolean; sessions: number; load: OriginHello['load'] }[]
+  origins: PoolOrigin[]
   active_sessions: number
   total_sessions: number
   client_sockets: number
   store_bytes: number
 }
 
-/** How long one origin may take to answer whether it takes a session, ms. */
-const ANSWER_MS = 2_000
-
-type Opened = { accepted: boolean; code?: string | undefined; message?: string | undefined }
+/** One session and what its origin last said of it. */
+export type PoolSession = PlacedSession & { report: SessionReport | undefined }
 
 export class OriginPool extends DurableObject<Env> {
   readonly #placements: Placements
@@ -47,19 +70,20 @@ export class OriginPool extends DurableObject<Env> {
   #unchecked = true
   /** Processes whose sessions were told of the loss; their sessions may come back without the control socket. */
   readonly #told = new Set<string>()
-  /** Questions `session_open` that wait for their answer, by session. */
-  readonly #opening = new Map<string, (opened: Opened) => void>()
+  readonly #opening = new Opening()
+  readonly #history: History
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     this.#placements = new Placements(ctx.storage)
     this.#controls = restoreControls(ctx)
+    this.#history = new History(ctx.storage)
   }
 
   // --- calls ----------------------------------------------------------------------------------------------------------
 
   /** Opens the session at the least loaded origin that fits. Tries the next one when an origin declines or stays silent. */
-  async place(wanted: SessionConfig, waitMs: number): Promise<Result<Placed>> {
+  async place(wanted: SessionConfig, tenant: string, waitMs: number): Promise<Result<Placed>> {
     const deadline = Date.now() + waitMs
     const declined = new Set<string>()
     for (;;) {
@@ -67,8 +91,8 @@ export class OriginPool extends DurableObject<Env> {
       if (!choice.ok) return choice
       const origin = choice.value
       const { config, warnings } = withKnownVoice(wanted, origin.hello.voices)
-      this.#placements.put(config.session_id, origin.placement)
-      const opened = await this.#open(origin, config, Math.min(ANSWER_MS, deadline - Date.now()))
+      this.#placements.put(config, tenant, origin.placement)
+      const opened = await this.#opening.ask(origin, config, deadline - Date.now())
       if (opened?.accepted === true) return succeed({ placement: origin.placement, config, warnings })
       this.#drop(origin, config.session_id)
       this.#placements.remove(config.session_id)
@@ -92,8 +116,8 @@ export class OriginPool extends DurableObject<Env> {
     this.#placements.countCreated()
   }
 
-  reportSession(sessionId: string, report: SessionReport): void {
-    this.#placements.report(sessionId, report)
+  reportSession(sessionId: string, figures: SessionFigures): void {
+    this.#placements.report(sessionId, figures)
   }
 
   avatars(): AvatarInfo[] {
@@ -109,10 +133,13 @@ export class OriginPool extends DurableObject<Env> {
     const counts = this.#placements.countByOrigin()
     const totals = this.#placements.totals(this.#connectedBoots())
     return {
-      origins: [...this.#controls.values()].map(({ hello, load, draining }) => ({
+      origins: [...this.#controls.values()].map(({ hello, load, draining, seenAt }) => ({
         origin_id: hello.origin_id,
+        version: hello.version,
         started_at: hello.started_at,
+        seen_at: seenAt,
         device: hello.device,
+        avatars: hello.avatars.map(({ avatar_id }) => avatar_id),
         draining,
         sessions: counts.get(hello.origin_id) ?? 0,
         load,
@@ -120,6 +147,28 @@ export class OriginPool extends DurableObject<Env> {
       ...totals,
       store_bytes: totals.store_bytes + this.ctx.storage.sql.databaseSize,
     }
+  }
+
+  // --- calls of operators -------------------------------------------------------------------------------------------
+
+  /** The newest sessions of all tenants. */
+  sessions(limit: number): PoolSession[] {
+    const reports = new Map([...this.#controls.values()].flatMap((control) => [...control.reports]))
+    return this.#placements.newest(limit).map((session) => ({ ...session, report: reports.get(session.session_id) }))
+  }
+
+  history(): HistoryPoint[] {
+    return this.#history.points(Date.now())
+  }
+
+  /** Undefined when no such origin is connected; else the sessions that it still carries. */
+  drain(originId: string, on: boolean): number | undefined {
+    const control = [...this.#controls.values()].find(({ hello }) => hello.origin_id === originId)
+    if (control === undefined) return undefined
+    control.send({ type: 'drain', on })
+    control.drain(on)
+    log.info('drain', { origin_id: originId, on })
+    return this.#placements.countByOrigin().get(originId) ?? 0
   }
 
   // --- sockets --------------------------------------------------------------------------------------------------------
@@ -139,9 +188,9 @@ export class OriginPool extends DurableObject<Env> {
     }
     if (parsed.type === 'origin_hello') return this.#hello(ws, parsed)
     if (control === undefined) return closeQuietly(ws, ERRORS.INVALID_REQUEST.close, 'origin_hello expected')
-    if (parsed.type === 'heartbeat') control.beat(parsed.load, Date.now())
-    else if (parsed.type === 'draining') control.drain()
-    else if (parsed.type === 'session_opened') this.#opening.get(parsed.session_id)?.(parsed)
+    if (parsed.type === 'heartbeat') this.#beat(control, parsed)
+    else if (parsed.type === 'draining') control.drain(true)
+    else if (parsed.type === 'session_opened') this.#opening.answered(parsed)
   }
 
   override async webSocketClose(ws: WebSocket, code: number): Promise<void> {
@@ -180,6 +229,12 @@ export class OriginPool extends DurableObject<Env> {
     )
     for (const { placement } of orphans) this.#told.add(placement.boot_id)
     await Promise.all(news)
+  }
+
+  #beat(control: ControlSocket, { load, sessions }: Extract<ControlUp, { type: 'heartbeat' }>): void {
+    const now = Date.now()
+    control.beat(load, sessions, now)
+    this.#history.take(now, () => momentOf([...this.#controls.values()], this.#placements.totals(this.#connectedBoots())))
   }
 
   #connectedBoots(): Set<string> {
@@ -231,20 +286,6 @@ export class OriginPool extends DurableObject<Env> {
     this.#controls.delete(ws)
     this.#lostAt.set(control.hello.boot_id, Date.now())
     log.warn('origin lost', { origin_id: control.hello.origin_id })
-  }
-
-  /** Undefined when the origin did not answer in time. */
-  async #open(origin: ControlSocket, config: SessionConfig, waitMs: number): Promise<Opened | undefined> {
-    const { promise, resolve } = Promise.withResolvers<Opened | undefined>()
-    this.#opening.set(config.session_id, resolve)
-    const timer = setTimeout(() => resolve(undefined), Math.max(0, waitMs))
-    if (!origin.send({ type: 'session_open', config })) resolve(undefined)
-    try {
-      return await promise
-    } finally {
-      clearTimeout(timer)
-      this.#opening.delete(config.session_id)
-    }
   }
 
   #drop(control: ControlSocket, sessionId: string): void {

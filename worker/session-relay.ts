@@ -69,7 +69,7 @@ export class SessionRelay extends DurableObject<Env> {
       {
         store: this.#store,
         audience: () => this.#audience,
-        place: (config, waitMs) => poolStub(env).place(config, waitMs),
+        place: (config, waitMs) => poolStub(env).place(config, this.#store.state?.tenant ?? '', waitMs),
         lost: () => this.#calls.failAll(noOrigin(NO_ORIGIN).error),
         finish: (reason) => this.#finish(reason),
       },
@@ -125,10 +125,18 @@ export class SessionRelay extends DurableObject<Env> {
 
   async stop(tenant: string): Promise<Result<{ duration: number }>> {
     // also while the last sentence is being spoken: it is cut off
-    if (this.#store.state?.tenant !== tenant) return noSession(this.#sessionId)
+    return this.#store.state?.tenant === tenant ? this.#stopped('client_stop') : noSession(this.#sessionId)
+  }
+
+  /** The same for an operator, whoever's session it is. */
+  async adminStop(): Promise<Result<{ duration: number }>> {
+    return this.#store.state === undefined ? noSession(this.#sessionId) : this.#stopped('admin')
+  }
+
+  async #stopped(reason: SessionEndReason): Promise<Result<{ duration: number }>> {
     const { promise, resolve } = Promise.withResolvers<number>()
     this.#endWaiters.push(resolve)
-    await this.#close('client_stop', false)
+    await this.#close(reason, false)
     return succeed({ duration: await promise })
   }
 

@@ -8,7 +8,7 @@ import { sessionStub } from './stubs.ts'
 /** Span of every rate limit, ms. */
 export const RATE_WINDOW_MS = 60_000
 
-export type RateBucket = 'sessions' | 'speak' | 'chat'
+export type RateBucket = 'sessions' | 'speak' | 'chat' | 'admin'
 
 export interface RateDecision {
   allowed: boolean

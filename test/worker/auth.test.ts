@@ -5,12 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseConfig } from '../../worker/env.ts'
 import { type CallOptions, callEdge, errorOf, fetchEdge, openPeer } from './support/edge.ts'
 import { FakeOrigin } from './support/fake-origin.ts'
+import { sha256 } from './support/keys.ts'
 import { jump, listedIds, newSession } from './support/sessions.ts'
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-}
 
 const vars = { AUTH_MODE: 'keys', DEPLOYMENT: 'cloudflare', API_KEYS: '' }
 const bearer = (key: string, more: Partial<CallOptions> = {}): CallOptions => ({

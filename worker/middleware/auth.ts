@@ -57,6 +57,22 @@ export function tenantForSession(caller: Caller, sessionId: string): string {
   return caller.tenant
 }
 
+/**
+ * The operator, by a key of ADMIN_KEYS; `local` in open mode without such keys.
+ *
+ * @throws AvatarError UNAUTHORIZED
+ */
+export async function adminOf(context: AppContext): Promise<string> {
+  const { ADMIN_KEYS, AUTH_MODE } = context.get('config')
+  if (ADMIN_KEYS.length === 0 && AUTH_MODE === 'open') return LOCAL_TENANT
+  if (ADMIN_KEYS.length === 0) throw unauthorized('There is no admin key; set ADMIN_KEYS.')
+  const given = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1]
+  const operator = given === undefined ? undefined : tenantOf(ADMIN_KEYS, await digest(given))
+  if (operator === undefined)
+    throw unauthorized(given === undefined ? 'Send `Authorization: Bearer ADMIN_KEY`.' : 'The admin key is not valid.')
+  return operator
+}
+
 /** @throws AvatarError UNAUTHORIZED */
 export async function requireOriginKey(context: AppContext): Promise<void> {
   const given = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? ''

@@ -4,7 +4,12 @@ import type { AppContext } from '../context.ts'
 import { tenantStub } from '../stubs.ts'
 import { RATE_WINDOW_MS, type RateBucket } from '../tenant.ts'
 
-const LIMIT_OF = { sessions: 'RATE_LIMIT_SESSIONS', speak: 'RATE_LIMIT_SPEAK', chat: 'RATE_LIMIT_CHAT' } as const
+const LIMIT_OF = {
+  sessions: 'RATE_LIMIT_SESSIONS',
+  speak: 'RATE_LIMIT_SPEAK',
+  chat: 'RATE_LIMIT_CHAT',
+  admin: 'RATE_LIMIT_ADMIN',
+} as const
 
 /** @throws AvatarError RATE_LIMITED */
 export async function takeRate(context: AppContext, tenant: string, bucket: RateBucket): Promise<void> {

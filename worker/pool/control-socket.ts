@@ -1,6 +1,6 @@
 /** One origin's control socket and what the origin has said of itself. */
 import * as z from 'zod'
-import { type ControlDown, OriginHello, OriginLoad } from '../../shared/link.ts'
+import { type ControlDown, OriginHello, OriginLoad, type SessionReport } from '../../shared/link.ts'
 import type { Placement } from '../session-state.ts'
 import { storedHello } from './placements.ts'
 
@@ -14,6 +14,8 @@ export class ControlSocket {
   draining = false
   /** When it was last heard, Unix ms. */
   seenAt: number
+  /** What the origin last said of its sessions; empty until it says it again after this object slept. */
+  reports = new Map<string, SessionReport>()
 
   constructor(ws: WebSocket, hello: OriginHello, now: number) {
     this.#ws = ws
@@ -27,15 +29,16 @@ export class ControlSocket {
     return { origin_id: this.hello.origin_id, boot_id: this.hello.boot_id }
   }
 
-  beat(load: OriginLoad, now: number): void {
+  beat(load: OriginLoad, reports: SessionReport[] | undefined, now: number): void {
     this.load = load
     this.seenAt = now
+    if (reports !== undefined) this.reports = new Map(reports.map((report) => [report.session_id, report]))
     this.remember()
   }
 
-  /** It takes no new sessions. */
-  drain(): void {
-    this.draining = true
+  /** `on`: it takes no new sessions. */
+  drain(on: boolean): void {
+    this.draining = on
     this.remember()
   }
 
@@ -52,8 +55,8 @@ export class ControlSocket {
 
   remember(): void {
     const { origin_id, boot_id } = this.hello
-    // the stages' figures can outgrow an attachment (2 KB); the next heartbeat brings them again
-    const load = { ...this.load, render: {} }
+    // the figures of stages and turns can outgrow an attachment (2 KB); the next heartbeat brings them again
+    const load = { ...this.load, render: {}, turns: {} }
     this.#ws.serializeAttachment({ v: 1, origin_id, boot_id, load, draining: this.draining } satisfies z.infer<typeof Attachment>)
   }
 }

@@ -1,9 +1,9 @@
 /** The pool's memory in SQLite: which session is where, what origins said of themselves, and the counts. */
-import type { OriginHello } from '../../shared/link.ts'
+import type { OriginHello, SessionConfig } from '../../shared/link.ts'
 import type { Placement } from '../session-state.ts'
 
 /** What a session tells of itself; figures that are left out stay as they were. */
-export interface SessionReport {
+export interface SessionFigures {
   sockets: number
   store_bytes?: number
 }
@@ -19,7 +19,23 @@ const MIGRATIONS = [
      session_id TEXT PRIMARY KEY, origin_id TEXT NOT NULL, boot_id TEXT NOT NULL, placed_at INTEGER NOT NULL,
      sockets INTEGER NOT NULL DEFAULT 0, store_bytes INTEGER NOT NULL DEFAULT 0);
    CREATE TABLE origins (origin_id TEXT PRIMARY KEY, hello TEXT NOT NULL)`,
+  `ALTER TABLE placements ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+   ALTER TABLE placements ADD COLUMN avatar_id TEXT NOT NULL DEFAULT '';
+   ALTER TABLE placements ADD COLUMN quality TEXT NOT NULL DEFAULT 'medium';
+   ALTER TABLE placements ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0`,
 ]
+
+/** A placed session, for operators. */
+export interface PlacedSession {
+  session_id: string
+  tenant: string
+  origin_id: string
+  avatar_id: string
+  quality: SessionConfig['quality']
+  /** Unix ms. */
+  created_at: number
+  sockets: number
+}
 
 export class Placements {
   readonly #storage: DurableObjectStorage
@@ -31,15 +47,31 @@ export class Placements {
     if (done < MIGRATIONS.length) storage.kv.put('schema', MIGRATIONS.length)
   }
 
-  put(sessionId: string, { origin_id, boot_id }: Placement): void {
+  put({ session_id, avatar_id, quality, created_at }: SessionConfig, tenant: string, { origin_id, boot_id }: Placement): void {
     this.#storage.sql.exec(
-      `INSERT INTO placements (session_id, origin_id, boot_id, placed_at) VALUES (?, ?, ?, ?)
+      `INSERT INTO placements (session_id, origin_id, boot_id, placed_at, tenant, avatar_id, quality, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (session_id) DO UPDATE SET origin_id = excluded.origin_id, boot_id = excluded.boot_id, placed_at = excluded.placed_at`,
-      sessionId,
+      session_id,
       origin_id,
       boot_id,
       Date.now(),
+      tenant,
+      avatar_id,
+      quality,
+      created_at,
     )
+  }
+
+  /** Newest first. */
+  newest(limit: number): PlacedSession[] {
+    return this.#storage.sql
+      .exec<Record<keyof PlacedSession, string | number>>(
+        `SELECT session_id, tenant, origin_id, avatar_id, quality, created_at, sockets
+         FROM placements ORDER BY created_at DESC LIMIT ?`,
+        limit,
+      )
+      .toArray() as unknown as PlacedSession[]
   }
 
   remove(sessionId: string): void {
@@ -69,7 +101,7 @@ export class Placements {
     return new Map([...rows].map(({ origin_id, n }) => [origin_id, n]))
   }
 
-  report(sessionId: string, { sockets, store_bytes }: SessionReport): void {
+  report(sessionId: string, { sockets, store_bytes }: SessionFigures): void {
     this.#storage.sql.exec(
       'UPDATE placements SET sockets = ?, store_bytes = COALESCE(?, store_bytes) WHERE session_id = ?',
       sockets,

@@ -5,6 +5,7 @@ import type { App, AppContext } from '../context.ts'
 import { log, reasonOf } from '../log.ts'
 import { tenantByKey } from '../middleware/auth.ts'
 import type { PoolSnapshot } from '../origin-pool.ts'
+import { mean } from '../pool/mean.ts'
 import { poolStub } from '../stubs.ts'
 import { get } from './define.ts'
 
@@ -100,13 +101,6 @@ function metricsOf(snapshot: PoolSnapshot): MetricsResponse {
       render: load.render,
     })),
   }
-}
-
-/** Of those that are known, to the tenth; null when none is. */
-function mean(values: (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null)
-  if (known.length === 0) return null
-  return Math.round((10 * known.reduce((sum, value) => sum + value, 0)) / known.length) / 10
 }
 
 /** `245MB`, as the API reference writes it; KB below one MB. */

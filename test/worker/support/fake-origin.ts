@@ -8,7 +8,9 @@ import {
   type OriginLoad,
   type RelayHeader,
   type SessionConfig,
+  type SessionReport,
 } from '../../../shared/link.ts'
+import type { TurnLedger } from '../../../shared/stats.ts'
 import { fetchEdge, openPeer } from './edge.ts'
 import { type Json, Peer } from './peer.ts'
 
@@ -32,6 +34,43 @@ export const AVATAR: AvatarInfo = {
   qualities: ['low', 'medium', 'high'],
 }
 export const VOICE: VoiceInfo = { voice_id: 'slt', name: 'slt', provider: 'flite', language: 'en', default: true }
+
+export const NO_STEPS: TurnLedger = {
+  vad_end: null,
+  stt_final: null,
+  llm_first_token: null,
+  tts_first_byte: null,
+  first_sound: null,
+  first_picture: null,
+}
+
+/** What an origin says of one of its sessions. */
+export function sessionReport(sessionId: string, more: Partial<SessionReport> = {}): SessionReport {
+  return {
+    session_id: sessionId,
+    avatar_id: 'avatar_1',
+    quality: 'medium',
+    state: 'idle',
+    created_at: 0,
+    stats: {
+      transport: 'webrtc',
+      video_codec: 'vp8',
+      candidate: 'host',
+      video_bps: 900_000,
+      audio_bps: 32_000,
+      target_bps: 1_000_000,
+      fps: 25,
+      rtt_ms: 12,
+      jitter_ms: 1,
+      loss: 0,
+      freezes: 0,
+      pictures_dropped: 0,
+      encode_ms: 3,
+    },
+    last_turn: NO_STEPS,
+    ...more,
+  }
+}
 
 export interface FakeOriginOptions {
   originId?: string

@@ -1,0 +1,61 @@
+/** The last hour in points of ten seconds, for the operator's plots. Taken when heartbeats come: no timer keeps the object awake. */
+import { HISTORY_INTERVAL_S, HISTORY_POINTS, type HistoryPoint } from '../../shared/admin.ts'
+import type { Histogram } from '../../shared/link.ts'
+import type { ControlSocket } from './control-socket.ts'
+import { medianBetween, sumOf } from './histograms.ts'
+import { mean } from './mean.ts'
+
+/** The step of a turn whose median is plotted. */
+const STEP = 'first_sound'
+
+export interface Moment extends Omit<HistoryPoint, 'at' | 'latency_p50'> {
+  /** Steps of turns, by origin. */
+  turns: Record<string, Histogram>[]
+}
+
+export class History {
+  readonly #storage: DurableObjectStorage
+  /** Turns until the last point; undefined since the object started. */
+  #turns: Histogram | undefined
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage
+    storage.sql.exec('CREATE TABLE IF NOT EXISTS history (slot INTEGER PRIMARY KEY, json TEXT NOT NULL)')
+  }
+
+  /** Takes a point where none has been taken in these ten seconds. @param read asked only then */
+  take(now: number, read: () => Moment): void {
+    const slot = Math.floor(now / (HISTORY_INTERVAL_S * 1000))
+    const { sql } = this.#storage
+    if (sql.exec('SELECT 1 FROM history WHERE slot >= ?', slot).toArray().length > 0) return
+    const { turns, ...figures } = read()
+    const latencies = sumOf(turns.flatMap((steps) => steps[STEP] ?? []))
+    const point: HistoryPoint = { at: slot * HISTORY_INTERVAL_S, ...figures, latency_p50: medianBetween(this.#turns, latencies) }
+    this.#turns = latencies
+    sql.exec('INSERT INTO history (slot, json) VALUES (?, ?)', slot, JSON.stringify(point))
+    sql.exec('DELETE FROM history WHERE slot <= ?', slot - HISTORY_POINTS)
+  }
+
+  /** Of the last hour, oldest first. */
+  points(now: number): HistoryPoint[] {
+    const oldest = Math.floor(now / (HISTORY_INTERVAL_S * 1000)) - HISTORY_POINTS
+    const rows = this.#storage.sql.exec<{ json: string }>('SELECT json FROM history WHERE slot > ? ORDER BY slot', oldest)
+    return [...rows].map(({ json }) => JSON.parse(json) as HistoryPoint)
+  }
+}
+
+/** Everything that a point says, of origins that are connected. */
+export function momentOf(controls: readonly ControlSocket[], totals: { active_sessions: number; client_sockets: number }): Moment {
+  const loads = controls.map(({ load }) => load)
+  const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0)
+  return {
+    origins: loads.length,
+    sessions: totals.active_sessions,
+    speaking: sum(loads.map(({ speaking }) => speaking)),
+    sockets: totals.client_sockets,
+    cpu_usage: mean(loads.map(({ cpu_usage }) => cpu_usage)),
+    memory_usage: mean(loads.map(({ memory_usage }) => memory_usage)),
+    rss_bytes: sum(loads.map(({ rss_bytes }) => rss_bytes)),
+    turns: loads.map(({ turns }) => turns),
+  }
+}
