@@ -112,7 +112,17 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}): Rig {
     }),
   })
   session.want(
-    { frame_json: true, frame_binary: false, clause_json: true, clause_binary: false, chunk_json: true, chunk_binary: true },
+    {
+      frame_json: true,
+      frame_binary: false,
+      clause_json: true,
+      clause_binary: false,
+      chunk_json: true,
+      chunk_binary: true,
+      words: true,
+      stats: false,
+      levels: false,
+    },
     NO_WANTS,
   )
   let dueMs = 0
