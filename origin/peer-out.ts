@@ -3,10 +3,10 @@ import { AvatarError } from '../shared/errors.ts'
 import type { OriginEvent } from '../shared/events.ts'
 import { FPS, QUALITIES, type Quality, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
 import type { EncoderPool, VideoStream } from './codec/encoder-pool.ts'
-import { OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from './codec/opus.ts'
+import { EAR_SAMPLE_RATE, OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from './codec/opus.ts'
 import type { Logger } from './log.ts'
 import { RateControl } from './rtc/rate-control.ts'
-import type { PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from './rtc/types.ts'
+import type { MicPiece, PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from './rtc/types.ts'
 
 export type { PeerStats }
 
@@ -102,7 +102,7 @@ export class PeerOut {
         if (line) this.#changed(line, state)
       },
       onKeyframeRequest: () => line?.video?.forceKeyframe(),
-      onMic: (opus) => this.#hear(opus),
+      onMic: (piece) => this.#hear(piece),
     })
     if (this.#closed) {
       quietly(peer.close())
@@ -240,15 +240,22 @@ export class PeerOut {
     if (video.bitrateBps !== before) this.#options.log.debug({ from_bps: before, to_bps: video.bitrateBps }, 'video bitrate changed')
   }
 
-  #hear(opus: Uint8Array): void {
+  #hear(piece: MicPiece): void {
     let pcm: Int16Array
     try {
-      pcm = this.#ear.decode(opus)
+      pcm = this.#heard(piece)
     } catch {
       // a damaged packet is a lost packet
       return
     }
     this.#options.onMic(pcm)
+  }
+
+  /** @throws Error when the bytes are no Opus packet */
+  #heard(piece: MicPiece): Int16Array {
+    if (piece.kind === 'sound') return this.#ear.decode(piece.opus)
+    if (piece.kind === 'lost') return this.#ear.conceal(piece.ms)
+    return new Int16Array(Math.round((piece.ms * EAR_SAMPLE_RATE) / 1000))
   }
 
   /** Also called before its time: a clock that makes up for lost time must not let sound overtake sound. */

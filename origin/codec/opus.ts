@@ -39,9 +39,31 @@ export class OpusEncoder {
 /** Packets of a sender of any rate and channel count to EAR_SAMPLE_RATE mono. */
 export class OpusEar {
   readonly #decoder = new Decoder({ channels: 1, sample_rate: EAR_SAMPLE_RATE })
+  /** First byte of the last packet: how its sound is laid out. */
+  #layout: number | undefined
 
   /** @throws Error when the bytes are no Opus packet */
   decode(packet: Uint8Array): Int16Array {
+    const pcm = this.#decode(packet)
+    this.#layout = packet[0]
+    return pcm
+  }
+
+  /** Sound in place of what was lost: what came before it, dying away. */
+  conceal(ms: number): Int16Array {
+    const concealed = new Int16Array(Math.round((ms * EAR_SAMPLE_RATE) / 1000))
+    if (this.#layout === undefined) return concealed
+    // a packet of one frame without content is a lost frame (RFC 6716 section 3.2.1); the decoder takes no other word for it
+    const lost = Uint8Array.of(this.#layout & 0xfc)
+    for (let at = 0; at < concealed.length; ) {
+      const frame = this.#decode(lost)
+      concealed.set(frame.subarray(0, concealed.length - at), at)
+      at += frame.length
+    }
+    return concealed
+  }
+
+  #decode(packet: Uint8Array): Int16Array {
     const bytes = this.#decoder.decode(packet)
     return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2).slice()
   }

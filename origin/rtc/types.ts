@@ -73,14 +73,17 @@ export interface PeerStats extends RtcStats {
   encodeMs: { p50: number; p95: number } | undefined
 }
 
+/** One Opus packet, or the time in which there was none: it was lost, or nothing was sent. */
+export type MicPiece = { kind: 'sound'; opus: Uint8Array } | { kind: 'lost'; ms: number } | { kind: 'silent'; ms: number }
+
 export interface RtcPeerOptions {
   settings: RtcSettings
   iceServers: readonly RtcIceServer[]
   onState: (state: RtcState) => void
   /** The client cannot go on without a key frame; at most one call in 500 ms. */
   onKeyframeRequest: () => void
-  /** One Opus packet of the client's microphone, in the order of arrival. */
-  onMic: (opus: Uint8Array) => void
+  /** The client's microphone, in order and without gaps in time. */
+  onMic: (piece: MicPiece) => void
 }
 
 export interface RtcPeer {

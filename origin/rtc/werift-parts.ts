@@ -70,12 +70,20 @@ interface PairEnd {
   host: string
 }
 
-/** A client that hides its address is only known by where its packets come from: from a private network, they come directly. */
-export function pathOf(pair: { localCandidate: PairEnd; remoteCandidate: PairEnd } | undefined): RtcPath | undefined {
+/**
+ * A client that hides its address is only known by where its packets come from: from a private network or this host, they come
+ * directly.
+ *
+ * @param own addresses of this host
+ */
+export function pathOf(
+  pair: { localCandidate: PairEnd; remoteCandidate: PairEnd } | undefined,
+  own: readonly string[],
+): RtcPath | undefined {
   if (!pair) return undefined
   const kinds = [pair.localCandidate, pair.remoteCandidate].map(({ type, host }) => {
     if (type !== 'prflx') return type
-    return PRIVATE_ADDRESS.test(host) ? 'host' : 'srflx'
+    return PRIVATE_ADDRESS.test(host) || own.includes(host) ? 'host' : 'srflx'
   })
   if (kinds.includes('relay')) return 'relay'
   return kinds.includes('srflx') ? 'srflx' : 'host'

@@ -16,6 +16,7 @@ import {
 import { AvatarError } from '../../shared/errors.ts'
 import { announceAddresses, hostAddresses } from './addresses.ts'
 import { Flow } from './flow.ts'
+import { MicLine } from './mic-line.ts'
 import { isUsableCandidate, type OfferedStream, type ParsedOffer, parseOffer } from './offer.ts'
 import { OutStream } from './out-stream.ts'
 import { Pacer } from './pacer.ts'
@@ -72,6 +73,7 @@ class WeriftPeer implements RtcPeer {
   readonly #options: RtcPeerOptions
   readonly #addresses: readonly string[]
   readonly #pc: RTCPeerConnection
+  readonly #mic: MicLine
   readonly #video: OutStream | undefined
   readonly #audio: OutStream | undefined
   #state: RtcState = 'connecting'
@@ -91,6 +93,7 @@ class WeriftPeer implements RtcPeer {
   constructor({ video, audio, offeredBy }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
     const { settings, iceServers } = options
     this.#options = options
+    this.#mic = new MicLine((piece) => options.onMic(piece))
     this.#addresses = hostAddresses(settings)
     this.videoCodec = video?.codec
     this.hasAudio = audio !== undefined
@@ -185,7 +188,7 @@ class WeriftPeer implements RtcPeer {
     return {
       state: this.#state,
       videoCodec: this.videoCodec,
-      path: pathOf(this.#pc.iceTransports[0]?.connection.nominated),
+      path: pathOf(this.#pc.iceTransports[0]?.connection.nominated, this.#addresses),
       videoBps,
       audioBps,
       fps,
@@ -251,6 +254,7 @@ class WeriftPeer implements RtcPeer {
     if (state === 'failed' || state === 'closed') {
       clearTimeout(this.#reports)
       this.#pacer.stop()
+      this.#mic.stop()
     }
     this.#options.onState(state)
   }
@@ -275,9 +279,9 @@ class WeriftPeer implements RtcPeer {
 
   #listen(track: MediaStreamTrack): void {
     if (track.kind !== 'audio') return
-    track.onReceiveRtp.subscribe(({ payload }) => {
+    track.onReceiveRtp.subscribe(({ header, payload }) => {
       this.#hear()
-      if (payload.length > 0) this.#options.onMic(payload)
+      this.#mic.push({ sequence: header.sequenceNumber, timestamp: header.timestamp, payload })
     })
   }
 

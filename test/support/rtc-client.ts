@@ -75,9 +75,10 @@ export class RtcClient {
     await this.pc.dtlsTransports[0]?.sendRtcp([packet])
   }
 
-  speak(opus: Buffer): void {
-    this.#mic.writeRtp(new RtpPacket(new RtpHeader({ sequenceNumber: this.#micSequence, timestamp: this.#micSequence * 960 }), opus))
-    this.#micSequence += 1
+  /** The next packet of our microphone. @param at its place, where it is not the next @param timestamp in RTP units, @default 20 ms a packet */
+  speak(opus: Buffer, { at = this.#micSequence, timestamp = at * 960 }: { at?: number; timestamp?: number } = {}): void {
+    this.#mic.writeRtp(new RtpPacket(new RtpHeader({ sequenceNumber: at, timestamp }), opus))
+    this.#micSequence = at + 1
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,136 @@
+/** A microphone's packets in order and without gaps in time: what is lost, muted or left out for silence is told in their place. */
+import type { MicPiece } from './types.ts'
+
+/** RTP units of Opus in a ms (RFC 7587 section 4.1). */
+const UNITS_PER_MS = 48
+/** Packets behind a missing one after which it is taken for lost, and ms that they wait at most. */
+const MAX_HELD = 3
+const WAIT_MS = 60
+/** Of lost sound this much is made up; what is longer is silence. */
+const MAX_CONCEALED_MS = 100
+/** ms without a packet after which silence is told, and in which pieces. */
+const IDLE_MS = 100
+/** Longer silence is of no use to who listens; a timestamp further away is that of another device. */
+const MAX_SILENT_MS = 2_000
+/** A packet further from the expected one than this is the first of another stream. */
+const MAX_STRAY = 500
+
+export interface MicPacket {
+  sequence: number
+  timestamp: number
+  /** One Opus packet; empty ones carry nothing. */
+  payload: Uint8Array
+}
+
+export class MicLine {
+  readonly #onPiece: (piece: MicPiece) => void
+  /** What should come next; undefined before the first packet. */
+  #next: { sequence: number; timestamp: number } | undefined
+  /** Came before the one that is missing. */
+  readonly #held = new Map<number, MicPacket>()
+  #lossTimer: NodeJS.Timeout | undefined
+  #idleTimer: NodeJS.Timeout | undefined
+  /** ms of silence told since the last packet. */
+  #silentMs = 0
+  /** ms of silence told that turned out to be none: packets were only late. */
+  #excessMs = 0
+  #stopped = false
+
+  constructor(onPiece: (piece: MicPiece) => void) {
+    this.#onPiece = onPiece
+  }
+
+  push(packet: MicPacket): void {
+    if (this.#stopped || packet.payload.length === 0) return
+    const early = this.#next ? wrapped(packet.sequence - this.#next.sequence, 16) : 0
+    if (Math.abs(early) > MAX_STRAY) {
+      this.#held.clear()
+      this.#next = undefined
+    } else if (early < 0) return
+    this.#held.set(packet.sequence, packet)
+    this.#drain()
+    if (this.#held.size >= MAX_HELD) this.#giveUp()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#lossTimer)
+    clearInterval(this.#idleTimer)
+    this.#held.clear()
+  }
+
+  /** Hands on what is there without a gap. */
+  #drain(): void {
+    if (!this.#next) {
+      const [first] = this.#held.values()
+      if (first) this.#next = { sequence: first.sequence, timestamp: first.timestamp }
+    }
+    for (let packet = this.#take(); packet; packet = this.#take()) this.#play(packet, { lost: false })
+    clearTimeout(this.#lossTimer)
+    if (this.#held.size > 0) this.#lossTimer = setTimeout(() => this.#giveUp(), WAIT_MS)
+  }
+
+  #take(): MicPacket | undefined {
+    const packet = this.#next && this.#held.get(this.#next.sequence)
+    if (packet) this.#held.delete(packet.sequence)
+    return packet
+  }
+
+  /** What is missing does not come any more. */
+  #giveUp(): void {
+    const next = this.#next
+    if (!next) return
+    const [first] = [...this.#held.values()].sort(
+      (a, b) => wrapped(a.sequence - next.sequence, 16) - wrapped(b.sequence - next.sequence, 16),
+    )
+    if (!first) return
+    this.#held.delete(first.sequence)
+    this.#play(first, { lost: true })
+    this.#drain()
+  }
+
+  #play({ sequence, timestamp, payload }: MicPacket, { lost }: { lost: boolean }): void {
+    const gapMs = wrapped(timestamp - (this.#next?.timestamp ?? timestamp), 32) / UNITS_PER_MS
+    if (gapMs >= 0 && gapMs <= MAX_SILENT_MS) this.#fill(gapMs, lost)
+    else this.#excessMs = 0
+    this.#silentMs = 0
+    this.#next = { sequence: (sequence + 1) & 0xffff, timestamp: (timestamp + opusMs(payload) * UNITS_PER_MS) >>> 0 }
+    this.#onPiece({ kind: 'sound', opus: payload })
+    if (this.#idleTimer) this.#idleTimer.refresh()
+    else this.#idleTimer = setInterval(() => this.#idle(), IDLE_MS)
+  }
+
+  /** The time between two packets, as far as it has not been told yet. */
+  #fill(gapMs: number, lost: boolean): void {
+    this.#excessMs += this.#silentMs
+    const untoldMs = Math.max(0, gapMs - this.#excessMs)
+    this.#excessMs = Math.max(0, this.#excessMs - gapMs)
+    const concealedMs = lost ? Math.min(untoldMs, MAX_CONCEALED_MS) : 0
+    if (concealedMs > 0) this.#onPiece({ kind: 'lost', ms: concealedMs })
+    if (untoldMs > concealedMs) this.#onPiece({ kind: 'silent', ms: untoldMs - concealedMs })
+  }
+
+  #idle(): void {
+    if (this.#silentMs >= MAX_SILENT_MS) {
+      clearInterval(this.#idleTimer)
+      this.#idleTimer = undefined
+      return
+    }
+    this.#silentMs += IDLE_MS
+    this.#onPiece({ kind: 'silent', ms: IDLE_MS })
+  }
+}
+
+/** As a signed number of that many bits. */
+function wrapped(difference: number, bits: 16 | 32): number {
+  return (difference << (32 - bits)) >> (32 - bits)
+}
+
+/** ms of sound in a packet (RFC 6716 section 3.1 and 3.2). */
+export function opusMs(packet: Uint8Array): number {
+  const [toc = 0, count = 1] = packet
+  const config = toc >> 3
+  const sizes = config < 12 ? [10, 20, 40, 60] : config < 16 ? [10, 20, 10, 20] : [2.5, 5, 10, 20]
+  const frames = [1, 2, 2, count & 0x3f][toc & 3] ?? 1
+  return (sizes[config & 3] ?? 20) * frames
+}
