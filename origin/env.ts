@@ -11,13 +11,9 @@ const Env = z.object({
   ORIGIN_ID: z.string().min(1).max(128).default(hostname()),
   AVATARS_DIR: z.string().default('avatars'),
   LIPSYNC_MODEL: z.string().default('models/lipsync/lipsync.onnx'),
-  DEVICE: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
-  RENDER_THREADS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(64)
-    .default(Math.max(1, availableParallelism() - 1)),
+  DEVICE: z.enum(['auto', 'cpu', 'cuda', 'tensorrt']).default('auto'),
+  /** They give way to sound and sockets. */
+  RENDER_THREADS: z.coerce.number().int().min(1).max(64).default(Math.min(8, availableParallelism())),
   /** Threads that encode video for WebRTC; 720 x 720 takes a tenth of a core for each session. */
   ENCODE_THREADS: z.coerce
     .number()

@@ -12,6 +12,9 @@ const LOAD = 0.8
 /** Ticks in flight at once, so that drawing one and encoding the one before overlap as in service. */
 const IN_FLIGHT = 2
 
+/** Counts on from trial to trial: a patch that an earlier one left behind must not be used again. */
+let drawn = 0
+
 /**
  * Draws medium pictures of one avatar for `batch` pretended sessions at once, as fast as it goes.
  *
@@ -19,7 +22,6 @@ const IN_FLIGHT = 2
  */
 export async function measureRate(renderer: Renderer, avatarId: string, batch: number): Promise<number> {
   const features = renderer.soundOf(avatarId)
-  let drawn = 0
   let pictures = 0
   const tick = async (): Promise<void> => {
     const requests = Array.from({ length: batch }, () => {

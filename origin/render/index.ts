@@ -6,7 +6,7 @@ import type { ComposeHost, ComposeJob, ComposeResult, ComposeSetup } from './com
 import type { ServedPack } from './drawings.ts'
 import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
 import { findPacks, inferModel, loadPack, PackError } from './pack.ts'
-import { PatchSource } from './patch-source.ts'
+import { type InferHost, PatchSource } from './patch-source.ts'
 import { AvatarRenderer, type RendererParts } from './renderer.ts'
 import { RenderStats } from './stats.ts'
 import type { Renderer, RendererOptions, RenderLog } from './types.ts'
@@ -16,16 +16,14 @@ const SILENT: RenderLog = { info: () => {}, warn: () => {}, error: () => {} }
 /** Pretended sessions of the trial at start: what the design asks of two cores, and a full batch for an accelerator. */
 const TRIAL_SESSIONS = { cpu: 4, accelerator: 32 }
 
-/**
- * All cores draw: they sleep when idle, and pasting and encoding take a tenth of the time. On two cores two threads made 70
- * pictures a second where one made 48. Beyond eight the layers of a small decoder are too small to share out.
- */
-const MAX_INTRA_OP_THREADS = 8
+/** All cores draw: they sleep when idle, and pasting and encoding take a fifth of the time. Beyond eight, threads would cost memory. */
+const MAX_THREADS = 8
 
 /** Everything that runs in threads. */
 interface Threads {
   store: ClipStore
-  infer: WorkerHost<InferJob, InferResult>
+  /** The first has all models. */
+  drawers: [InferHost, ...InferHost[]]
   composers: ComposeHost[]
 }
 
@@ -40,10 +38,10 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
   const stats = new RenderStats()
   onProgress('models and clips', 0.2)
   const threads = await startThreads(served, options, stats)
-  const { store, infer, composers } = threads
+  const { store, drawers, composers } = threads
   const close = (): Promise<void> => closeThreads(threads)
   try {
-    const { device, fallback } = await infer.request({ kind: 'device' })
+    const { device, fallback } = await drawers[0].request({ kind: 'device' })
     if (fallback !== undefined) log.warn({ device, reason: fallback }, 'no accelerator: models run on the cpu')
     const models = served.flatMap(({ layers }) => layers)
     const parts = (figures: RenderStats, patchMs: readonly number[] = []): Omit<RendererParts, 'capacity' | 'maxTicksBehind'> => {
@@ -51,7 +49,7 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
         served,
         store,
         composers,
-        patches: new PatchSource({ host: infer, models, stats: figures, device, patchMs }),
+        patches: new PatchSource({ hosts: drawers, models, stats: figures, device, patchMs }),
         stats: figures,
         device,
         close,
@@ -143,10 +141,13 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
     log.error({ part, err: error }, 'a render thread died and is started again')
   }
   const layers = served.flatMap((entry) => entry.layers.map((layer) => ({ ...layer, clipSize: entry.pack.manifest.size })))
-  const inferSetup: InferSetup = {
-    models: layers.map(inferModel),
-    device: options.device ?? 'auto',
-    intraOpThreads: options.intraOpThreads ?? Math.min(MAX_INTRA_OP_THREADS, cores),
+  const threads = options.intraOpThreads ?? Math.min(MAX_THREADS, cores)
+  const models = layers.map(inferModel)
+  const inferSetup: InferSetup = { models, device: options.device ?? 'auto', intraOpThreads: threads, yields: true }
+  const decoderSetup: InferSetup = {
+    ...inferSetup,
+    models: models.map((model) => (model.kind === 'decoder' ? model : undefined)),
+    device: 'cpu',
   }
   const composeSetup: ComposeSetup = {
     layers: layers.map(({ clipSize, grid, width, height, mask }) => ({ clipSize, grid, width, height, mask })),
@@ -159,11 +160,19 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
     onProgress: everyQuarter((what, done) => log.info({ done }, what)),
     onError: (error) => log.error({ part: 'clips', err: error }, 'a clip could not be prepared'),
   })
-  const infer = WorkerHost.start<InferJob, InferResult>({
-    url: new URL('./infer-worker.ts', import.meta.url),
-    name: 'infer',
-    data: inferSetup,
-    onCrash: onCrash('infer'),
+  const drawing = (data: InferSetup, i: number): Promise<InferHost> =>
+    WorkerHost.start<InferJob, InferResult>({
+      url: new URL('./infer-worker.ts', import.meta.url),
+      name: `infer-${i}`,
+      data,
+      onCrash: onCrash('infer'),
+    })
+  const first = drawing(inferSetup, 0)
+  const others = first.then(async (host) => {
+    // an accelerator draws everything in one batch
+    const { device } = await host.request({ kind: 'device' })
+    const more = device === 'cpu' && decoderSetup.models.some((model) => model !== undefined) ? threads - 1 : 0
+    return allOrNone(Array.from({ length: more }, (_, i) => drawing(decoderSetup, i + 1)))
   })
   const composers = Array.from({ length: options.composeThreads ?? Math.max(1, cores >> 1) }, (_, i) =>
     WorkerHost.start<ComposeJob, ComposeResult>({
@@ -173,18 +182,26 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
       onCrash: onCrash('compose'),
     }),
   )
-  const started = [store, infer, ...composers]
-  const outcomes = await Promise.allSettled(started)
-  const failure = outcomes.find((outcome) => outcome.status === 'rejected')
-  if (failure !== undefined) {
-    await Promise.all(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.close() : undefined)))
-    throw failure.reason
-  }
-  return { store: await store, infer: await infer, composers: await Promise.all(composers) }
+  await allOrNone<Closable | Closable[]>([store, first, others, ...composers])
+  return { store: await store, drawers: [await first, ...(await others)], composers: await Promise.all(composers) }
 }
 
-async function closeThreads({ store, infer, composers }: Threads): Promise<void> {
-  await Promise.all([store.close(), infer.close(), ...composers.map((composer) => composer.close())])
+interface Closable {
+  close(): Promise<void>
+}
+
+/** When one cannot start, the others are ended. @throws what the first one that failed threw */
+async function allOrNone<Part extends Closable | Closable[]>(starting: readonly Promise<Part>[]): Promise<Part[]> {
+  const outcomes = await Promise.allSettled(starting)
+  const running = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failure === undefined) return running
+  await Promise.all(running.flat().map((part) => part.close()))
+  throw failure.reason
+}
+
+async function closeThreads({ store, drawers, composers }: Threads): Promise<void> {
+  await Promise.all([store, ...drawers, ...composers].map((part) => part.close()))
 }
 
 /** Says each quarter of the way once. */

@@ -1,6 +1,7 @@
 /** Worker: runs the models. onnxruntime-node blocks its thread for the length of a run, so it has one of its own. */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import ort from 'onnxruntime-node'
@@ -11,9 +12,13 @@ import { serveJobs } from './worker-host.ts'
 
 export type InferModel = GraphShape & ({ kind: 'decoder'; inputs: number } | { kind: 'wav2lip' })
 export interface InferSetup {
-  models: InferModel[]
+  /** Undefined for those that this thread need not load. */
+  models: (InferModel | undefined)[]
   device: 'auto' | 'cpu' | 'cuda' | 'tensorrt'
+  /** Threads inside one run of a published network. Our decoders have one each on a CPU, see PatchSource. */
   intraOpThreads: number
+  /** Gives way to sound and sockets. */
+  yields?: boolean
 }
 export type InferJob =
   | { kind: 'device' }
@@ -38,6 +43,9 @@ export interface InferResult {
 /** Batch sizes on an accelerator, whose kernels are tuned per shape. A CPU takes any size, and padding would cost it real time. */
 const BUCKETS = [1, 2, 4, 8, 16, 32]
 
+/** Priority of a drawing thread (nice value of this thread alone): a picture may come a little later, sound may not. */
+const DRAWING_NICE = 2
+
 // a missing accelerator would be written to stderr by the library itself; failures are thrown, and told by us
 ort.env.logLevel = 'fatal'
 
@@ -51,7 +59,8 @@ interface Loaded {
 }
 
 await serveJobs<InferJob, InferResult>(async (data) => {
-  const { models, device: wanted, intraOpThreads } = data as InferSetup
+  const { models, device: wanted, intraOpThreads, yields = false } = data as InferSetup
+  if (yields && process.platform === 'linux') setPriority(0, DRAWING_NICE)
   const { loaded, device, fallback } = await createSessions(models, wanted, intraOpThreads)
   const pads = device !== 'cpu'
   return async (job) => {
@@ -95,10 +104,10 @@ function adapterOf(model: InferModel): GraphAdapter {
 }
 
 async function createSessions(
-  models: InferModel[],
+  models: InferSetup['models'],
   wanted: InferSetup['device'],
   intraOpThreads: number,
-): Promise<{ loaded: Loaded[]; device: string; fallback: string | undefined }> {
+): Promise<{ loaded: (Loaded | undefined)[]; device: string; fallback: string | undefined }> {
   const attempts = wanted === 'auto' ? ['cuda', 'cpu'] : wanted === 'tensorrt' ? ['tensorrt', 'cuda', 'cpu'] : [wanted]
   const bundled = new Set(ort.listSupportedBackends().map((backend) => backend.name))
   let fallback: string | undefined
@@ -106,8 +115,8 @@ async function createSessions(
     try {
       if (!bundled.has(device)) throw new Error(`onnxruntime has no ${device} support on this platform`)
       requireProviderLibrary(device)
-      const loaded: Loaded[] = []
-      for (const model of models) loaded.push(await loadModel(model, device, intraOpThreads))
+      const loaded: (Loaded | undefined)[] = []
+      for (const model of models) loaded.push(model && (await loadModel(model, device, intraOpThreads)))
       return { loaded, device, fallback }
     } catch (error) {
       if (device === attempts.at(-1)) throw error
@@ -146,7 +155,7 @@ async function loadModel(model: InferModel, device: string, intraOpThreads: numb
       graphOptimizationLevel: 'all',
       // patterns keep one block per batch size seen: 160 MB more for a 1.4 GFLOP decoder, and no faster
       enableMemPattern: false,
-      intraOpNumThreads: intraOpThreads,
+      intraOpNumThreads: model.kind === 'decoder' && device === 'cpu' ? 1 : intraOpThreads,
       interOpNumThreads: 1,
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     })

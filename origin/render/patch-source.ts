@@ -4,12 +4,15 @@ import type { RenderStats } from './stats.ts'
 import type { WorkerHost } from './worker-host.ts'
 
 export interface PatchModel {
+  kind: 'decoder' | 'wav2lip'
   width: number
   height: number
 }
+export type InferHost = WorkerHost<InferJob, InferResult>
 
 export interface PatchSourceOptions {
-  host: WorkerHost<InferJob, InferResult>
+  /** Threads that draw; the first has all models, the others the decoders. */
+  hosts: readonly [InferHost, ...InferHost[]]
   models: readonly PatchModel[]
   stats: RenderStats
   /** onnxruntime execution provider. */
@@ -41,6 +44,7 @@ interface Wanted {
   reject(error: unknown): void
 }
 interface ModelQueue {
+  kind: PatchModel['kind']
   patchLength: number
   wanted: Wanted[]
   free: Float32Array[]
@@ -48,9 +52,16 @@ interface ModelQueue {
   patchMs: number
 }
 
+/** A thread that draws. */
+interface Lane {
+  host: InferHost
+  /** The run under way. */
+  current: { expectedMs: number; startedMs: number } | undefined
+}
+
 /**
- * Largest batch of one run. On a CPU larger ones are no faster, and a 1.4 GFLOP decoder holds 33 MB more for every patch of its
- * largest batch.
+ * Largest batch under way. On a CPU larger ones are no faster, and a 1.4 GFLOP decoder holds 33 MB more for every patch of its
+ * largest batch; several threads share it.
  */
 const MAX_BATCH = { cpu: 8, accelerator: 32 }
 /** Patches kept for reuse, all models together. A closed mouth in a pause is the face that comes again. */
@@ -60,22 +71,22 @@ const KEPT_PATCHES = 32
 const NEW_SHARE = 0.2
 
 export class PatchSource {
-  readonly #host: WorkerHost<InferJob, InferResult>
+  readonly #lanes: readonly Lane[]
   readonly #stats: RenderStats
   readonly #queues: ModelQueue[]
   /** By model and inputs, oldest use first; a patch still being drawn is here too, so that two sessions share it. */
   readonly #kept = new Map<string, { slot: Slot; ready: Promise<void>; queue: ModelQueue }>()
   readonly #maxBatch: number
-  /** The run under way. */
-  #current: { expectedMs: number; startedMs: number } | undefined
-  #running = false
   #scheduled = false
+  /** The queue that the next free thread looks at first, so that none waits for ever. */
+  #nextQueue = 0
 
-  constructor({ host, models, stats, device, patchMs = [] }: PatchSourceOptions) {
-    this.#maxBatch = device === 'cpu' ? MAX_BATCH.cpu : MAX_BATCH.accelerator
-    this.#host = host
+  constructor({ hosts, models, stats, device, patchMs = [] }: PatchSourceOptions) {
+    this.#maxBatch = device === 'cpu' ? Math.ceil(MAX_BATCH.cpu / hosts.length) : MAX_BATCH.accelerator
+    this.#lanes = hosts.map((host) => ({ host, current: undefined }))
     this.#stats = stats
-    this.#queues = models.map(({ width, height }, i) => ({
+    this.#queues = models.map(({ kind, width, height }, i) => ({
+      kind,
       patchLength: 3 * width * height,
       wanted: [],
       free: [],
@@ -137,11 +148,17 @@ export class PatchSource {
 
   /** ms until one more patch of a model would be drawn, by what the last ones took; 0 where none is before it. */
   waitMs(model: number): number {
+    const queue = this.#queues[model]
+    if (queue === undefined) return 0
+    const lanes = this.#lanes.filter((lane) => draws(lane, this.#lanes, queue))
     const waiting = this.#queues.reduce((sum, { wanted, patchMs }) => sum + wanted.length * patchMs, 0)
-    const { expectedMs, startedMs } = this.#current ?? { expectedMs: 0, startedMs: 0 }
-    const left = Math.max(0, expectedMs - (performance.now() - startedMs))
-    const before = waiting + left
-    return before === 0 ? 0 : before + (this.#queues[model]?.patchMs ?? 0)
+    const now = performance.now()
+    const left = lanes.reduce(
+      (sum, { current }) => sum + Math.max(0, current === undefined ? 0 : current.expectedMs - (now - current.startedMs)),
+      0,
+    )
+    const before = (waiting + left) / lanes.length
+    return before === 0 ? 0 : before + queue.patchMs
   }
 
   /** ms of one patch by model, averaged over the last runs. */
@@ -163,37 +180,41 @@ export class PatchSource {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#running) return
+    if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      void this.#drain()
+      this.#dispatch()
     })
   }
 
-  /** Runs batches until nothing is wanted; never rejects. */
-  async #drain(): Promise<void> {
-    if (this.#running) return
-    this.#running = true
-    for (let worked = true; worked; ) {
-      worked = false
-      for (const [model, queue] of this.#queues.entries()) {
-        const batch = queue.wanted.splice(0, this.#maxBatch)
-        if (batch.length === 0) continue
-        worked = true
-        await this.#run(model, queue, batch)
+  /**
+   * Gives what is wanted to the threads that are free, in equal parts: on a CPU, eight patches in two threads took 4.9 ms each, in
+   * one run with two threads of its own 7.3 ms, and one by one 9.0 ms.
+   */
+  #dispatch(): void {
+    for (let looked = 0; looked < this.#queues.length; looked++) {
+      const model = this.#nextQueue
+      const queue = this.#queues[model]
+      this.#nextQueue = (model + 1) % this.#queues.length
+      if (queue === undefined) continue
+      const free = this.#lanes.filter((lane) => lane.current === undefined && draws(lane, this.#lanes, queue))
+      const part = Math.min(this.#maxBatch, Math.ceil(queue.wanted.length / Math.max(1, free.length)))
+      for (const lane of free) {
+        const batch = queue.wanted.splice(0, part)
+        if (batch.length > 0) void this.#run(lane, model, queue, batch)
       }
     }
-    this.#running = false
   }
 
-  async #run(model: number, queue: ModelQueue, batch: Wanted[]): Promise<void> {
+  /** Never rejects. */
+  async #run(lane: Lane, model: number, queue: ModelQueue, batch: Wanted[]): Promise<void> {
     const inputs = batch[0]?.row.length ?? 0
     const rows = new Float32Array(batch.length * inputs)
     for (const [i, { row }] of batch.entries()) rows.set(row, i * inputs)
-    this.#current = { expectedMs: batch.length * queue.patchMs, startedMs: performance.now() }
+    lane.current = { expectedMs: batch.length * queue.patchMs, startedMs: performance.now() }
     try {
-      const { runMs } = await this.#host.request({
+      const { runMs } = await lane.host.request({
         kind: 'run',
         model,
         rows,
@@ -215,9 +236,15 @@ export class PatchSource {
         wanted.reject(error)
       }
     }
-    this.#current = undefined
+    lane.current = undefined
     this.#forgetOldest()
+    this.#dispatch()
   }
+}
+
+/** Published networks are in the first thread alone: they share a run out over their own threads, and one copy of them is enough. */
+function draws(lane: Lane, lanes: readonly Lane[], { kind }: ModelQueue): boolean {
+  return kind === 'decoder' || lane === lanes[0]
 }
 
 function sharedFloats(length: number): Float32Array {

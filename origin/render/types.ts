@@ -83,7 +83,7 @@ export interface RendererOptions {
   log?: RenderLog
   /** `auto` tries CUDA and says aloud when it falls back to the CPU; a device asked for by name must work. @default 'auto' */
   device?: 'auto' | 'cpu' | 'cuda' | 'tensorrt'
-  /** Threads inside one model run. @default the cores, at most 8 */
+  /** Threads that draw: each a part of the batch with our decoders, all together a run of a published network. @default the cores, at most 8 */
   intraOpThreads?: number
   /** Threads that paste and encode. @default half the cores, at least 1 */
   composeThreads?: number
