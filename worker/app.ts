@@ -10,6 +10,7 @@ import { cors } from './middleware/cors.ts'
 import { requestId } from './middleware/request-id.ts'
 import { mountAdmin } from './routes/admin.ts'
 import { mountCatalog } from './routes/catalog.ts'
+import { mountChat } from './routes/chat.ts'
 import { mountDocs } from './routes/docs.ts'
 import { mountHealth } from './routes/health.ts'
 import { mountSessions } from './routes/sessions.ts'
@@ -23,6 +24,7 @@ export function createApp(): App {
   app.use(readConfig)
   mountSessions(app)
   mountSpeech(app)
+  mountChat(app)
   mountSockets(app)
   mountCatalog(app)
   mountHealth(app)

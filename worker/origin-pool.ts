@@ -2,6 +2,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { HistoryPoint } from '../shared/admin.ts'
 import type { AvatarInfo, VoiceInfo } from '../shared/api.ts'
+import type { ChatRequest } from '../shared/chat.ts'
 import { ERRORS } from '../shared/errors.ts'
 import {
   type ControlDown,
@@ -15,12 +16,14 @@ import {
 import { PROTOCOL_VERSION } from '../shared/version.ts'
 import type { Env } from './env.ts'
 import { log } from './log.ts'
-import { chooseOrigin } from './pool/choose-origin.ts'
+import type { CallResult } from './pending-calls.ts'
+import { chooseOrigin, leastLoaded } from './pool/choose-origin.ts'
 import { ControlSocket, restoreControls } from './pool/control-socket.ts'
 import { History, momentOf } from './pool/history.ts'
 import { Opening } from './pool/opening.ts'
 import { type PlacedSession, Placements, type SessionFigures } from './pool/placements.ts'
-import { noOrigin, type Result, succeed } from './result.ts'
+import { TextChats } from './pool/text-chats.ts'
+import { fromOrigin, noOrigin, type Result, succeed } from './result.ts'
 import { closeQuietly } from './session/client-socket.ts'
 import { type OriginNews, type Placement, samePlacement } from './session-state.ts'
 import { socketResponse } from './socket.ts'
@@ -71,6 +74,7 @@ export class OriginPool extends DurableObject<Env> {
   /** Processes whose sessions were told of the loss; their sessions may come back without the control socket. */
   readonly #told = new Set<string>()
   readonly #opening = new Opening()
+  readonly #chats = new TextChats()
   readonly #history: History
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -100,6 +104,21 @@ export class OriginPool extends DurableObject<Env> {
       log.warn('origin declined a session', { origin_id: origin.hello.origin_id, code: opened?.code ?? 'silent' })
       if (Date.now() >= deadline) return noOrigin('No origin took the session in time; try again.')
     }
+  }
+
+  /** A chat of no session. @param id one that nobody else has */
+  textChat(id: string, params: ChatRequest): Promise<Result<CallResult>> {
+    return this.#chats.ask(id, this.#leastLoaded(), params)
+  }
+
+  /** The same as server-sent events, ending in `data: [DONE]`. */
+  textChatStream(id: string, params: ChatRequest): Promise<Result<ReadableStream<Uint8Array>>> {
+    return this.#chats.askStream(id, this.#leastLoaded(), params)
+  }
+
+  /** The HTTP client of this chat has gone. */
+  cancelTextChat(id: string): void {
+    this.#chats.cancel(id)
   }
 
   /** The session has ended. */
@@ -188,9 +207,20 @@ export class OriginPool extends DurableObject<Env> {
     }
     if (parsed.type === 'origin_hello') return this.#hello(ws, parsed)
     if (control === undefined) return closeQuietly(ws, ERRORS.INVALID_REQUEST.close, 'origin_hello expected')
-    if (parsed.type === 'heartbeat') this.#beat(control, parsed)
-    else if (parsed.type === 'draining') control.drain(true)
-    else if (parsed.type === 'session_opened') this.#opening.answered(parsed)
+    switch (parsed.type) {
+      case 'heartbeat':
+        return this.#beat(control, parsed)
+      case 'draining':
+        return control.drain(true)
+      case 'session_opened':
+        return this.#opening.answered(parsed)
+      case 'response':
+        return this.#chats.settle(parsed.id, succeed(parsed.result))
+      case 'failure':
+        return this.#chats.settle(parsed.id, fromOrigin(parsed))
+      case 'chunk':
+        return this.#chats.chunk(parsed.id, parsed.data)
+    }
   }
 
   override async webSocketClose(ws: WebSocket, code: number): Promise<void> {
@@ -237,6 +267,10 @@ export class OriginPool extends DurableObject<Env> {
     this.#history.take(now, () => momentOf([...this.#controls.values()], this.#placements.totals(this.#connectedBoots())))
   }
 
+  #leastLoaded(): ControlSocket | undefined {
+    return leastLoaded([...this.#controls.values()], this.#placements.countByOrigin())
+  }
+
   #connectedBoots(): Set<string> {
     return new Set([...this.#controls.values()].map(({ hello }) => hello.boot_id))
   }
@@ -245,9 +279,10 @@ export class OriginPool extends DurableObject<Env> {
     if (hello.protocol_version !== PROTOCOL_VERSION) {
       return closeQuietly(ws, ERRORS.INVALID_REQUEST.close, `this edge speaks protocol ${PROTOCOL_VERSION}`)
     }
-    for (const [other, { hello: known }] of this.#controls) {
-      if (known.origin_id !== hello.origin_id || other === ws) continue
+    for (const [other, known] of this.#controls) {
+      if (known.hello.origin_id !== hello.origin_id || other === ws) continue
       this.#controls.delete(other)
+      this.#chats.lost(known)
       closeQuietly(other, 1012, 'replaced')
     }
     const control = new ControlSocket(ws, hello, Date.now())
@@ -284,6 +319,7 @@ export class OriginPool extends DurableObject<Env> {
     const control = this.#controls.get(ws)
     if (control === undefined) return
     this.#controls.delete(ws)
+    this.#chats.lost(control)
     this.#lostAt.set(control.hello.boot_id, Date.now())
     log.warn('origin lost', { origin_id: control.hello.origin_id })
   }

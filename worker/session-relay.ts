@@ -7,6 +7,7 @@ import { newId } from '../shared/ids.ts'
 import { decodeRelay, type LinkCall, type SessionConfig, SessionUp } from '../shared/link.ts'
 import type { Env } from './env.ts'
 import { detached, log, reasonOf } from './log.ts'
+import { ANSWER_MS, type CallResult, CHAT_MS, PendingCalls } from './pending-calls.ts'
 import { fail, fromOrigin, NO_ORIGIN, noOrigin, noSession, type Result, succeed } from './result.ts'
 import { Audience } from './session/audience.ts'
 import { readClientMessage } from './session/client-message.ts'
@@ -14,7 +15,6 @@ import { type ClientSocket, closeQuietly } from './session/client-socket.ts'
 import { EventLog } from './session/event-log.ts'
 import { OriginSide } from './session/origin-side.ts'
 import type { OriginAttachment } from './session/origin-socket.ts'
-import { type CallResult, PendingCalls } from './session/pending-calls.ts'
 import { SessionStore } from './session/session-store.ts'
 import {
   type Deadline,
@@ -48,7 +48,7 @@ export interface NewSession {
 
 export class SessionRelay extends DurableObject<Env> {
   readonly #store: SessionStore
-  readonly #calls: PendingCalls
+  readonly #calls: PendingCalls<LinkCall>
   readonly #origin: OriginSide
   /** Undefined where there is no session. */
   #audience: Audience | undefined
@@ -62,6 +62,7 @@ export class SessionRelay extends DurableObject<Env> {
     this.#calls = new PendingCalls({
       send: (id, call) => this.#origin.send({ type: 'request', id, call }),
       cancel: (id) => this.#origin.send({ type: 'cancel', id }),
+      noOrigin: NO_ORIGIN,
     })
     const { state } = this.#store
     if (state !== undefined) this.#openAudience(state)
@@ -104,7 +105,7 @@ export class SessionRelay extends DurableObject<Env> {
   async call(tenant: string, requestId: string, call: LinkCall): Promise<Result<CallResult>> {
     if (this.#of(tenant) === undefined) return noSession(this.#sessionId)
     this.#store.touch(Date.now())
-    const result = await this.#calls.ask(requestId, call)
+    const result = await this.#calls.ask(requestId, call, call.method === 'chat' ? CHAT_MS : ANSWER_MS)
     if (!result.ok) return result
     if (typeof result.value.task_id === 'string' && call.method !== 'interrupt') this.#origin.opened(result.value.task_id)
     if (call.method === 'start') this.#store.change({ joined: true, started: true })

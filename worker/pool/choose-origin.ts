@@ -28,12 +28,20 @@ export function chooseOrigin(
       qualities: [...qualities],
     })
   }
+  const best = leastLoaded(
+    origins.filter(({ hello }) => !declined.has(hello.origin_id) && offersIt(hello.avatars, config)),
+    placed,
+  )
+  return best === undefined ? capacityFull() : succeed(best)
+}
+
+/** Of those that take new work; undefined without one. */
+export function leastLoaded(origins: ControlSocket[], placed: Map<string, number>): ControlSocket | undefined {
   const free = origins
-    .filter(({ hello, draining }) => !draining && !declined.has(hello.origin_id) && offersIt(hello.avatars, config))
+    .filter(({ draining }) => !draining)
     .map((origin) => ({ origin, share: (placed.get(origin.hello.origin_id) ?? 0) / Math.max(1, origin.load.capacity) }))
     .sort((one, other) => one.share - other.share || one.origin.load.cpu_usage - other.origin.load.cpu_usage)
-  const best = free[0]?.origin
-  return best === undefined ? capacityFull() : succeed(best)
+  return free[0]?.origin
 }
 
 function capacityFull(): Result<never> {

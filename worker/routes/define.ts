@@ -12,10 +12,12 @@ export interface RouteDescription {
   summary: string
   description?: string
   response?: z.ZodType
+  /** Headers of its own that the request may have. */
+  headers?: z.ZodObject
   /** Also answers server-sent events. */
   streams?: boolean
   /** What it can answer besides faults of the body, the key and the edge itself. */
-  errors?: ErrorCode[]
+  errors?: readonly ErrorCode[]
   /** No key is asked for. */
   open?: boolean
 }
@@ -53,7 +55,10 @@ function register(app: App, method: 'get' | 'post', route: RouteDescription, bod
       summary: route.summary,
       ...(route.description === undefined ? {} : { description: route.description }),
       ...(route.open === true ? { security: [] } : {}),
-      request: body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } },
+      request: {
+        ...(route.headers === undefined ? {} : { headers: route.headers }),
+        ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
+      },
       responses: { ...success(route), ...failures(errors) },
     }),
   )

@@ -1,4 +1,5 @@
 /** The state of one session in its object's storage, and the one alarm that its deadlines need. */
+import type { SessionConfig } from '../../shared/link.ts'
 import { detached } from '../log.ts'
 import { deadlines, type SessionState } from '../session-state.ts'
 
@@ -14,9 +15,11 @@ export class SessionStore {
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage
-    const state = storage.kv.get<SessionState>('state')
+    const state = storage.kv.get<Omit<SessionState, 'config'>>('state')
+    const config = storage.kv.get<SessionConfig>('config')
     const activeAt = storage.kv.get<number>('active_at') ?? 0
-    this.#state = state === undefined ? undefined : { ...state, lastActivityAt: Math.max(state.lastActivityAt, activeAt) }
+    if (state === undefined || config === undefined) return
+    this.#state = { ...state, config, lastActivityAt: Math.max(state.lastActivityAt, activeAt) } as SessionState
   }
 
   /** Undefined when there is no such session, or no longer. */
@@ -33,8 +36,11 @@ export class SessionStore {
   }
 
   enter(state: SessionState): void {
+    const { config, ...rest } = state
+    // apart: prompt and tools may be large, and the rest changes often
+    if (config !== this.#state?.config) this.#storage.kv.put('config', config)
     this.#state = state
-    this.#storage.kv.put('state', state)
+    this.#storage.kv.put('state', rest)
     this.arm()
   }
 

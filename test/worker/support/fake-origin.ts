@@ -1,6 +1,7 @@
 /** An origin as the edge sees it: a control socket and one socket per session, speaking shared/link.ts. */
 import { env } from 'cloudflare:workers'
 import type { AvatarInfo, VoiceInfo } from '../../../shared/api.ts'
+import type { ChatRequest } from '../../../shared/chat.ts'
 import {
   encodeRelay,
   type LinkCall,
@@ -117,6 +118,10 @@ export class FakeOrigin {
     const result = call.method === 'speak' ? { task_id: 'task_abcdef123456', status: 'processing', duration_estimate: 1.5 } : {}
     peer.send({ type: 'response', id, result })
   }
+  /** Answers chats of no session, on the control socket. */
+  respondText: (params: ChatRequest, control: Peer, id: string) => void = (_params, control, id) => {
+    control.send({ type: 'response', id, result: {} })
+  }
   #control: Peer | undefined
   readonly #options: FakeOriginOptions
 
@@ -183,6 +188,7 @@ export class FakeOrigin {
 
   #fromPool(message: Json): void {
     if (message.type === 'session_drop') this.dropped.push(String(message.session_id))
+    if (message.type === 'text_chat') this.respondText(message.params as ChatRequest, this.control, String(message.id))
     if (message.type !== 'session_open') return
     const config = message.config as SessionConfig
     this.opened.push(config)

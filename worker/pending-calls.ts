@@ -1,47 +1,51 @@
 /** HTTP requests that wait for the origin's answer. In memory: a request keeps its object awake. */
-import { newId } from '../../shared/ids.ts'
-import type { LinkCall } from '../../shared/link.ts'
-import { type Failure, fail, NO_ORIGIN, noOrigin, type Result, succeed } from '../result.ts'
+import { newId } from '../shared/ids.ts'
+import { type Failure, fail, noOrigin, type Result, succeed } from './result.ts'
 
 /** How long the origin may take to answer, ms. */
-const ANSWER_MS = 10_000
+export const ANSWER_MS = 10_000
 /** A chat: in all, and without a word. */
-const CHAT_MS = 120_000
+export const CHAT_MS = 120_000
 const CHAT_SILENCE_MS = 30_000
 /** Text that a slow reader of a streamed chat may have waiting, bytes. */
 const MAX_UNREAD_BYTES = 1_048_576
 
 export type CallResult = Record<string, unknown>
 
-interface Pending {
+interface Pending<Call> {
+  call: Call
   settle(result: Result<CallResult>): void
   chunk(data: string): void
 }
 
-export interface PendingCallsOptions {
+export interface PendingCallsOptions<Call> {
   /** Sends the request to the origin; false when there is none. */
-  send(id: string, call: LinkCall): boolean
+  send(id: string, call: Call): boolean
   /** Tells the origin that nobody waits for the answer any more. */
-  cancel(id: string): void
+  cancel(id: string, call: Call): void
+  /** What a caller hears when there is none. */
+  noOrigin: string
 }
 
-export class PendingCalls {
-  readonly #options: PendingCallsOptions
-  readonly #pending = new Map<string, Pending>()
+export class PendingCalls<Call> {
+  readonly #options: PendingCallsOptions<Call>
+  readonly #pending = new Map<string, Pending<Call>>()
 
-  constructor(options: PendingCallsOptions) {
+  constructor(options: PendingCallsOptions<Call>) {
     this.#options = options
   }
 
-  /** One question, one answer. */
-  ask(requestId: string, call: LinkCall): Promise<Result<CallResult>> {
+  get size(): number {
+    return this.#pending.size
+  }
+
+  /** One question, one answer. @param waitMs how long the answer may take */
+  ask(requestId: string, call: Call, waitMs: number): Promise<Result<CallResult>> {
     const { promise, resolve } = Promise.withResolvers<Result<CallResult>>()
     const id = this.#freshId(requestId)
-    const timer = setTimeout(
-      () => this.#expire(id, 'The origin did not answer in time; try again.'),
-      call.method === 'chat' ? CHAT_MS : ANSWER_MS,
-    )
+    const timer = setTimeout(() => this.#expire(id, 'The origin did not answer in time; try again.'), waitMs)
     this.#pending.set(id, {
+      call,
       settle: (result) => {
         clearTimeout(timer)
         resolve(result)
@@ -53,7 +57,7 @@ export class PendingCalls {
   }
 
   /** A streamed chat: a failure before the first word is the result; a later one is told in the stream. */
-  askStream(requestId: string, call: LinkCall): Promise<Result<ReadableStream<Uint8Array>>> {
+  askStream(requestId: string, call: Call): Promise<Result<ReadableStream<Uint8Array>>> {
     const { promise, resolve } = Promise.withResolvers<Result<ReadableStream<Uint8Array>>>()
     const id = this.#freshId(requestId)
     const encoder = new TextEncoder()
@@ -73,6 +77,7 @@ export class PendingCalls {
     let silence = setTimeout(() => this.#expire(id, 'The origin fell silent; try again.'), CHAT_SILENCE_MS)
     let started = false
     this.#pending.set(id, {
+      call,
       chunk: (data) => {
         clearTimeout(silence)
         silence = setTimeout(() => this.#expire(id, 'The origin fell silent; try again.'), CHAT_SILENCE_MS)
@@ -107,32 +112,34 @@ export class PendingCalls {
 
   /** The HTTP client has gone. */
   cancel(id: string): void {
-    if (!this.#pending.has(id)) return
-    this.#options.cancel(id)
     const pending = this.#pending.get(id)
+    if (pending === undefined) return
+    this.#options.cancel(id, pending.call)
     this.#pending.delete(id)
     try {
-      pending?.settle(fail('INTERNAL_ERROR', 'The request was cancelled.'))
+      pending.settle(fail('INTERNAL_ERROR', 'The request was cancelled.'))
     } catch {
       // the stream was cancelled from its other end: nobody reads what is said here
     }
   }
 
-  failAll(error: Failure): void {
-    for (const id of [...this.#pending.keys()]) this.settle(id, { ok: false, error })
+  /** Ends all of them, or those that `which` picks. */
+  failAll(error: Failure, which: (call: Call) => boolean = () => true): void {
+    for (const [id, { call }] of [...this.#pending]) if (which(call)) this.settle(id, { ok: false, error })
   }
 
   #freshId(requestId: string): string {
     return this.#pending.has(requestId) ? newId('req') : requestId
   }
 
-  #dispatch(id: string, call: LinkCall): void {
-    if (!this.#options.send(id, call)) this.settle(id, noOrigin(NO_ORIGIN))
+  #dispatch(id: string, call: Call): void {
+    if (!this.#options.send(id, call)) this.settle(id, noOrigin(this.#options.noOrigin))
   }
 
   #expire(id: string, message: string): void {
-    if (!this.#pending.has(id)) return
-    this.#options.cancel(id)
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return
+    this.#options.cancel(id, pending.call)
     this.settle(id, noOrigin(message))
   }
 }

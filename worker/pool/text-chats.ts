@@ -1,0 +1,56 @@
+/** Chats of no session: text alone, answered by whichever origin has the least to do. */
+import type { ChatRequest } from '../../shared/chat.ts'
+import { type CallResult, CHAT_MS, PendingCalls } from '../pending-calls.ts'
+import { CAPACITY_RETRY_S, fail, noOrigin, type Result } from '../result.ts'
+import type { ControlSocket } from './control-socket.ts'
+
+/** Chats that may run at one time: each holds some memory of the one object that knows all origins. */
+const MAX_CHATS = 256
+const NO_ORIGIN = 'No origin is connected; try again in a moment.'
+
+interface Asked {
+  origin: ControlSocket
+  params: ChatRequest
+}
+
+export class TextChats {
+  readonly #calls = new PendingCalls<Asked>({
+    send: (id, { origin, params }) => origin.send({ type: 'text_chat', id, params }),
+    cancel: (id, { origin }) => origin.send({ type: 'cancel', id }),
+    noOrigin: NO_ORIGIN,
+  })
+
+  async ask(id: string, origin: ControlSocket | undefined, params: ChatRequest): Promise<Result<CallResult>> {
+    if (origin === undefined) return noOrigin(NO_ORIGIN)
+    return this.#calls.size < MAX_CHATS ? this.#calls.ask(id, { origin, params }, CHAT_MS) : tooMany()
+  }
+
+  /** As server-sent events, ending in `data: [DONE]`. */
+  async askStream(id: string, origin: ControlSocket | undefined, params: ChatRequest): Promise<Result<ReadableStream<Uint8Array>>> {
+    if (origin === undefined) return noOrigin(NO_ORIGIN)
+    return this.#calls.size < MAX_CHATS ? this.#calls.askStream(id, { origin, params }) : tooMany()
+  }
+
+  settle(id: string, result: Result<CallResult>): void {
+    this.#calls.settle(id, result)
+  }
+
+  chunk(id: string, data: string): void {
+    this.#calls.chunk(id, data)
+  }
+
+  cancel(id: string): void {
+    this.#calls.cancel(id)
+  }
+
+  /** The origin is gone: nobody answers what it was asked. */
+  lost(origin: ControlSocket): void {
+    this.#calls.failAll(noOrigin('The origin that answered is gone; try again.').error, (asked) => asked.origin === origin)
+  }
+}
+
+function tooMany(): Result<never> {
+  return fail('CAPACITY_EXCEEDED', `At most ${MAX_CHATS} chats without a session at one time; try again.`, {
+    retry_after_s: CAPACITY_RETRY_S,
+  })
+}
