@@ -57,6 +57,13 @@ function eventSchemas(): Record<string, unknown> {
     if (id !== undefined) named.push([id, option])
   }
   for (const [id, schema] of named) registry.add(schema, { ...z.globalRegistry.get(schema), id })
-  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: (id) => `#/components/schemas/${id}` })
-  return Object.fromEntries(Object.entries(schemas).map(([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema]))
+  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: (id) => `${COMPONENTS}${id}` })
+  const { [SHARED]: shared, ...own } = schemas
+  const all: Record<string, { $schema?: string; $id?: string }> = { ...shared?.$defs, ...own }
+  const bare = Object.entries(all).map(([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema])
+  return JSON.parse(JSON.stringify(Object.fromEntries(bare)).replaceAll(`${COMPONENTS}${SHARED}#/$defs/`, COMPONENTS))
 }
+
+const COMPONENTS = '#/components/schemas/'
+/** Where zod puts schemas that have a name of their own and stand inside others. */
+const SHARED = '__shared'
