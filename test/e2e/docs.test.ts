@@ -1,0 +1,167 @@
+/**
+ * Every block of code in the README and under docs/, run against one running system as a reader would paste it. What a block is, its
+ * fence says: `sh`, `ts`, `python` are run; `ts browser` in Chromium; `json NAME` fits that schema; `env origin` and `env edge` are read
+ * as configuration; `text` is a figure. `no-run` needs a reason in the list below.
+ */
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parseEnv } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import * as z from 'zod'
+import { readEnv } from '../../origin/env.ts'
+import * as api from '../../shared/api.ts'
+import * as avatarPack from '../../shared/avatar-pack.ts'
+import * as chat from '../../shared/chat.ts'
+import * as events from '../../shared/events.ts'
+import * as turnDetection from '../../shared/turn-detection.ts'
+import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
+import { blocksOf, type DocBlock, placeOf } from '../support/doc-blocks.ts'
+import { DocRunner } from '../support/doc-runners.ts'
+import { ensurePythonEnvironment } from '../support/python-environment.ts'
+import { type RunningSystem, startSystem } from '../support/running-system.ts'
+import type { VendorServer } from '../support/vendor-server.ts'
+import { startVendorStandIn } from '../support/vendor-stand-in.ts'
+
+/** Blocks marked `no-run`: file, words of the block, and why. */
+const NOT_RUN: readonly [file: string, words: string, reason: string][] = [
+  ['README.md', 'npm start', 'the system that the other blocks meet was started by this very command'],
+  ['docs/guides/first-call.md', 'npm start', 'as above'],
+  ['docs/guides/first-call.md', 'pip install', 'the environment of the tests is made by the same command, from the same folder'],
+  [
+    'docs/guides/your-own-avatar.md',
+    'avatar:create',
+    'needs a film of a person and weights; test/origin/create-avatar.test.ts makes a pack',
+  ],
+]
+
+const SCHEMAS: Readonly<Record<string, unknown>> = { ...api, ...avatarPack, ...chat, ...events, ...turnDetection }
+const PAGES = ['README.md', 'docs/**/*.md']
+/** Of the Worker, beside its variables. */
+const BINDINGS = ['SESSION', 'TENANT', 'POOL', 'ASSETS']
+const blocks = blocksOf(PAGES)
+const notRun = blocks.filter(({ meta }) => meta.includes('no-run'))
+const toRun = blocks.filter(({ meta }) => !meta.includes('no-run'))
+const inBrowser = toRun.filter(({ meta }) => meta.includes('browser'))
+const ofLanguage = (...languages: string[]): DocBlock[] =>
+  toRun.filter((block) => languages.includes(block.language) && !inBrowser.includes(block))
+const perPlace = (list: readonly DocBlock[]): [string, DocBlock][] => list.map((block) => [placeOf(block), block])
+/** By address: what the edge is written against are the types of another platform. */
+const { parseConfig } = (await import(new URL('../../worker/env.ts', import.meta.url).href)) as { parseConfig(env: object): object }
+/** Filled in where the text leaves it to the reader. */
+const EDGE_SECRETS = { TOKEN_SECRET: 't'.repeat(32), ORIGIN_KEY: 'o'.repeat(16), API_KEYS: `a:${'0'.repeat(64)}` }
+
+/** As GitHub makes them of headings. */
+function anchorsOf(text: string): (string | undefined)[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+it('every block says how it is treated', () => {
+  const treated = new Set([...ofLanguage('sh', 'ts', 'js', 'python', 'json', 'env', 'text'), ...inBrowser, ...notRun])
+  expect(blocks.filter((block) => !treated.has(block)).map(placeOf)).toEqual([])
+  expect(inBrowser.filter(({ language }) => !['ts', 'js'].includes(language)).map(placeOf)).toEqual([])
+  const reasons = (block: DocBlock) => NOT_RUN.filter(([file, words]) => block.file === file && block.text.includes(words))
+  expect(notRun.filter((block) => reasons(block).length === 0).map(placeOf), 'no reason is given').toEqual([])
+  const used = new Set(notRun.flatMap(reasons))
+  expect(
+    NOT_RUN.filter((reason) => !used.has(reason)),
+    'reasons for what is not there',
+  ).toEqual([])
+})
+
+it('JSON fits the schema that it is an example of', () => {
+  const faults = ofLanguage('json').flatMap((block) => {
+    const schema = SCHEMAS[block.meta[0] ?? '']
+    if (!(schema instanceof z.ZodType)) return [`${placeOf(block)} names no schema`]
+    const { error } = schema.safeParse(JSON.parse(block.text))
+    return error ? [`${placeOf(block)} is no ${block.meta[0]}: ${error.message}`] : []
+  })
+  expect(faults).toEqual([])
+})
+
+it('configuration is what origin and edge read', () => {
+  for (const block of ofLanguage('env')) {
+    const variables = parseEnv(block.text) as Record<string, string>
+    expect(Object.keys(variables).length, placeOf(block)).toBeGreaterThan(0)
+    const side = block.meta[0]
+    const known = side === 'edge' ? parseConfig({ ...EDGE_SECRETS, ...variables }) : readEnv({ ORIGIN_KEY: 'o'.repeat(16), ...variables })
+    for (const name of Object.keys(variables)) expect(known, `${placeOf(block)}: ${name} is not read`).toHaveProperty(name)
+  }
+})
+
+it('the README has every variable that is read, and no other', () => {
+  const read = ['worker/env.ts', 'origin/env.ts'].flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/^ {2,4}([A-Z][A-Z0-9_]+): /gm)].flatMap(([, name]) => name ?? []),
+  )
+  const section = /## Configuration\n([\s\S]*?)\n## /.exec(readFileSync('README.md', 'utf8'))?.[1] ?? ''
+  const rows = section.split('\n').flatMap((line) => /^\| (`[A-Z].*?) \|/.exec(line)?.[1] ?? [])
+  const told = rows.flatMap((cell) => [...cell.matchAll(/`([A-Z][A-Z0-9_]+)`/g)].flatMap(([, name]) => name ?? []))
+  const elsewhere = ['LOG_LEVEL', 'LOG_FORMAT', ...BINDINGS]
+  expect(
+    read.filter((name) => !told.includes(name) && !elsewhere.includes(name)),
+    'missing in the README',
+  ).toEqual([])
+  expect(
+    told.filter((name) => !read.includes(name) && !elsewhere.includes(name)),
+    'read by nobody',
+  ).toEqual([])
+})
+
+it('links lead somewhere', () => {
+  const dead = globSync(PAGES).flatMap((file) => {
+    const text = readFileSync(file, 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '')
+    return [...text.matchAll(/\]\((?!https?:)([^)\s]*)\)/g)].flatMap(([, link = '']) => {
+      const [path = '', anchor] = link.split('#')
+      const target = path === '' ? file : join(dirname(file), path)
+      if (!existsSync(target)) return [`${file}: ${link}`]
+      const anchors = anchor === undefined || !target.endsWith('.md') ? [anchor] : anchorsOf(readFileSync(target, 'utf8'))
+      return anchors.includes(anchor) ? [] : [`${file}: ${link}`]
+    })
+  })
+  expect(dead).toEqual([])
+})
+
+describe('blocks against the running system', { timeout: 120_000 }, () => {
+  let system: RunningSystem
+  let vendor: VendorServer
+  let runner: DocRunner
+  let browser: TestBrowser | undefined
+
+  beforeAll(async () => {
+    await ensurePythonEnvironment()
+    vendor = await startVendorStandIn()
+    const base = `${vendor.url}/v1`
+    const limits = { RATE_LIMIT_SESSIONS: '1000', RATE_LIMIT_SPEAK: '1000', RATE_LIMIT_CHAT: '1000', TTS_PROVIDER: 'flite' }
+    system = await startSystem({ ...limits, OPENAI_API_KEY: 'stand-in', OPENAI_BASE_URL: base })
+    runner = new DocRunner(system)
+    if (!NO_CHROMIUM && inBrowser.length > 0) browser = await openBrowser()
+  }, 600_000)
+  afterAll(async () => {
+    await browser?.close()
+    runner?.close()
+    await Promise.all([system?.stop(), vendor?.close()])
+  })
+
+  it.each([...new Set(ofLanguage('sh').map(({ file }) => file))])('the commands of %s', async (file) => {
+    expect(await runner.shell(ofLanguage('sh').filter((block) => block.file === file))).not.toBe('')
+  })
+  it.each(perPlace(ofLanguage('ts', 'js')))('%s in Node', async (_place, block) => {
+    await runner.node(block)
+  })
+  it.each(perPlace(ofLanguage('python')))('%s in Python', async (_place, block) => {
+    await runner.python(block)
+  })
+  it.skipIf(NO_CHROMIUM).each(perPlace(inBrowser))(`%s in a browser${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, async (_place, block) => {
+    if (browser) await runner.browser(block, browser.page)
+  })
+  it('TypeScript is typed as the SDK is', async () => {
+    await runner.types(blocks.filter(({ language }) => ['ts', 'tsx'].includes(language)))
+  })
+  it('commands that are not run can be read by a shell', async () => {
+    for (const block of notRun.filter(({ language }) => language === 'sh')) await runner.shellSyntax(block)
+  })
+})
