@@ -18,8 +18,9 @@ const sdk: BuildOptions = {
   ...common,
   entryPoints: ['sdk/typescript/src/index.ts'],
   outfile: SDK,
-  // readable: whoever bundles it makes it small, and errors keep the names of their classes
   platform: 'neutral',
+  // a page may load it as it is; the map has the source for whoever reads it
+  minify: true,
   sourcemap: true,
 }
 const page: BuildOptions = {

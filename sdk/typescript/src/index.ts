@@ -3,20 +3,23 @@ export type {
   AvatarInfo,
   HealthResponse,
   InterruptResponse,
-  NewSessionRequest,
   SessionLimits,
   SessionSummary,
   SpeakResponse,
   VoiceInfo,
   VoiceSettings,
 } from '../../../shared/api.ts'
-export type { ChatMessage } from '../../../shared/chat.ts'
+export type { ChatMessage, ChatTool, FinishReason, ToolCall, ToolChoice } from '../../../shared/chat.ts'
 export type { ErrorCode } from '../../../shared/errors.ts'
 export { FPS, QUALITIES, SAMPLE_RATE } from '../../../shared/media.ts'
+export type { TransportStats, TurnLedger } from '../../../shared/stats.ts'
+export type { ListenMode, TurnDetection } from '../../../shared/turn-detection.ts'
 export { PROTOCOL_VERSION, VERSION } from '../../../shared/version.ts'
-export type { AttachOptions, View, ViewStats } from './browser/attach.ts'
+export type { MicrophoneListening, MicrophoneOptions } from './browser/listen.ts'
+export type { Transport, TransportChange, TransportReason, View, ViewOptions, ViewStats } from './browser/view.ts'
 export { AvatarClient } from './client.ts'
 export type { AudioSource, RawFormat } from './core/audio-pieces.ts'
+export type { ChatInput, ChatOptions, ChatResult } from './core/chat.ts'
 export {
   AudioError,
   AuthenticationError,
@@ -24,6 +27,7 @@ export {
   ConnectionError,
   InvalidRequestError,
   type LocalErrorCode,
+  MicrophoneError,
   NotFoundError,
   RateLimitError,
   ServerError,
@@ -31,8 +35,17 @@ export {
   TimeoutError,
   UnavailableError,
 } from './core/errors.ts'
-export type { AvatarClientOptions, ConnectOptions, Logger, WebSocketConstructor } from './core/options.ts'
-export type { ChatOptions, SpeakOptions } from './core/session.ts'
+export type { WaitOptions } from './core/event-waiter.ts'
+export type { Listening, ListenOptions, SourceListenOptions } from './core/listening.ts'
+export type {
+  AvatarClientOptions,
+  ConnectOptions,
+  Logger,
+  SessionGrant,
+  SessionOptions,
+  WebSocketConstructor,
+} from './core/options.ts'
+export type { CueOptions, SpeakOptions } from './core/session.ts'
 export type {
   Audio,
   ClientEvent,

@@ -64,6 +64,12 @@ export class Pictures {
     for (const picture of this.#waiting.filter((old) => old.generation < generation)) this.#remove(picture)?.bitmap?.close()
   }
 
+  /** Pictures are counted from nothing; what waits is no longer shown. */
+  restart(): void {
+    this.#generation = 0
+    for (const { bitmap } of this.#waiting.splice(0)) bitmap?.close()
+  }
+
   close(): void {
     this.#closed = true
     cancelAnimationFrame(this.#request)

@@ -1,6 +1,6 @@
 /** Cuts any sound into messages that the server takes. */
 import type { AudioData } from '../../../../shared/events.ts'
-import { readWav, toBase64, wavOf } from './bytes.ts'
+import { joined, readWav, toBase64, wavOf } from './bytes.ts'
 import { avatarError } from './errors.ts'
 
 /** Sound in one message, bytes: small enough that the first is being read while the next is sent. */
@@ -57,14 +57,6 @@ async function* rawPieces(
     for (let at = 0; at < whole; at += PIECE_BYTES) yield message(bytes.subarray(at, Math.min(whole, at + PIECE_BYTES)), raw.format, raw)
     rest = bytes.slice(whole)
   }
-}
-
-function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
-  if (one.length === 0) return other
-  const bytes = new Uint8Array(one.length + other.length)
-  bytes.set(one)
-  bytes.set(other, one.length)
-  return bytes
 }
 
 function message(bytes: Uint8Array, format: AudioData['format'], { sample_rate = 24_000, channels = 1 }: RawFormat): AudioData {

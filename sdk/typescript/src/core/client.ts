@@ -2,14 +2,13 @@
 import type {
   AvatarListResponse,
   HealthResponse,
-  NewSessionRequest,
   NewSessionResponse,
   SessionListResponse,
   VoiceListResponse,
 } from '../../../../shared/api.ts'
 import { avatarError } from './errors.ts'
 import { Http } from './http.ts'
-import type { AvatarClientOptions, Logger, WebSocketConstructor } from './options.ts'
+import type { AvatarClientOptions, Logger, SessionGrant, SessionOptions, WebSocketConstructor } from './options.ts'
 import type { Session, SessionFacts, SessionSetup } from './session.ts'
 
 const TIMEOUT_MS = 20_000
@@ -49,16 +48,21 @@ export class BaseClient<Kind extends Session> {
   }
 
   /** Opens a session. @throws AvatarError */
-  async createSession(options: Partial<NewSessionRequest> = {}, control: CallControl = {}): Promise<Kind> {
+  async createSession(options: SessionOptions = {}, control: CallControl = {}): Promise<Kind> {
     const answer = await this.#http.json<NewSessionResponse>('/streaming.new', { body: options, repeatable: true, ...control })
     const { session_id, access_token, ice_servers, limits, warnings = [] } = answer
     return this.#session({ session_id, access_token, ice_servers, limits, warnings }, answer.ws_url, true)
   }
 
-  /** A session that somebody else opened, by its token. @throws AvatarError UNAUTHORIZED when it is no session token */
-  attachSession(access_token: string): Kind {
+  /**
+   * A session that somebody else opened, by its token, or by the answer of `streaming.new`.
+   *
+   * @throws AvatarError UNAUTHORIZED when it is no session token
+   */
+  attachSession(grant: string | SessionGrant): Kind {
+    const { access_token, ice_servers = [], ws_url }: SessionGrant = typeof grant === 'string' ? { access_token: grant } : grant
     const session_id = sessionIdOf(access_token)
-    return this.#session({ session_id, access_token, ice_servers: [], limits: undefined, warnings: [] }, undefined, false)
+    return this.#session({ session_id, access_token, ice_servers, limits: undefined, warnings: [] }, ws_url, false)
   }
 
   /** Open sessions of this API key. @throws AvatarError */

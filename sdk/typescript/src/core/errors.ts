@@ -2,7 +2,16 @@
 import { ERRORS, type ErrorCode } from '../../../../shared/errors.ts'
 
 /** Troubles that only this side knows of. */
-export type LocalErrorCode = 'CONNECTION_FAILED' | 'TIMEOUT' | 'SESSION_ENDED' | 'NOT_CONNECTED' | 'INVALID_RESPONSE'
+export type LocalErrorCode =
+  | 'CONNECTION_FAILED'
+  | 'TIMEOUT'
+  | 'SESSION_ENDED'
+  | 'NOT_CONNECTED'
+  | 'INVALID_RESPONSE'
+  | 'MICROPHONE_DENIED'
+  | 'MICROPHONE_MISSING'
+  | 'MICROPHONE_BUSY'
+  | 'MICROPHONE_UNAVAILABLE'
 
 export interface AvatarErrorInit {
   code: ErrorCode | LocalErrorCode
@@ -84,6 +93,10 @@ export class TimeoutError extends AvatarError {
 export class SessionEndedError extends AvatarError {
   override readonly name = 'SessionEndedError'
 }
+/** The user's microphone cannot be had; `code` says why, the message what to do. */
+export class MicrophoneError extends AvatarError {
+  override readonly name = 'MicrophoneError'
+}
 
 const CLASSES: Record<ErrorCode | LocalErrorCode, typeof AvatarError> = {
   INVALID_JSON: InvalidRequestError,
@@ -113,6 +126,10 @@ const CLASSES: Record<ErrorCode | LocalErrorCode, typeof AvatarError> = {
   NOT_CONNECTED: ConnectionError,
   TIMEOUT: TimeoutError,
   SESSION_ENDED: SessionEndedError,
+  MICROPHONE_DENIED: MicrophoneError,
+  MICROPHONE_MISSING: MicrophoneError,
+  MICROPHONE_BUSY: MicrophoneError,
+  MICROPHONE_UNAVAILABLE: MicrophoneError,
 }
 
 /** The error of the class that fits its code. */

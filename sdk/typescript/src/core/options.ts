@@ -1,4 +1,6 @@
-/** What a client is made with. */
+/** What a client, a session and a socket are made with. */
+import type { IceServer, NewSessionRequest } from '../../../../shared/api.ts'
+import type { TurnDetection } from '../../../../shared/turn-detection.ts'
 
 /** Anything with these methods: `console`, pino, or your own. */
 export interface Logger {
@@ -30,6 +32,19 @@ export interface AvatarClientOptions {
   logger?: Logger
 }
 
+/** What a session is opened with; everything has a default. */
+export interface SessionOptions extends Partial<Omit<NewSessionRequest, 'turn_detection'>> {
+  turn_detection?: Partial<TurnDetection>
+}
+
+/** What opens a session that somebody else created: the answer of `streaming.new`, or of it what is at hand. */
+export interface SessionGrant {
+  access_token: string
+  /** Without them WebRTC works where nothing but the server stands between. */
+  ice_servers?: IceServer[]
+  ws_url?: string
+}
+
 /** What a socket is opened for. */
 export interface ConnectOptions {
   /** `binary` saves a third of the bytes; `frame` and `audio` handlers work with both. @default 'json' */
@@ -38,5 +53,9 @@ export interface ConnectOptions {
   audio?: 'clauses' | 'chunks' | 'off'
   /** @default 'on' */
   video?: 'on' | 'off'
+  /** While WebRTC carries pictures and sound: `instead`, none of them come over the socket; `beside`, they come there too. @default 'instead' */
+  webrtc?: 'instead' | 'beside'
+  /** Further events: `words` gives `word`, `stats` gives `stats`, `levels` gives `level`. @default none */
+  events?: readonly ('words' | 'stats' | 'levels')[]
   signal?: AbortSignal
 }

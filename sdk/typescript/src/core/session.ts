@@ -1,29 +1,31 @@
 /** One session: its socket, its calls, its events. */
 import type {
+  Cue,
+  IceCandidateRequest,
   IceServer,
   InterruptResponse,
   KeepAliveResponse,
   SessionLimits,
+  SpeakRequest,
   SpeakResponse,
+  StartSessionResponse,
   StopSessionResponse,
-  VoiceSettings,
 } from '../../../../shared/api.ts'
-import type { ChatChunk, ChatMessage } from '../../../../shared/chat.ts'
-import type { ServerEvent } from '../../../../shared/events.ts'
+import type { AudioData, ServerEvent } from '../../../../shared/events.ts'
+import type { ListenMode } from '../../../../shared/turn-detection.ts'
 import { type AudioSource, audioPieces, type RawFormat } from './audio-pieces.ts'
+import { type ChatInput, type ChatOptions, type ChatResult, chatStream } from './chat.ts'
 import { Emitter, type Handler } from './emitter.ts'
-import { AvatarError, avatarError, isErrorCode } from './errors.ts'
+import { AvatarError, avatarError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
+import { EventWaiter, type WaitOptions } from './event-waiter.ts'
 import type { Http } from './http.ts'
+import { Listening, type SourceListenOptions } from './listening.ts'
 import type { ConnectOptions, Logger } from './options.ts'
 import { type EventOf, eventOfBinary, mediaOfBinary, mediaOfEvent, type SessionEventMap } from './session-events.ts'
 import { type ConnectionState, SessionSocket, type SessionSocketOptions } from './socket.ts'
 import { type SpeechTask, SpeechTasks } from './speech-tasks.ts'
-import { eventData } from './sse.ts'
-import { withSignal } from './wait.ts'
 
-/** Longest wait for the server's answer to a message on the socket, ms. */
-const ANSWER_TIMEOUT_MS = 15_000
 /** Codes of `error` events that answer a message about sound. */
 const AUDIO_CODES = [
   'AUDIO_PROCESSING_ERROR',
@@ -34,6 +36,10 @@ const AUDIO_CODES = [
   'RATE_LIMITED',
 ]
 const LISTEN_CODES = ['STT_UNAVAILABLE', 'PROVIDER_FAILED', 'INVALID_REQUEST', 'ORIGIN_UNAVAILABLE']
+/** Who speaks does not say that it listens too: a refusal would have come within this time, ms. */
+const REFUSED_WITHIN_MS = 2_000
+/** Voice that may wait in the socket's buffer before further voice is left out, bytes: about 5 s. */
+const MAX_BACKLOG_BYTES = 320_000
 
 /** A session as `streaming.new` answers it; a token alone is enough to come back to one. */
 export interface SessionFacts {
@@ -53,22 +59,17 @@ export interface SessionSetup {
   owned: boolean
 }
 
-export interface SpeakOptions {
-  voice_id?: string
-  voice_settings?: VoiceSettings
-  signal?: AbortSignal
-}
+/** A cue; what has a default may be left out. */
+export type CueOptions = Cue extends infer Each
+  ? Each extends { duration_ms: number }
+    ? Omit<Each, 'duration_ms'> & { duration_ms?: number }
+    : Each
+  : never
 
-export interface ChatOptions {
-  model?: string
+export interface SpeakOptions extends Partial<Pick<SpeakRequest, 'voice_id' | 'voice_settings' | 'emotion' | 'mode'>> {
+  /** What the face does at moments of the speech. */
+  cues?: readonly CueOptions[]
   signal?: AbortSignal
-}
-
-export interface WaitOptions<Event> {
-  signal?: AbortSignal | undefined
-  timeoutMs?: number
-  /** @default the first one */
-  where?: (event: Event) => boolean
 }
 
 export class Session implements AsyncIterable<ServerEvent> {
@@ -86,9 +87,8 @@ export class Session implements AsyncIterable<ServerEvent> {
   readonly #socket: SessionSocket
   readonly #emitter: Emitter<SessionEventMap>
   readonly #tasks = new SpeechTasks()
+  readonly #events: EventWaiter
   #ended: EventOf<'session_ended'> | undefined
-  /** The error event that some call throws: it needs no other listener. */
-  #thrown: ServerEvent | undefined
 
   /** @internal made by AvatarClient */
   constructor({ facts, http, socket, owned }: SessionSetup) {
@@ -101,6 +101,7 @@ export class Session implements AsyncIterable<ServerEvent> {
     this.#logger = socket.logger
     this.#owned = owned
     this.#emitter = new Emitter((error, type) => this.#logger.warn('a handler failed', { type: String(type), error: String(error) }))
+    this.#events = new EventWaiter(this.#emitter, () => this.#endedError() ?? closedError())
     this.#socket = new SessionSocket({
       ...socket,
       token: facts.access_token,
@@ -162,15 +163,8 @@ export class Session implements AsyncIterable<ServerEvent> {
   }
 
   /** The next event of a type. @throws AvatarError TIMEOUT, SESSION_ENDED or NOT_CONNECTED, or the signal's reason */
-  async waitFor<Type extends ServerEvent['type']>(
-    type: Type,
-    { signal, timeoutMs = ANSWER_TIMEOUT_MS, where = () => true }: WaitOptions<EventOf<Type>> = {},
-  ): Promise<EventOf<Type>> {
-    return await this.#next((event): event is EventOf<Type> => event.type === type && where(event as EventOf<Type>), {
-      signal,
-      timeoutMs,
-      what: type,
-    })
+  waitFor<Type extends ServerEvent['type']>(type: Type, options: WaitOptions<EventOf<Type>> = {}): Promise<EventOf<Type>> {
+    return this.#events.next(type, options)
   }
 
   /** Every event until the connection is closed for good. A reader that falls behind loses the oldest pictures first. */
@@ -186,23 +180,20 @@ export class Session implements AsyncIterable<ServerEvent> {
   }
 
   /** Answers aloud; resolves with the text of the reply once it is written. @throws AvatarError */
-  async chat(input: string | readonly ChatMessage[], options: ChatOptions = {}): Promise<string> {
+  async chat(input: ChatInput, options: ChatOptions = {}): Promise<string> {
     let reply = ''
     for await (const piece of this.chatStream(input, options)) reply += piece
     return reply
   }
 
-  /** Answers aloud, and yields the reply while it is being written. Leaving the loop early stops it. @throws AvatarError */
-  async *chatStream(input: string | readonly ChatMessage[], { model, signal }: ChatOptions = {}): AsyncGenerator<string, void> {
-    const messages = typeof input === 'string' ? [{ role: 'user', content: input }] : input
-    const body = { session_id: this.session_id, messages, stream: true, ...(model === undefined ? {} : { model }) }
-    const stream = await this.#http.stream('/chat.completions', { body, signal })
-    for await (const data of eventData(stream)) {
-      signal?.throwIfAborted()
-      if (data === '[DONE]') return
-      const content = contentOf(data)
-      if (content !== '') yield content
-    }
+  /**
+   * Answers aloud, and yields the reply while it is being written; what it came to is the generator's return value. Leaving the
+   * loop early stops it.
+   *
+   * @throws AvatarError, CONNECTION_FAILED when the reply breaks off
+   */
+  chatStream(input: ChatInput, options: ChatOptions = {}): AsyncGenerator<string, ChatResult> {
+    return chatStream({ http: this.#http, session_id: this.session_id, input, options })
   }
 
   /** Stops the speech at once; answers what was heard of it. @throws AvatarError */
@@ -230,10 +221,10 @@ export class Session implements AsyncIterable<ServerEvent> {
     try {
       for await (const data of audioPieces(source, format)) {
         this.#socket.send({ type: 'audio_buffer_append', data })
-        await this.#answer('audio_buffer_appended', AUDIO_CODES, signal)
+        await this.#events.answer('audio_buffer_appended', { codes: AUDIO_CODES, signal })
       }
       this.#socket.send({ type: 'audio_buffer_commit' })
-      const { task_id = '', duration_ms } = await this.#answer('audio_buffer_committed', AUDIO_CODES, signal)
+      const { task_id = '', duration_ms } = await this.#events.answer('audio_buffer_committed', { codes: AUDIO_CODES, signal })
       return this.#tasks.task({ task_id, duration_ms }, () => this.#requireOpen())
     } catch (error) {
       // what was appended must not be spoken with the next sound
@@ -242,10 +233,27 @@ export class Session implements AsyncIterable<ServerEvent> {
     }
   }
 
-  /** Opens the user's ear. @throws AvatarError STT_UNAVAILABLE where nothing recognises speech */
-  async startListening({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    this.#socket.send({ type: 'start_listening' })
-    await this.#answer('status', LISTEN_CODES, signal, (event) => event.status === 'listening')
+  /**
+   * Hears the user: sound of a source, as it comes.
+   *
+   * @throws AvatarError STT_UNAVAILABLE where nothing recognises speech
+   */
+  async listen(options: SourceListenOptions): Promise<Listening> {
+    const listening = new Listening(this, options)
+    await listening.start(options.signal)
+    void listening.read(options)
+    return listening
+  }
+
+  /** Opens the user's ear; `listen()` does that too. @throws AvatarError STT_UNAVAILABLE where nothing recognises speech */
+  async startListening({ mode, signal }: { mode?: ListenMode; signal?: AbortSignal } = {}): Promise<void> {
+    this.#socket.send({ type: 'start_listening', ...(mode ? { data: { mode } } : {}) })
+    try {
+      const where = ({ status }: EventOf<'status'>): boolean => status === 'listening'
+      await this.#events.answer('status', { codes: LISTEN_CODES, signal, where, timeoutMs: REFUSED_WITHIN_MS })
+    } catch (error) {
+      if (!(error instanceof AvatarError && error.code === 'TIMEOUT')) throw error
+    }
   }
 
   /** Closes the user's ear; what was heard is answered. @throws AvatarError NOT_CONNECTED */
@@ -256,6 +264,28 @@ export class Session implements AsyncIterable<ServerEvent> {
   /** The user's voice, while listening. @throws AvatarError */
   async appendUserAudio(source: AudioSource, format: RawFormat = {}): Promise<void> {
     for await (const data of audioPieces(source, format)) this.#socket.send({ type: 'user_audio_append', data })
+  }
+
+  /** @internal One piece of it; left out while the connection is away or far behind. */
+  sendUserAudio(data: AudioData): void {
+    if (this.connection === 'open' && this.#socket.backlogBytes < MAX_BACKLOG_BYTES) this.#socket.send({ type: 'user_audio_append', data })
+  }
+
+  /** Offers a WebRTC connection (`streaming.start`); answers with the SDP of the answer. `startStream()` does all of it. @throws AvatarError */
+  async start(sdp: string, { signal }: { signal?: AbortSignal } = {}): Promise<string> {
+    const body = { session_id: this.session_id, sdp: { type: 'offer', sdp } }
+    const answer = await this.#http.json<StartSessionResponse>('/streaming.start', { body, signal, maxRetries: 0 })
+    return answer.sdp.sdp
+  }
+
+  /** A candidate that was found after the offer (`streaming.ice`). @throws AvatarError */
+  async addIceCandidate(candidate: IceCandidateRequest['candidate'], { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.#http.json('/streaming.ice', { body: { session_id: this.session_id, candidate }, signal, repeatable: true })
+  }
+
+  /** @internal Asks the socket for other media from now on. */
+  reopen(options: ConnectOptions): void {
+    this.#socket.reopen(options)
   }
 
   /** Starts the idle time anew. @throws AvatarError */
@@ -315,7 +345,7 @@ export class Session implements AsyncIterable<ServerEvent> {
     if (event.type === 'frame') this.#emitter.emit('frame', event.data, event)
     else if (event.type === 'audio') this.#emitter.emit('audio', event.data, event)
     else {
-      if (event.type === 'error' && !this.#emitter.has('error') && event !== this.#thrown)
+      if (event.type === 'error' && !this.#emitter.has('error') && !this.#events.throws(event))
         this.#logger.warn(event.message, { code: event.code })
       // the union of the types' own handlers is what the table says, event by event
       this.#emitter.emit(event.type, ...([event] as never))
@@ -324,46 +354,6 @@ export class Session implements AsyncIterable<ServerEvent> {
 
   #acknowledge(frame_id: number): void {
     if (this.connection === 'open') this.#socket.send({ type: 'frame_ack', frame_id })
-  }
-
-  /** The event that answers a message; an error event with one of the codes is thrown. */
-  async #answer<Type extends ServerEvent['type']>(
-    type: Type,
-    codes: readonly string[],
-    signal: AbortSignal | undefined,
-    where: (event: EventOf<Type>) => boolean = () => true,
-  ): Promise<EventOf<Type>> {
-    const answers = (event: ServerEvent): event is EventOf<Type> | EventOf<'error'> => {
-      if (event.type !== 'error') return event.type === type && where(event as EventOf<Type>)
-      if (!codes.includes(event.code)) return false
-      this.#thrown = event
-      return true
-    }
-    const event = await this.#next(answers, { signal, timeoutMs: ANSWER_TIMEOUT_MS, what: type })
-    if (event.type !== 'error') return event as EventOf<Type>
-    const { code, message, details } = event as EventOf<'error'>
-    throw avatarError({ code, message, details })
-  }
-
-  #next<Event extends ServerEvent>(
-    fits: (event: ServerEvent) => event is Event,
-    { signal, timeoutMs, what }: { signal: AbortSignal | undefined; timeoutMs: number; what: string },
-  ): Promise<Event> {
-    const { promise, resolve, reject } = Promise.withResolvers<Event>()
-    const offs = [
-      this.#emitter.on('event', (event) => {
-        if (fits(event)) resolve(event)
-      }),
-      this.#emitter.on('connection', ({ state, error }) => {
-        if (state === 'closed') reject(error ?? this.#endedError() ?? closedError())
-      }),
-    ]
-    const late = (): void => reject(avatarError({ code: 'TIMEOUT', message: `No ${what} within ${timeoutMs} ms.` }))
-    const timer = setTimeout(late, timeoutMs)
-    return withSignal(promise, signal).finally(() => {
-      clearTimeout(timer)
-      for (const off of offs) off()
-    })
   }
 
   /** @throws AvatarError NOT_CONNECTED or SESSION_ENDED */
@@ -386,16 +376,4 @@ export class Session implements AsyncIterable<ServerEvent> {
 
 function closedError(): AvatarError {
   return avatarError({ code: 'NOT_CONNECTED', message: 'There is no connection; call connect() first.' })
-}
-
-/** @throws AvatarError when the stream carries a failure */
-function contentOf(data: string): string {
-  const chunk = JSON.parse(data) as Partial<ChatChunk> & {
-    error?: { code?: unknown; message?: unknown; details?: Record<string, unknown> }
-  }
-  if (chunk.error) {
-    const { code, message, details } = chunk.error
-    throw avatarError({ code: isErrorCode(code) ? code : 'INTERNAL_ERROR', message: String(message ?? 'The reply broke off.'), details })
-  }
-  return chunk.choices?.[0]?.delta?.content ?? ''
 }

@@ -95,6 +95,19 @@ export class SessionSocket {
     this.#hurry?.()
   }
 
+  /** Asks for other media from now on, with a socket in the place of this one. */
+  reopen(query: Omit<ConnectOptions, 'signal'>): void {
+    this.#query = { ...this.#query, ...query }
+    if (!this.#ws) return
+    this.#lost(this.#ws, 1006)
+    this.retryNow()
+  }
+
+  /** Bytes that wait to be sent. */
+  get backlogBytes(): number {
+    return this.#ws?.bufferedAmount ?? 0
+  }
+
   /** Closes for good. @param error why, where it was not asked for */
   close(error?: AvatarError): void {
     this.#stop.abort(error ?? avatarError({ code: 'NOT_CONNECTED', message: 'The connection was closed.' }))
@@ -104,8 +117,10 @@ export class SessionSocket {
 
   #url(): string {
     const url = new URL(this.#options.url)
-    const { media = 'json', audio = 'clauses', video = 'on' } = this.#query
+    const { media = 'json', audio = 'clauses', video = 'on', webrtc, events = [] } = this.#query
     for (const [name, value] of Object.entries({ media, audio, video })) url.searchParams.set(name, value)
+    if (webrtc) url.searchParams.set('webrtc', webrtc)
+    if (events.length > 0) url.searchParams.set('events', events.join(','))
     if (this.#lastSeq !== undefined) url.searchParams.set('resume_from', String(this.#lastSeq))
     return url.href
   }
