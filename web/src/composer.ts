@@ -1,5 +1,6 @@
 /** The text field, its two modes, sending and stopping. */
-import { byId, checkedValue } from './dom.ts'
+import { byId, checkedValue } from '../common/dom.ts'
+import type { Ear } from './microphone.ts'
 
 /** Height of the field at most, px: then it scrolls. */
 const MAX_FIELD_PX = 132
@@ -11,7 +12,13 @@ export interface ComposerEvents {
   onStop: () => void
 }
 
-const PLACEHOLDERS: Record<Mode, string> = { chat: 'Ask or tell me something…', say: 'Type what is to be said, word for word…' }
+const PLACEHOLDERS: Record<Mode, string> = { chat: 'Ask or tell me something…', say: 'Type what is to be read out…' }
+const HEARD: Record<Ear, string> = {
+  closed: '',
+  asking: '',
+  open: 'Listening. Just talk, or type…',
+  held: 'Listening. Let go when you are done…',
+}
 
 export class Composer {
   readonly #events: ComposerEvents
@@ -20,6 +27,7 @@ export class Composer {
   readonly #send = byId('send', HTMLButtonElement)
   readonly #stop = byId('stop', HTMLButtonElement)
   #ready = false
+  #ear: Ear = 'closed'
 
   constructor(events: ComposerEvents) {
     this.#events = events
@@ -28,7 +36,7 @@ export class Composer {
       this.#submit()
     })
     this.#form.addEventListener('change', () => {
-      this.#field.placeholder = PLACEHOLDERS[this.#mode]
+      this.#hint()
       this.#field.focus()
     })
     this.#field.addEventListener('input', () => this.#fit())
@@ -39,20 +47,33 @@ export class Composer {
       this.#submit()
     })
     this.#stop.addEventListener('click', () => events.onStop())
-    document.addEventListener('keydown', (event) => this.#anywhere(event))
     this.#fit()
   }
 
-  /** Whether there is someone to send to. */
+  /** Whether what is sent arrives, now or once the connection is there. */
   set ready(ready: boolean) {
     this.#ready = ready
     this.#fit()
   }
 
   /** Whether there is something to stop. */
+  get busy(): boolean {
+    return !this.#stop.hidden
+  }
+
   set busy(busy: boolean) {
     if (!busy && document.activeElement === this.#stop) this.#field.focus()
     this.#stop.hidden = !busy
+  }
+
+  /** Whether the user is heard. */
+  set ear(ear: Ear) {
+    this.#ear = ear
+    this.#hint()
+  }
+
+  get field(): HTMLTextAreaElement {
+    return this.#field
   }
 
   /** Gives a text back that did not get through. */
@@ -69,20 +90,16 @@ export class Composer {
     return checkedValue('mode') === 'say' ? 'say' : 'chat'
   }
 
+  #hint(): void {
+    this.#field.placeholder = HEARD[this.#ear] || PLACEHOLDERS[this.#mode]
+  }
+
   #submit(): void {
     const text = this.#field.value.trim()
     if (text === '' || !this.#ready) return
     this.#field.value = ''
     this.#fit()
     this.#events.onSend(text, this.#mode)
-  }
-
-  /** Escape stops her from anywhere; typing anywhere goes into the field. */
-  #anywhere(event: KeyboardEvent): void {
-    const open = document.querySelector('[popover]:popover-open') !== null
-    if (event.key === 'Escape' && !open && !this.#stop.hidden) this.#events.onStop()
-    const printable = event.key.length === 1 && event.key !== ' ' && !event.ctrlKey && !event.metaKey && !event.altKey
-    if (printable && !open && (document.activeElement === document.body || document.activeElement === null)) this.focus()
   }
 
   #fit(): void {

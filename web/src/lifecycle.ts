@@ -22,8 +22,8 @@ export type Situation =
 
 export interface LifecycleEvents {
   onSituation: (situation: Situation) => void
-  /** A new session is connected. */
-  onSession: (session: AvatarSession) => void
+  /** A new session is connected. @param guest it is somebody else's */
+  onSession: (session: AvatarSession, guest: boolean) => void
 }
 
 export class Lifecycle {
@@ -84,13 +84,15 @@ export class Lifecycle {
       token === undefined ? await this.#client.createSession(choice, { signal, maxRetries: 0 }) : this.#client.attachSession(token)
     try {
       this.#follow(session, () => (token === undefined ? void this.open(choice) : this.#overFor(session)))
-      await session.connect({ media: 'binary', audio: 'chunks', signal })
+      // a guest has no WebRTC of its own, and wants its media beside that of the others
+      const webrtc = token === undefined ? 'instead' : 'beside'
+      await session.connect({ media: 'binary', audio: 'chunks', events: ['words', 'stats'], webrtc, signal })
     } catch (error) {
       void session.disconnect().catch(() => undefined)
       throw error
     }
     this.#session = session
-    this.#events.onSession(session)
+    this.#events.onSession(session, token !== undefined)
     this.#say({ phase: 'live' })
   }
 

@@ -1,18 +1,20 @@
-/** The demo page: one person, one text field. */
-import { AvatarClient, AvatarError, type AvatarSession } from '@avatar/sdk'
+/** The demo page: one person, one text field, one microphone. */
+import { AvatarClient, type AvatarSession } from '@avatar/sdk'
+import { byId, showText } from '../common/dom.ts'
 import { Composer, type Mode } from './composer.ts'
-import { byId, showText } from './dom.ts'
+import { Connection } from './connection.ts'
+import { Conversation } from './conversation.ts'
 import { Ledger } from './ledger.ts'
 import { Lifecycle, type Situation } from './lifecycle.ts'
+import { Microphone } from './microphone.ts'
 import { Notices } from './notice.ts'
 import { Settings } from './settings.ts'
+import { Share, tokenOfLink } from './share.ts'
+import { listenForShortcuts } from './shortcuts.ts'
 import { type Cover, Stage } from './stage.ts'
 import { Transcript } from './transcript.ts'
-import { CONNECTION, ended, explain, explainInvitation, explainMessage, HOST_LOST, RECONNECTING, type Status } from './words.ts'
+import { CONNECTION, ended, explain, explainInvitation, HOST_LOST, OFFLINE, RECONNECTING } from './words.ts'
 
-const PING_EVERY_MS = 5_000
-/** Round trips of which the quickest is shown. */
-const PINGS = 4
 const { origin } = location
 let leaving = false
 
@@ -24,66 +26,62 @@ const client = new AvatarClient({
 })
 
 const welcome = byId('welcome', HTMLDivElement)
-const latency = byId('latency', HTMLParagraphElement)
 const soundButton = byId('sound', HTMLButtonElement)
 const captionsButton = byId('captions', HTMLButtonElement)
 const hints = document.querySelectorAll<HTMLButtonElement>('.hint')
-const shareButton = byId('share', HTMLButtonElement)
 
 const notices = new Notices()
-const ledger = new Ledger(byId('ledger', HTMLDListElement))
+const ledger = new Ledger()
+const connection = new Connection()
 const transcript = new Transcript(byId('transcript', HTMLOListElement), byId('scroll', HTMLDivElement))
-const stage = new Stage({ onPicture: () => ledger.picture(), onSpeech: (atMs) => ledger.heard(atMs), onSoundChange: showSound })
-const composer = new Composer({ onSend: (text, mode) => void send(text, mode), onStop: stop })
+const stage = new Stage({
+  onSpeech: (atMs) => ledger.heard(atMs),
+  onSoundChange: showSound,
+  onTransport: (transport) => {
+    connection.transport = transport
+  },
+})
+const composer = new Composer({ onSend: send, onStop: () => conversation.interrupt() })
+const microphone = new Microphone({
+  session: () => {
+    stage.startSound()
+    return lifecycle.phase === 'live' ? lifecycle.session : undefined
+  },
+  onEar: (ear) => {
+    composer.ear = ear
+  },
+  onTrouble: (text) => notices.show(text),
+})
+const conversation = new Conversation({ stage, transcript, ledger, notices, composer, microphone, onChange: showWelcome })
 const settings = new Settings(() => startAnew())
+const share = new Share(() => notices.toast('Link copied. Whoever opens it joins this session.'))
 const lifecycle = new Lifecycle(client, { onSituation: show, onSession: meet })
-
-const pings: number[] = []
-let status: Status = 'idle'
 
 // --- the session ------------------------------------------------------------------------------------------------------
 
+/** @param token of somebody else's session; without one a session of one's own */
 function startAnew(token?: string): void {
-  if (token === undefined) history.replaceState(null, '', location.pathname)
   transcript.clear()
   ledger.clear()
   notices.clear()
   showWelcome()
-  setStatus('idle')
+  conversation.status = 'idle'
+  open(token)
+}
+
+function open(token?: string): void {
+  if (token === undefined) history.replaceState(null, '', location.pathname)
+  byId('guest', HTMLParagraphElement).hidden = token === undefined
+  microphone.close()
   void lifecycle.open(settings.choice, token)
 }
 
-function meet(session: AvatarSession): void {
+function meet(session: AvatarSession, guest: boolean): void {
   void learnNames()
   transcript.divide('A new session')
-  pings.length = 0
-  stage.show(session, settings.name)
-  session.on('status', (event) => setStatus(event.status))
-  session.on('chat', ({ role, content, task_id }) => {
-    if (role === 'user') transcript.userSaid(content)
-    else {
-      transcript.agentSaid(content, task_id)
-      stage.caption(content)
-    }
-    notices.clear()
-    showWelcome()
-  })
-  session.on('speech_started', ({ latency_ms }) => ledger.started(latency_ms))
-  session.on('interrupted', ({ task_id, spoken_text }) => {
-    transcript.interrupted(task_id, spoken_text)
-    stage.caption('')
-  })
-  session.on('error', ({ code, message }) => notices.show(explainMessage({ code, message })))
-  session.on('session_expiring', ({ in_s, reason }) => {
-    if (reason === 'idle_timeout') {
-      const stay = () =>
-        void session.keepAlive().then(
-          () => notices.clear(),
-          () => undefined,
-        )
-      notices.show(`Still there? It is quiet: the session ends in ${Math.round(in_s)} s.`, { label: 'Stay', run: stay })
-    } else notices.show(`The session ends in ${Math.round(in_s)} s: it has reached its longest time.`)
-  })
+  connection.follow(session)
+  stage.show(session, { name: settings.name, guest })
+  conversation.meet(session)
 }
 
 /** Who and what can be chosen; the page works without, so a failure is not told. */
@@ -98,62 +96,27 @@ async function learnNames(): Promise<void> {
   showText(byId('name', HTMLSpanElement), settings.name)
 }
 
-async function send(text: string, mode: Mode): Promise<void> {
-  const { session } = lifecycle
-  if (!session) return
-  stage.startSound()
-  notices.clear()
-  ledger.sent()
-  const takeBack = mode === 'chat' ? transcript.typed(text) : undefined
-  showWelcome()
-  try {
-    if (mode === 'say') await session.speak(text)
-    else {
-      // a new question takes the floor
-      if (status === 'speaking' || status === 'thinking') await session.interrupt()
-      setStatus('thinking')
-      for await (const _piece of session.chatStream(text)) ledger.firstWord()
-    }
-  } catch (error) {
-    if (session !== lifecycle.session) return
-    if (status === 'thinking') setStatus('idle')
-    notices.show(error instanceof AvatarError ? explainMessage(error) : String(error))
-    takeBack?.()
-    composer.giveBack(text)
-    showWelcome()
-  }
-}
-
-function stop(): void {
-  // when the connection is gone nothing is being said
-  void lifecycle.session?.interrupt().catch(() => undefined)
+function send(text: string, mode: Mode): void {
+  conversation.say(text, mode)
+  // whoever types into a session that went to sleep wakes it
+  if (lifecycle.phase === 'ended') open()
 }
 
 // --- what is shown ------------------------------------------------------------------------------------------------------
 
-function setStatus(now: Status): void {
-  status = now
-  stage.status(now)
-  composer.busy = now === 'speaking' || now === 'thinking'
-}
-
 function show(situation: Situation): void {
   const { phase } = situation
   document.body.dataset.phase = phase
-  composer.ready = phase === 'live'
-  for (const hint of hints) hint.disabled = phase !== 'live'
-  shareButton.disabled = phase !== 'live'
-  showText(byId('connection', HTMLParagraphElement), CONNECTION[phase])
-  if (phase !== 'live') {
-    composer.busy = false
-    showText(latency, '')
-  }
-  if (phase === 'reconnecting') status = 'idle'
+  connection.phase = phase
+  composer.ready = phase !== 'refused'
+  for (const hint of hints) hint.disabled = phase === 'refused'
+  share.token = phase === 'live' ? lifecycle.session?.access_token : undefined
+  // while only the line to her is broken she goes on
+  if (phase !== 'live' && !(situation.phase === 'reconnecting' && !situation.hostLost)) conversation.status = 'idle'
+  if (phase === 'refused') conversation.hopeless()
+  if (phase === 'ended' || phase === 'refused') microphone.close()
   stage.cover(coverOf(situation))
-  if (phase === 'live') {
-    setStatus(status)
-    void measure()
-  }
+  if (phase === 'live') conversation.live()
 }
 
 /** What lies over the picture; nothing while she is there. */
@@ -189,60 +152,50 @@ function showWelcome(): void {
 }
 
 function showSound(): void {
-  soundButton.setAttribute('aria-pressed', String(stage.audible))
-  soundButton.title = stage.audible ? 'Sound is on' : 'Sound is off'
-}
-
-async function share(): Promise<void> {
-  const { session } = lifecycle
-  if (!session) return
-  const url = `${origin}${location.pathname}#token=${session.access_token}`
-  try {
-    await navigator.clipboard.writeText(url)
-    notices.toast('Link copied. Whoever opens it joins this session.')
-  } catch {
-    // no permission for the clipboard: the link is shown instead
-    notices.show(`Whoever opens this link joins this session: ${url}`)
-  }
-}
-
-async function measure(): Promise<void> {
-  const { session } = lifecycle
-  if (lifecycle.phase !== 'live' || !session || document.hidden) return
-  try {
-    pings.push(await session.ping())
-    // the quickest of the last: what the network takes, not what this page was busy with
-    showText(latency, `${Math.max(1, Math.round(Math.min(...pings.slice(-PINGS))))} ms`)
-  } catch {
-    // just lost: the state says it
-    showText(latency, '')
-  }
+  soundButton.ariaPressed = String(stage.audible)
+  soundButton.title = stage.audible ? 'Sound is on (Alt+S)' : 'Sound is off (Alt+S)'
 }
 
 // --- the page -----------------------------------------------------------------------------------------------------------
 
-soundButton.addEventListener('click', () => {
+function toggleSound(): void {
   const silence = stage.audible
   stage.muted = silence
   if (!silence) stage.startSound()
+}
+
+function toggleCaptions(): void {
+  stage.captions = captionsButton.ariaPressed !== 'true'
+  captionsButton.ariaPressed = String(stage.captions)
+  captionsButton.title = stage.captions ? 'Captions are on (Alt+C)' : 'Captions are off (Alt+C)'
+}
+
+soundButton.addEventListener('click', toggleSound)
+captionsButton.addEventListener('click', toggleCaptions)
+for (const hint of hints) hint.addEventListener('click', () => send(hint.textContent ?? '', 'chat'))
+listenForShortcuts(composer.field, {
+  interrupt: () => composer.busy && conversation.interrupt(),
+  press: () => microphone.press(),
+  release: () => microphone.release(),
+  toggleMicrophone: () => microphone.toggle(),
+  toggleSound,
+  toggleCaptions,
+  type: () => composer.focus(),
 })
-captionsButton.addEventListener('click', () => {
-  const captions = captionsButton.getAttribute('aria-pressed') !== 'true'
-  captionsButton.setAttribute('aria-pressed', String(captions))
-  stage.captions = captions
+addEventListener('offline', () => notices.show(OFFLINE))
+addEventListener('online', () => {
+  notices.clear()
+  lifecycle.retryNow()
 })
-shareButton.addEventListener('click', () => void share())
-for (const hint of hints) hint.addEventListener('click', () => void send(hint.textContent ?? '', 'chat'))
-addEventListener('online', () => lifecycle.retryNow())
 addEventListener('pagehide', () => {
   leaving = true
+  microphone.close()
   void lifecycle.leave()
 })
 addEventListener('pageshow', ({ persisted }) => {
   leaving = false
   if (persisted) startAnew()
 })
-setInterval(() => void measure(), PING_EVERY_MS)
 // a keyboard that slides in would cover half of a phone: there the user taps the field
 if (matchMedia('(pointer: fine)').matches) composer.focus()
-startAnew(/^#token=([\w.-]+)$/.exec(location.hash)?.[1])
+startAnew(tokenOfLink())

@@ -1,5 +1,5 @@
 /** Lines that the page says besides: troubles that wait for the user, and short words that go by themselves. */
-import { byId, showText } from './dom.ts'
+import { byId, showText } from '../common/dom.ts'
 
 const TOAST_MS = 3_500
 

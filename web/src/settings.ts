@@ -1,6 +1,6 @@
 /** Who appears, with which voice, in which quality: chosen once, remembered by the browser. */
 import type { AvatarInfo, VoiceInfo } from '@avatar/sdk'
-import { byId, check, checkedValue } from './dom.ts'
+import { byId, check, checkedValue } from '../common/dom.ts'
 
 const KEY = 'avatar.choice'
 const QUALITIES = ['low', 'medium', 'high'] as const

@@ -1,10 +1,13 @@
 /** The picture of the person and what lies over it: state, caption, veil, the button for sound. */
-import type { AvatarSession, View } from '@avatar/sdk'
-import { byId, showText } from './dom.ts'
+import type { AvatarSession, Transport, View } from '@avatar/sdk'
+import { byId, showText } from '../common/dom.ts'
+import { SpokenText } from './spoken-text.ts'
 import { type Explanation, STATUS, type Status } from './words.ts'
 
 /** A caption stays this long after its sentence is over, ms. */
 const CAPTION_LINGER_MS = 1_500
+/** What a browser holds back of WebRTC sound, ms. */
+const RTC_BUFFER_MS = 80
 
 /** What lies over the picture. */
 export interface Cover extends Explanation {
@@ -14,9 +17,9 @@ export interface Cover extends Explanation {
 }
 
 export interface StageEvents {
-  onPicture: () => void
   onSpeech: (heardAtMs: number) => void
   onSoundChange: () => void
+  onTransport: (transport: Transport) => void
 }
 
 export class Stage {
@@ -25,6 +28,7 @@ export class Stage {
   readonly #veil = byId('veil', HTMLDivElement)
   readonly #action = byId('veil-action', HTMLButtonElement)
   readonly #caption = byId('caption', HTMLParagraphElement)
+  readonly #words = new SpokenText(this.#caption)
   readonly #unmute = byId('unmute', HTMLButtonElement)
   #view: View | undefined
   #previous: View | undefined
@@ -32,6 +36,7 @@ export class Stage {
   #captions = true
   #captionTimer: ReturnType<typeof setTimeout> | undefined
   #onAction: () => void = () => undefined
+  #status: Status = 'idle'
 
   constructor(events: StageEvents) {
     this.#events = events
@@ -52,53 +57,87 @@ export class Stage {
     if (this.#view) this.#view.muted = muted
   }
 
+  get captions(): boolean {
+    return this.#captions
+  }
+
   set captions(captions: boolean) {
     this.#captions = captions
-    if (!captions) this.#caption.hidden = true
+    this.#caption.hidden = !captions || this.#caption.textContent === ''
   }
 
   startSound(): void {
     void this.#view?.startSound()
   }
 
-  /** Shows a session; the last picture of the one before stays until the first of this one. */
-  show(session: AvatarSession, name: string): void {
-    this.#previous?.detach()
+  /**
+   * Shows a session; the last picture of the one before stays until the first of this one.
+   *
+   * @param guest somebody else's session: WebRTC, of which there is one, stays theirs
+   */
+  show(session: AvatarSession, { name, guest }: { name: string; guest: boolean }): void {
+    this.#previous?.stop()
     this.#previous = this.#view
-    this.#view = session.attach(this.#picture, {
+    const view = session.attach(this.#picture, {
       label: `${name}, live`,
       soundButton: false,
       muted: this.#muted,
+      transport: guest ? 'socket' : 'auto',
       onFirstPicture: () => {
-        this.#previous?.detach()
+        this.#previous?.stop()
         this.#previous = undefined
         document.body.dataset.seen = 'true'
       },
-      onPicture: this.#events.onPicture,
       onSpeech: this.#events.onSpeech,
       onSoundChange: () => {
         this.#unmute.hidden = this.#muted || this.audible
         this.#events.onSoundChange()
       },
     })
+    this.#view = view
+    view.on('transportchange', ({ transport }) => this.#events.onTransport(transport))
+    this.#events.onTransport(view.transport)
     this.#unmute.hidden = this.#muted || this.audible
   }
 
-  status(status: Status): void {
-    document.body.dataset.status = status
-    this.#say(STATUS[status])
-    clearTimeout(this.#captionTimer)
-    if (status !== 'speaking') this.#captionTimer = setTimeout(() => this.caption(''), CAPTION_LINGER_MS)
+  /** How long after it was sent a sound is heard here, ms. */
+  get soundDelayMs(): number {
+    const stats = this.#view?.stats
+    if (!stats) return 0
+    return stats.outputLatencyMs + (stats.transport === 'webrtc' ? RTC_BUFFER_MS : stats.bufferMs)
   }
 
+  status(status: Status): void {
+    this.#status = status
+    document.body.dataset.status = status
+    this.#say(STATUS[status])
+    if (status === 'speaking') return
+    this.#words.unmark()
+    clearTimeout(this.#captionTimer)
+    this.#captionTimer = setTimeout(() => this.caption(''), CAPTION_LINGER_MS)
+  }
+
+  /** The sentence that sounds. */
   caption(text: string): void {
-    showText(this.#caption, this.#captions ? text : '')
+    clearTimeout(this.#captionTimer)
+    this.#words.replace(text)
+    this.#caption.classList.remove('timed')
+    this.#caption.hidden = !this.#captions || text === ''
+  }
+
+  /** The word of it that sounds. */
+  word(word: string): void {
+    this.#caption.classList.add('timed')
+    this.#words.mark(word)
   }
 
   /** Covers the picture with what is the matter; without a reason, uncovers it. */
   cover(reason?: Cover): void {
     this.#veil.hidden = reason === undefined
-    if (!reason) return
+    if (!reason) {
+      this.#say(STATUS[this.#status])
+      return
+    }
     this.caption('')
     this.#say(reason.pill)
     this.#veil.classList.toggle('busy', reason.busy)

@@ -1,7 +1,10 @@
-/** Who said what. Sentences of one answer stand in one bubble. */
+/** Who said what. Sentences of one answer stand in one entry. */
+import { SpokenText } from './spoken-text.ts'
 
 /** Entries that are kept on the page. */
 const MAX_ENTRIES = 200
+/** Answers that may still go on. */
+const MAX_OPEN_ANSWERS = 16
 
 interface Entry {
   item: HTMLLIElement
@@ -11,9 +14,11 @@ interface Entry {
 export class Transcript {
   readonly #list: HTMLElement
   readonly #scroller: HTMLElement
-  readonly #answers = new Map<string, Entry>()
+  readonly #answers = new Map<string, { item: HTMLLIElement; spoken: SpokenText }>()
   /** What was typed here and has not come back as an event yet. */
-  #unconfirmed: string[] = []
+  #unconfirmed: { said: string; item: HTMLLIElement }[] = []
+  /** What the user is saying, as far as it is understood. */
+  #partial: Entry | undefined
   name = 'Avatar'
 
   constructor(list: HTMLElement, scroller: HTMLElement) {
@@ -25,15 +30,15 @@ export class Transcript {
     return this.#list.childElementCount === 0
   }
 
-  /** Something typed on this page. Returns the function that takes it back. */
-  typed(text: string): () => void {
-    this.#unconfirmed.push(text)
+  /** Something typed on this page. */
+  typed(text: string): { takeBack: () => void } {
     const { item } = this.#add('user', 'You', text)
-    return () => {
-      const at = this.#unconfirmed.indexOf(text)
-      if (at >= 0) this.#unconfirmed.splice(at, 1)
+    this.#unconfirmed.push({ said: text, item })
+    const takeBack = (): void => {
+      this.#confirm(text)
       item.remove()
     }
+    return { takeBack }
   }
 
   /** A line between one session and the next. */
@@ -42,28 +47,57 @@ export class Transcript {
     const item = document.createElement('li')
     item.className = 'divider'
     item.textContent = text
-    this.#list.append(item)
+    // above what waits to be sent into the new session
+    this.#list.insertBefore(item, this.#unconfirmed[0]?.item ?? null)
     this.#answers.clear()
-    this.#unconfirmed = []
+    this.#dropPartial()
     this.#follow()
   }
 
-  /** A message of a user of the session; one that was typed here is shown already. */
-  userSaid(text: string): void {
-    const at = this.#unconfirmed.indexOf(text)
-    if (at >= 0) this.#unconfirmed.splice(at, 1)
-    else this.#add('user', 'Guest', text)
+  /**
+   * A message of a user of the session; one that was typed here is shown already.
+   *
+   * @param spokenHere this page's microphone is open
+   * @param partial more of it will come: it replaces the part before, and is not read aloud
+   */
+  userSaid(text: string, { spokenHere = false, partial = false }: { spokenHere?: boolean; partial?: boolean } = {}): void {
+    if (!partial && this.#confirm(text)) return
+    if (!partial) this.#dropPartial()
+    if (partial && this.#partial) this.#partial.text.textContent = text
+    else {
+      const entry = this.#add('user', spokenHere ? 'You' : 'Guest', text)
+      entry.item.classList.toggle('other', !spokenHere)
+      entry.item.classList.toggle('partial', partial)
+      entry.item.ariaHidden = String(partial)
+      if (partial) this.#partial = entry
+    }
+    this.#follow()
   }
 
   /** The sentence that begins to sound. */
   agentSaid(text: string, taskId: string | undefined): void {
     const known = taskId === undefined ? undefined : this.#answers.get(taskId)
-    if (known) known.text.textContent += ` ${text}`
+    if (known) known.spoken.append(text)
     else {
-      const entry = this.#add('agent', this.name, text)
-      if (taskId !== undefined) this.#answers.set(taskId, entry)
+      const { item, text: element } = this.#add('agent', this.name, '')
+      const spoken = new SpokenText(element)
+      spoken.append(text)
+      if (taskId !== undefined) this.#answers.set(taskId, { item, spoken })
+      const [oldest] = this.#answers.keys()
+      if (this.#answers.size > MAX_OPEN_ANSWERS && oldest !== undefined) this.#answers.delete(oldest)
     }
     this.#follow()
+  }
+
+  /** A word sounds. */
+  word(word: string, taskId: string | undefined): void {
+    this.#answers.get(taskId ?? '')?.spoken.mark(word)
+  }
+
+  /** Nothing sounds any more. */
+  silence(): void {
+    for (const { spoken } of this.#answers.values()) spoken.unmark()
+    this.#dropPartial()
   }
 
   /** Cuts an answer down to what was heard of it. */
@@ -71,7 +105,7 @@ export class Transcript {
     const entry = taskId === null ? undefined : this.#answers.get(taskId)
     if (!entry) return
     entry.item.classList.add('cut')
-    entry.text.textContent = heard === '' ? '…' : `${heard} …`
+    entry.spoken.replace(heard === '' ? '…' : `${heard} …`)
     const note = document.createElement('span')
     note.className = 'note'
     note.textContent = 'interrupted'
@@ -82,6 +116,19 @@ export class Transcript {
     this.#list.replaceChildren()
     this.#answers.clear()
     this.#unconfirmed = []
+    this.#partial = undefined
+  }
+
+  /** Whether this was typed here and waited to come back. */
+  #confirm(text: string): boolean {
+    const at = this.#unconfirmed.findIndex(({ said }) => said === text)
+    if (at >= 0) this.#unconfirmed.splice(at, 1)
+    return at >= 0
+  }
+
+  #dropPartial(): void {
+    this.#partial?.item.remove()
+    this.#partial = undefined
   }
 
   #add(role: 'user' | 'agent', who: string, said: string): Entry {

@@ -16,6 +16,14 @@ export const CONNECTION: Record<Phase, string> = {
 export const STATUS = { idle: 'Ready', listening: 'Listening', thinking: 'Thinking', speaking: 'Speaking' } as const
 export type Status = keyof typeof STATUS
 
+/** How pictures and sound travel, in the bar and in a sentence. */
+export const TRANSPORTS = {
+  webrtc: { short: 'direct', long: 'Pictures and sound come straight from the render host, by WebRTC.' },
+  socket: { short: 'through the server', long: 'Pictures and sound come through the server, over a WebSocket.' },
+} as const
+
+export const PATHS = { host: 'direct', srflx: 'direct, through a router', relay: 'by a relay (TURN)' } as const
+
 export interface Explanation {
   title: string
   text: string
@@ -25,6 +33,7 @@ export const RECONNECTING: Explanation = {
   title: 'Connection lost',
   text: 'Coming back by itself as soon as the network allows.',
 }
+export const OFFLINE = 'This device is offline. The conversation goes on by itself when the network is back.'
 export const HOST_LOST: Explanation = { title: 'The render host went away', text: 'Waiting for it to come back.' }
 
 const ENDED: Partial<Record<SessionEndReason, string>> = {
@@ -76,6 +85,19 @@ const MESSAGE_TROUBLES: Record<string, string> = {
   PROVIDER_FAILED: 'The voice or the language model did not answer. Send it again.',
   ORIGIN_UNAVAILABLE: 'The render host is away for a moment. Send it again when it is back.',
   INTERNAL_ERROR: 'Something went wrong on the server. Send it again.',
+}
+
+const MICROPHONE_TROUBLES: Record<string, string> = {
+  MICROPHONE_DENIED: 'This page may not use the microphone. Allow it in the browser’s settings for this site, then press again.',
+  MICROPHONE_MISSING: 'There is no microphone on this device. Connect one, then press again.',
+  MICROPHONE_BUSY: 'The microphone does not answer: another program may have it. Close that one, then press again.',
+}
+
+/** Why the user cannot be heard. */
+export function explainMicrophone(error: unknown): string {
+  if (!(error instanceof AvatarError)) return `The microphone could not be used: ${error instanceof Error ? error.message : String(error)}`
+  if (error.code === 'STT_UNAVAILABLE') return `Nothing understands speech here yet. ${error.message}`
+  return MICROPHONE_TROUBLES[error.code] ?? explainMessage(error)
 }
 
 /** Why a message was not answered. */
