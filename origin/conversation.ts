@@ -1,14 +1,43 @@
-/** What was said so far, and how a reply becomes tokens for the caller and text for the voice. */
-import { type ChatMessage, textOf } from '../shared/chat.ts'
+/** What was said so far, and which part of it a model is shown. Holds what was heard, not what was written. */
+import { type ChatMessage, type ToolCall, textOf } from '../shared/chat.ts'
+import { AvatarError } from '../shared/errors.ts'
 
 /** Messages of history that are kept; the oldest go first. */
 const MAX_HISTORY = 60
-/** Longest reply, characters: about twenty minutes of speech. */
-export const MAX_REPLY_CHARS = 20_000
+
+type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>
+type Fresh = Exclude<ChatMessage, { role: 'system' | 'developer' }>
+
+/** What was asked at one time, and what the avatar said to it. */
+export class Exchange {
+  readonly asked: readonly Fresh[]
+  /**
+   * While it is spoken, all of it: whatever is asked now is answered after it. Once the speech is over, what was heard.
+   */
+  said = ''
+  toolCalls: readonly ToolCall[] = []
+
+  constructor(asked: readonly Fresh[]) {
+    this.asked = asked
+  }
+
+  get messages(): Fresh[] {
+    if (this.said === '' && this.toolCalls.length === 0) return [...this.asked]
+    const answer: AssistantMessage = { role: 'assistant', content: this.said === '' ? null : this.said }
+    return [...this.asked, this.toolCalls.length > 0 ? { ...answer, tool_calls: [...this.toolCalls] } : answer]
+  }
+}
+
+export interface Prepared {
+  /** What the model is shown. */
+  prompt: ChatMessage[]
+  /** What of it the history does not have yet. */
+  fresh: Fresh[]
+}
 
 export class Conversation {
   readonly #persona: ChatMessage
-  #history: ChatMessage[] = []
+  #history: Exchange[] = []
 
   constructor(persona: string) {
     this.#persona = { role: 'system', content: persona }
@@ -16,27 +45,77 @@ export class Conversation {
 
   /**
    * The messages to answer. A caller that sends replies of its own keeps the history itself, and its list is taken as it
-   * is; one that sends only what is new gets the session's history in front. The persona leads where no system message does.
+   * is; one that sends only what is new, results of tools included, gets the session's history in front. The persona leads
+   * where no system message does.
+   *
+   * @throws AvatarError `INVALID_REQUEST` for the result of a call that nobody knows
    */
-  prompt(sent: readonly ChatMessage[]): ChatMessage[] {
-    const callerKeepsHistory = sent.some((message) => message.role === 'assistant')
-    const messages = callerKeepsHistory ? [...sent] : [...this.#history, ...sent]
-    return messages.some((message) => message.role === 'system') ? messages : [this.#persona, ...messages]
+  prepare(sent: readonly ChatMessage[]): Prepared {
+    const known = this.#history.flatMap(({ messages }) => messages)
+    const spoken = sent.filter((message): message is Fresh => message.role !== 'system' && message.role !== 'developer')
+    const isKnown = (message: Fresh): boolean =>
+      message.role === 'assistant' && message.tool_calls !== undefined && message.tool_calls.every(({ id }) => calls(known).has(id))
+    const first = spoken[0]
+    const continues = !first || first.role === 'tool' || isKnown(first) || !spoken.some(({ role }) => role === 'assistant')
+    const added = continues ? spoken.filter((message) => !isKnown(message)) : spoken
+    const systems = sent.filter((message) => message.role === 'system' || message.role === 'developer')
+    const lead = systems.length > 0 ? [] : [this.#persona]
+    if (!continues) return { prompt: [...lead, ...sent], fresh: afterLastReply(spoken, isKnown) }
+    requireCalls(added, known)
+    return { prompt: [...lead, ...systems, ...inOrder([...known, ...added])], fresh: added }
   }
 
-  heardFromUser(sent: readonly ChatMessage[]): string | undefined {
-    const newest = sent.findLast((message) => message.role === 'user')
-    if (newest) this.#remember(newest)
-    return newest && textOf(newest.content)
+  /** Adds what was asked; the answer is written into it as it comes. */
+  open(asked: readonly Fresh[]): Exchange {
+    const exchange = new Exchange(asked)
+    this.#history.push(exchange)
+    let count = this.#history.reduce((sum, { messages }) => sum + messages.length, 0)
+    while (count > MAX_HISTORY && this.#history.length > 1) count -= this.#history.shift()?.messages.length ?? 0
+    return exchange
   }
+}
 
-  /** Only what was heard: the text up to the last sound that played. */
-  saidByAvatar(spokenText: string): void {
-    if (spokenText !== '') this.#remember({ role: 'assistant', content: spokenText })
-  }
+/** The newest thing that the user said. */
+export function userText(messages: readonly ChatMessage[]): string | undefined {
+  const newest = messages.findLast((message) => message.role === 'user')
+  return newest && textOf(newest.content)
+}
 
-  #remember(message: ChatMessage): void {
-    this.#history.push(message)
-    if (this.#history.length > MAX_HISTORY) this.#history = this.#history.slice(-MAX_HISTORY)
+function calls(messages: readonly Fresh[]): Set<string> {
+  return new Set(messages.flatMap((message) => (message.role === 'assistant' ? (message.tool_calls ?? []) : [])).map(({ id }) => id))
+}
+
+function requireCalls(added: readonly Fresh[], known: readonly Fresh[]): void {
+  const open = calls([...known, ...added])
+  for (const message of added) {
+    if (message.role !== 'tool' || open.has(message.tool_call_id)) continue
+    const words = 'answers no tool call of this session; send the assistant message that has it too, and what was said before'
+    throw new AvatarError('INVALID_REQUEST', `tool_call_id "${message.tool_call_id}" ${words}.`, { tool_call_id: message.tool_call_id })
   }
+}
+
+/** Of a list that its caller keeps: what follows the last reply, and that reply where its calls are new here. */
+function afterLastReply(spoken: readonly Fresh[], isKnown: (message: Fresh) => boolean): Fresh[] {
+  const last = spoken.findLastIndex(({ role }) => role === 'assistant')
+  const reply = spoken[last]
+  const isNew = reply?.role === 'assistant' && reply.tool_calls !== undefined && last < spoken.length - 1 && !isKnown(reply)
+  return spoken.slice(isNew ? last : last + 1)
+}
+
+/** Models want every call followed by its result: results move to their calls, calls without one are left out. */
+function inOrder(messages: readonly Fresh[]): Fresh[] {
+  const used = new Set<Fresh>()
+  const resultOf = (id: string, after: number): Fresh[] => {
+    const found = messages.find((message, i) => i > after && message.role === 'tool' && message.tool_call_id === id && !used.has(message))
+    if (found) used.add(found)
+    return found ? [found] : []
+  }
+  return messages.flatMap((message, i): Fresh[] => {
+    if (message.role === 'tool') return []
+    if (message.role !== 'assistant' || !message.tool_calls) return [message]
+    const answered = message.tool_calls.map((call) => ({ call, results: resultOf(call.id, i) })).filter(({ results }) => results.length > 0)
+    const { tool_calls: _, ...text } = message
+    if (answered.length === 0) return textOf(message.content) === '' ? [] : [text]
+    return [{ ...text, tool_calls: answered.map(({ call }) => call) }, ...answered.flatMap(({ results }) => results)]
+  })
 }

@@ -11,6 +11,8 @@ const CLOSURE = VISEMES.indexOf('PP')
 const CLOSURE_THRESHOLD = 0.6
 /** ms of taken sound that can be gone back to: the longest word, and the tick that has not left. */
 const KEPT_MS = 2_000
+/** 5 ms. */
+const FADE_IN_SAMPLES = 0.005 * SAMPLE_RATE
 
 /** Sound that begins within a tick. */
 export interface SoundStart {
@@ -30,8 +32,8 @@ export interface TickSound {
   pcm: Int16Array
   /** VISEMES weights of the tick's picture; undefined where no sound plays. */
   mouth: Float32Array | undefined
-  /** How far each segment is heard once the tick has left: ms from the segment's first sample. */
-  heard: { segment: Segment; untilMs: number }[]
+  /** Each segment of the tick: ms of the task at its first sample, and how far it is heard once the tick has left. */
+  heard: { segment: Segment; startMs: number; untilMs: number }[]
   /** Where the tick's sound begins and ends, ms from the first sample of its task. */
   fromMs: number
   untilMs: number
@@ -106,7 +108,7 @@ export class Playout {
     const asked = Math.floor(((toMs - from.fromMs) * SAMPLE_RATE) / 1000 / SAMPLES_PER_MOUTH_FRAME) * SAMPLES_PER_MOUTH_FRAME
     const cut = Math.max(0, asked)
     const later = this.#taken.slice(first + 1).map(({ segment }) => segment)
-    this.#again = [part(from.segment, cut, from.segment.pcm.length), ...later, ...this.#again]
+    this.#again = [fadedIn(part(from.segment, cut, from.segment.pcm.length)), ...later, ...this.#again]
     this.#taken = this.#taken.slice(0, first)
     if (cut > 0) this.#taken.push({ segment: part(from.segment, 0, cut), fromMs: from.fromMs })
     this.#segment = undefined
@@ -143,7 +145,7 @@ export class Playout {
     sound.mouth ??= mouthAt(segment, this.#position)
     this.#position += taken
     this.#takenMs += toMillis(taken)
-    sound.heard.push({ segment, untilMs: toMillis(this.#position) })
+    sound.heard.push({ segment, startMs: this.#takenMs - toMillis(this.#position), untilMs: toMillis(this.#position) })
     if (this.#position >= segment.pcm.length) {
       this.#segment = undefined
       this.#position = 0
@@ -158,6 +160,13 @@ function toMillis(samples: number): number {
 
 function lengthMs({ pcm }: Segment): number {
   return toMillis(pcm.length)
+}
+
+/** Sound that begins in its middle would click. */
+function fadedIn(segment: Segment): Segment {
+  const pcm = segment.pcm.slice()
+  for (let i = 0; i < Math.min(FADE_IN_SAMPLES, pcm.length); i++) pcm[i] = Math.round(((pcm[i] ?? 0) * i) / FADE_IN_SAMPLES)
+  return { ...segment, pcm }
 }
 
 /** A segment's samples from one mouth frame's start to another's. */

@@ -1,26 +1,33 @@
-/** Messages to answer: the reply streams to its caller as text and to the voice as a turn. */
-import type { ChatRequest } from '../shared/chat.ts'
+/** Messages to answer: the reply streams to its caller and, as a turn, to the voice; tool calls go out as events. */
+import type { ChatChunk, ChatRequest, ChatResponse } from '../shared/chat.ts'
 import { toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent } from '../shared/events.ts'
-import { Conversation, MAX_REPLY_CHARS } from './conversation.ts'
+import type { SessionConfig } from '../shared/link.ts'
+import { answeringModel, ChatReply, MAX_REPLY_CHARS } from './chat-reply.ts'
+import { Conversation, type Exchange, userText } from './conversation.ts'
+import type { UserSpeechTimes } from './ears/types.ts'
 import { Channel } from './pipeline/channel.ts'
 import type { SessionParts } from './session-parts.ts'
 import type { Turn } from './turn.ts'
 
-export interface ChatOutcome {
-  taskId: string
-  model: string
-  text: string
-  finishReason: 'stop' | 'length' | 'interrupted'
+/** A chat with the session's avatar. */
+export type ChatTask = Omit<ChatRequest, 'session_id' | 'stream' | 'mode'> & Partial<Pick<ChatRequest, 'stream' | 'mode'>>
+
+export interface AnswerOptions {
+  /** Called for every piece of the reply where `stream` is asked for. */
+  onChunk?: ((chunk: ChatChunk) => void) | undefined
+  /** The caller has gone: the turn ends. @default nobody can go */
+  cancelled?: AbortSignal
+  /** Of the speech that is answered. */
+  heard?: UserSpeechTimes | undefined
 }
-export type OnToken = (token: string, about: { taskId: string; model: string }) => void
 
 export interface RepliesOptions {
-  sessionId: string
+  config: Pick<SessionConfig, 'session_id' | 'system_prompt' | 'tools'>
   parts: SessionParts
   emit: (event: OriginEvent) => void
   /** Queues text to be spoken as it comes. @throws AvatarError when no more tasks can be taken */
-  begin: (kind: 'chat' | 'voice', text: AsyncIterable<string>) => Turn
+  begin: (text: AsyncIterable<string>, heard?: UserSpeechTimes) => Turn
   /** Ends a turn whose caller has gone. */
   stop: (turn: Turn) => void
 }
@@ -28,55 +35,90 @@ export interface RepliesOptions {
 export class Replies {
   readonly #options: RepliesOptions
   readonly #conversation: Conversation
+  readonly #exchanges = new WeakMap<Turn, Exchange>()
 
   constructor(options: RepliesOptions) {
     this.#options = options
-    this.#conversation = new Conversation(options.parts.persona)
+    this.#conversation = new Conversation(options.config.system_prompt ?? options.parts.persona)
   }
 
-  /** A task is over: what was heard of it belongs to the history. */
+  /** A text was given to speak: it is part of what was said. */
+  speaks(turn: Turn, text: string): void {
+    const exchange = this.#conversation.open([])
+    exchange.said = text
+    this.#exchanges.set(turn, exchange)
+  }
+
+  /** A task is over: what was heard of it stays. */
   ended(turn: Turn): void {
-    if (turn.kind !== 'audio') this.#conversation.saidByAvatar(turn.spokenText)
+    const exchange = this.#exchanges.get(turn)
+    if (exchange) exchange.said = turn.spokenText
   }
 
-  /** @param onToken called for every piece of text as it comes @param cancelled the caller has gone */
-  async chat(
-    { messages, model }: Pick<ChatRequest, 'messages' | 'model'>,
-    onToken: OnToken,
-    cancelled: AbortSignal,
-    kind: 'chat' | 'voice' = 'chat',
-  ): Promise<ChatOutcome> {
-    const { sessionId, parts, emit, begin, stop } = this.#options
-    const { chat } = parts
-    const prompt = this.#conversation.prompt(messages)
+  /**
+   * Begins to answer.
+   *
+   * @returns the whole reply; rejects with AvatarError where the model or the voice fails
+   * @throws AvatarError at once where the messages make no sense or no more tasks can be taken
+   */
+  begin(task: ChatTask, options: AnswerOptions): Promise<ChatResponse> {
+    const { config, emit, begin } = this.#options
+    const { prompt, fresh } = this.#conversation.prepare(task.messages)
     const tokens = new Channel<string>({ capacity: MAX_REPLY_CHARS, weigh: (token) => token.length })
-    const turn = begin(kind, tokens)
+    const turn = begin(tokens, options.heard)
+    const exchange = this.#conversation.open(fresh)
+    this.#exchanges.set(turn, exchange)
+    const said = userText(fresh)
+    if (said !== undefined) emit({ type: 'chat', session_id: config.session_id, task_id: turn.taskId, role: 'user', content: said })
+    return this.#answer({ ...task, messages: prompt }, options, { turn, tokens, exchange })
+  }
+
+  async #answer(
+    { messages, model, stream, mode: _, tools, ...params }: ChatTask,
+    { onChunk, cancelled }: AnswerOptions,
+    { turn, tokens, exchange }: { turn: Turn; tokens: Channel<string>; exchange: Exchange },
+  ): Promise<ChatResponse> {
+    const { config, parts, emit, stop } = this.#options
+    const { signal, taskId } = turn
+    const reply = new ChatReply({
+      model: answeringModel(parts.chat, model),
+      taskId,
+      onChunk: stream ? onChunk : undefined,
+      onToolCall: (tool_call) => emit({ type: 'tool_call', session_id: config.session_id, task_id: taskId, tool_call }),
+    })
     const leave = (): void => stop(turn)
-    cancelled.addEventListener('abort', leave, { once: true })
-    const said = this.#conversation.heardFromUser(messages)
-    if (said !== undefined) emit({ type: 'chat', session_id: sessionId, task_id: turn.taskId, role: 'user', content: said })
-    // the scripted persona is never passed off as a model that somebody asked for
-    const answering = chat.name === 'demo' ? chat.defaultModel : (model ?? chat.defaultModel)
-    const outcome: ChatOutcome = { taskId: turn.taskId, model: answering, text: '', finishReason: 'stop' }
+    if (cancelled?.aborted) leave()
+    cancelled?.addEventListener('abort', leave, { once: true })
+    const request = { ...params, messages, model: reply.model, tools: tools ?? config.tools }
     try {
-      for await (const token of chat.reply({ messages: prompt, model: answering }, turn.signal)) {
-        outcome.text += token
-        onToken(token, outcome)
-        await tokens.push(token, turn.signal)
-        if (outcome.text.length >= MAX_REPLY_CHARS) {
-          outcome.finishReason = 'length'
-          break
+      for await (const part of parts.chat.reply(request, signal)) {
+        signal.throwIfAborted()
+        const more = reply.take(part)
+        exchange.toolCalls = reply.toolCalls
+        if (part.type === 'text') {
+          turn.ledger.mark('llm_first_token')
+          exchange.said = reply.text
+          await tokens.push(part.text, signal)
         }
+        if (!more) break
       }
-      tokens.close()
-      return outcome
+      signal.throwIfAborted()
+      turn.expectText(reply.text)
+      const response = reply.finish()
+      exchange.toolCalls = reply.toolCalls
+      return response
     } catch (thrown) {
-      if (turn.signal.aborted) return { ...outcome, finishReason: 'interrupted' }
+      // a turn that was stopped has its end already; the caller is told why
+      if (signal.aborted) {
+        if (turn.failure) throw turn.failure
+        return reply.finish('interrupted')
+      }
       const error = toAvatarError(thrown)
       tokens.fail(error)
       throw error
     } finally {
-      cancelled.removeEventListener('abort', leave)
+      tokens.close()
+      cancelled?.removeEventListener('abort', leave)
     }
   }
 }

@@ -153,7 +153,9 @@ export class SessionLink implements SessionSink {
       case 'interrupt':
         return { ...this.session.interrupt() }
       case 'chat':
-        return await this.#chat(id, call.params, signal)
+        return {
+          ...(await this.session.chat(call.params, (chunk) => this.#send({ type: 'chunk', id, data: JSON.stringify(chunk) }), signal)),
+        }
       case 'start':
         return { ...(await this.session.start(call.params)) }
       case 'ice':
@@ -162,29 +164,6 @@ export class SessionLink implements SessionSink {
       case 'unwatch':
         throw new AvatarError('WEBRTC_NOT_READY', 'Sessions cannot be watched by others here.')
     }
-  }
-
-  /** Chat in the OpenAI shape: chunks while it streams, the whole as the result. */
-  async #chat(id: string, params: Extract<LinkCall, { method: 'chat' }>['params'], signal: AbortSignal): Promise<Record<string, unknown>> {
-    const created = Math.floor(Date.now() / 1000)
-    const chunk = (
-      about: { taskId: string; model: string },
-      delta: { role?: 'assistant'; content?: string },
-      finishReason: string | null,
-    ): void => {
-      if (!params.stream) return
-      const choices = [{ index: 0, delta, finish_reason: finishReason }]
-      const { taskId: task_id, model } = about
-      this.#send({
-        type: 'chunk',
-        id,
-        data: JSON.stringify({ id: `chatcmpl-${id}`, object: 'chat.completion.chunk', created, model, task_id, choices }),
-      })
-    }
-    const outcome = await this.session.chat(params, (content, about) => chunk(about, { content }, null), signal)
-    chunk(outcome, {}, outcome.finishReason)
-    const choices = [{ index: 0, message: { role: 'assistant', content: outcome.text }, finish_reason: outcome.finishReason }]
-    return { id: `chatcmpl-${id}`, object: 'chat.completion', created, model: outcome.model, task_id: outcome.taskId, choices }
   }
 }
 

@@ -1,8 +1,8 @@
 /** What all sessions of the process share: voices, minds, ears, and the pipelines made of them. */
-import type { VoiceSettings } from '../shared/api.ts'
 import { AvatarError } from '../shared/errors.ts'
 import type { AudioData } from '../shared/events.ts'
 import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
+import type { TurnLedger } from '../shared/stats.ts'
 import { toMs } from './audio-buffer.ts'
 import { concatPcm } from './codec/resample.ts'
 import { encodeWav } from './codec/wav.ts'
@@ -12,7 +12,7 @@ import type { ChatProvider, SpeechProvider, TranscriptionProvider } from './prov
 import type { SoundFeatures } from './render/adapters/types.ts'
 import { cutSegments } from './stages/cut-segments.ts'
 import { moveMouth } from './stages/move-mouth.ts'
-import { speak } from './stages/speak.ts'
+import { type SpeakOptions, speak } from './stages/speak.ts'
 import { splitSentences } from './stages/split-sentences.ts'
 import type { Segment, Speech } from './stages/types.ts'
 
@@ -35,6 +35,8 @@ export interface SessionPartsOptions {
   rtc?: RtcParts | undefined
   /** Told the ms from a request to its first sound. */
   onLatency: (ms: number) => void
+  /** Told what each turn took. */
+  onTurn?: (ledger: TurnLedger) => void
   /** What an avatar's model wants to hear. @default every avatar is driven by its mouth's shapes */
   soundOf?: (avatarId: string) => SoundFeatures | undefined
   /** Whether an avatar's head can be turned. @default every avatar's */
@@ -46,6 +48,7 @@ export class SessionParts {
   readonly chat: ChatProvider
   readonly persona: string
   readonly onLatency: (ms: number) => void
+  readonly onTurn: SessionPartsOptions['onTurn'] | undefined
   readonly decodeAudio: SessionPartsOptions['decodeAudio']
   readonly rtc: RtcParts | undefined
   readonly soundOf: SessionPartsOptions['soundOf'] | undefined
@@ -64,6 +67,7 @@ export class SessionParts {
     persona,
     rtc,
     onLatency,
+    onTurn,
     soundOf,
     canNod,
   }: SessionPartsOptions) {
@@ -71,6 +75,7 @@ export class SessionParts {
     this.chat = chat
     this.persona = persona
     this.onLatency = onLatency
+    this.onTurn = onTurn
     this.decodeAudio = decodeAudio
     this.rtc = rtc
     this.soundOf = soundOf
@@ -79,13 +84,21 @@ export class SessionParts {
     this.#moveMouth = moveMouth({ mouthFromPhones, mouthFromText, lipSync })
   }
 
+  /** @param wanted of one request @param usual the session's @returns a voice that there is, and what the caller is to know */
+  pickVoice(wanted: string | undefined, usual: string | null): { voiceId: string; warnings: string[] } {
+    const known = (id: string | null | undefined): id is string => this.voice.voices.some((info) => info.voice_id === id)
+    const ours = known(usual) ? usual : this.voice.defaultVoiceId
+    if (wanted === undefined || known(wanted)) return { voiceId: wanted ?? ours, warnings: [] }
+    return { voiceId: ours, warnings: [`The voice provider (${this.voice.name}) has no voice "${wanted}"; "${ours}" speaks instead.`] }
+  }
+
   /** Text to segments: clauses, sound, mouth. Every stage streams. */
   spoken(
     text: AsyncIterable<string>,
-    { voiceId, settings, signal }: { voiceId: string; settings: VoiceSettings; signal: AbortSignal },
+    { signal, ...options }: Omit<SpeakOptions, 'voice'> & { signal: AbortSignal },
   ): AsyncIterable<Segment> {
     const context = { signal }
-    const speech = speak({ voice: this.voice, voiceId, settings })(splitSentences(text, context), context)
+    const speech = speak({ voice: this.voice, ...options })(splitSentences(text, context), context)
     return cutSegments(this.#moveMouth(speech, context), context)
   }
 

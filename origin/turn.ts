@@ -1,15 +1,22 @@
 /** One turn: what the avatar was asked to say, the work that makes it, and what of it was heard. */
 import { performance } from 'node:perf_hooks'
-import { toAvatarError } from '../shared/errors.ts'
+import { type AvatarError, toAvatarError } from '../shared/errors.ts'
 import { SAMPLE_RATE } from '../shared/media.ts'
+import type { UserSpeechTimes } from './ears/types.ts'
+import { Ledger } from './ledger.ts'
 import { Channel } from './pipeline/channel.ts'
 import type { TickSound } from './playout.ts'
 import type { Clause, Segment } from './stages/types.ts'
+import { type WordTime, wordTimes } from './words.ts'
 
 /** ms of speech that may be ready ahead of play-out: enough to ride out a slow voice, little enough to throw away on an interrupt. */
 const AHEAD_MS = 10_000
-/** A clause counts as heard in full when no more than this is missing: the silence at its end. */
+/** A word counts as heard when no more than this of it is missing. */
 const HEARD_TOLERANCE_MS = 80
+/** Held speech goes on from the beginning of the word that it stopped in, unless that is further back. */
+const MAX_BACK_MS = 1_200
+/** More clauses than can sound within one tick. */
+const LATELY_CLAUSES = 4
 
 /** `voice`: a chat that answers what the user said aloud. */
 export type TurnKind = 'speak' | 'chat' | 'audio' | 'voice'
@@ -19,26 +26,55 @@ export interface TurnOptions {
   taskId: string
   kind: TurnKind
   /** The pipeline from the request to its segments. */
-  segments: (signal: AbortSignal) => AsyncIterable<Segment>
+  segments: (turn: Turn) => AsyncIterable<Segment>
+  /** Seconds of speech in a text. */
+  estimateS: (text: string) => number
+  /** Of the speech that is answered. */
+  heard?: UserSpeechTimes | undefined
+}
+
+/** A word that has begun to sound. */
+export interface SoundingWord extends Pick<WordTime, 'word'> {
+  /** ms from the first sample of the task. */
+  startMs: number
+  endMs: number
+}
+
+/** How far one clause was heard. */
+interface HeardClause {
+  /** ms of the task at its first sample. */
+  startMs: number
+  untilMs: number
+  /** Words that were told. */
+  words: number
 }
 
 export class Turn {
   readonly taskId: string
   readonly kind: TurnKind
   readonly requestedMs = performance.now()
+  readonly ledger: Ledger
   readonly segments = new Channel<Segment>({ capacity: AHEAD_MS, weigh: (segment) => (segment.pcm.length / SAMPLE_RATE) * 1000 })
   /** How far into its sound the task has left for the client, ms; falls when held speech goes on with a word's beginning. */
   playedMs = 0
   /** When the first sound left; undefined before. */
   startedMs: number | undefined
+  /** What it will take to say all of it, about; undefined while that is still being written. */
+  expectedMs: number | undefined
+  /** ms that it was held. */
+  heldMs = 0
+  /** Why it ended as failed. */
+  failure: AvatarError | undefined
+  readonly #estimateS: TurnOptions['estimateS']
   readonly #abort = new AbortController()
-  /** ms of each clause that were heard, in the order of speech. */
-  readonly #heard = new Map<Clause, number>()
-  readonly #announced = new Set<Clause>()
+  /** In the order of speech. */
+  readonly #heard = new Map<Clause, HeardClause>()
 
-  constructor({ taskId, kind, segments }: TurnOptions) {
+  constructor({ taskId, kind, segments, estimateS, heard }: TurnOptions) {
     this.taskId = taskId
     this.kind = kind
+    this.#estimateS = estimateS
+    this.ledger = new Ledger(heard)
     void this.#run(segments)
   }
 
@@ -53,39 +89,68 @@ export class Turn {
     this.segments.close()
   }
 
-  /** Sound has left for the client. */
-  hear({ heard, untilMs }: Pick<TickSound, 'heard' | 'untilMs'>): void {
-    for (const { segment, untilMs: inSegmentMs } of heard) {
-      const before = this.#heard.get(segment.clause) ?? 0
-      this.#heard.set(segment.clause, Math.max(before, segment.offsetMs + inSegmentMs))
-    }
-    this.playedMs = untilMs
+  /** All of its text is known. */
+  expectText(text: string): void {
+    this.expectedMs = this.#estimateS(text) * 1000
   }
 
-  /** True once per clause: when it begins to sound. */
-  announces({ clause }: Segment): boolean {
-    if (this.#announced.has(clause)) return false
-    this.#announced.add(clause)
-    return true
+  /** Sound has left for the client. @returns clauses that begin with it */
+  hear({ heard, untilMs }: Pick<TickSound, 'heard' | 'untilMs'>): Clause[] {
+    const begun: Clause[] = []
+    for (const { segment, startMs, untilMs: inSegmentMs } of heard) {
+      const { clause, offsetMs } = segment
+      const before = this.#heard.get(clause)
+      if (!before) begun.push(clause)
+      const untilMs = Math.max(before?.untilMs ?? 0, offsetMs + inSegmentMs)
+      this.#heard.set(clause, { startMs: startMs - offsetMs, untilMs, words: before?.words ?? 0 })
+    }
+    this.playedMs = untilMs
+    return begun
+  }
+
+  /** Words that have begun to sound since the last call. @param isLast nothing more will sound */
+  takeWords({ isLast }: { isLast: boolean }): SoundingWord[] {
+    const found: SoundingWord[] = []
+    const lately = [...this.#heard].slice(-LATELY_CLAUSES)
+    for (const [i, [clause, heard]] of lately.entries()) {
+      const words = wordTimes(clause)
+      const isOver = isLast || i < lately.length - 1
+      for (let next = words[heard.words]; next && (isOver || next.startMs < heard.untilMs); next = words[heard.words]) {
+        const { word, startMs, endMs } = next
+        found.push({ word, startMs: heard.startMs + startMs, endMs: heard.startMs + endMs })
+        heard.words += 1
+      }
+    }
+    return found
+  }
+
+  /** Where held speech is to go on, ms of the task: with the word that it stopped in. Sound without a text goes on where it stopped. */
+  get resumeMs(): number {
+    const current = [...this.#heard].at(-1)
+    if (!current) return this.playedMs
+    const [clause, { startMs }] = current
+    const inClauseMs = this.playedMs - startMs
+    const word = wordTimes(clause).find((one) => one.startMs < inClauseMs && inClauseMs < one.endMs)
+    return word && inClauseMs - word.startMs <= MAX_BACK_MS ? startMs + Math.max(0, word.startMs) : this.playedMs
   }
 
   /** ms of speech that were ready or begun and that nobody will hear. */
   get droppedMs(): number {
     const current = [...this.#heard].at(-1)
-    return Math.max(0, this.segments.waiting + (current ? current[0].durationMs - current[1] : 0))
+    return Math.max(0, this.segments.waiting + (current ? current[0].durationMs - current[1].untilMs : 0))
   }
 
-  /** The text up to the last sound that left, cut between words. */
+  /** The text up to the last word that was heard. */
   get spokenText(): string {
     return [...this.#heard]
-      .map(([clause, heardMs]) => heardPart(clause, heardMs))
+      .map(([clause, { untilMs }]) => heardPart(clause, untilMs))
       .join(' ')
       .trim()
   }
 
   async #run(segments: TurnOptions['segments']): Promise<void> {
     try {
-      for await (const segment of segments(this.signal)) await this.segments.push(segment, this.signal)
+      for await (const segment of segments(this)) await this.segments.push(segment, this.signal)
       this.segments.close()
     } catch (thrown) {
       // an aborted turn was already closed by `abort`
@@ -94,9 +159,7 @@ export class Turn {
   }
 }
 
-function heardPart({ text, durationMs }: Clause, heardMs: number): string {
-  if (heardMs >= durationMs - HEARD_TOLERANCE_MS) return text
-  const cut = Math.floor((text.length * heardMs) / durationMs)
-  const space = text.lastIndexOf(' ', cut)
-  return space > 0 ? text.slice(0, space) : ''
+function heardPart(clause: Clause, heardMs: number): string {
+  const last = wordTimes(clause).findLast(({ endMs }) => endMs - HEARD_TOLERANCE_MS <= heardMs)
+  return last ? clause.text.slice(0, last.textEnd) : ''
 }

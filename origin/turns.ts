@@ -4,13 +4,15 @@ import type { InterruptResponse } from '../shared/api.ts'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import { newId } from '../shared/ids.ts'
 import { Playout, type TickSound } from './playout.ts'
-import type { Segment } from './stages/types.ts'
-import { Turn, type TurnEnd, type TurnKind } from './turn.ts'
+import { Turn, type TurnEnd, type TurnOptions } from './turn.ts'
 
 /** Tasks that may wait their turn. */
 const MAX_TURNS = 16
 /** ms without any sound after which a turn is given up: voices and minds have shorter limits of their own. */
 const STALL_MS = 30_000
+/** ms that a task whose text is known may take longer than expected, and how far an estimate is off. */
+const OVERDUE_MS = 2_000
+const ESTIMATE_TOLERANCE = 1.25
 /** ms after which held speech goes on by itself: longer than an utterance and its transcription may take. */
 const MAX_PAUSE_MS = 90_000
 
@@ -30,7 +32,8 @@ export class Turns {
   readonly #playout = new Playout()
   #turns: Turn[] = []
   #waitingSinceMs: number | undefined
-  #pausedSinceMs: number | undefined
+  /** Since when the current task is held, and from which ms of its sound it will go on. */
+  #held: { sinceMs: number; fromMs: number } | undefined
 
   constructor(options: TurnsOptions) {
     this.#options = options
@@ -46,7 +49,7 @@ export class Turns {
   }
 
   get paused(): boolean {
-    return this.#pausedSinceMs !== undefined
+    return this.#held !== undefined
   }
 
   has(turn: Turn): boolean {
@@ -54,12 +57,12 @@ export class Turns {
   }
 
   /** @throws AvatarError `RATE_LIMITED` when too many wait */
-  add(kind: TurnKind, segments: (signal: AbortSignal) => AsyncIterable<Segment>): Turn {
+  add(options: Omit<TurnOptions, 'taskId'>): Turn {
     if (this.#turns.length >= MAX_TURNS) {
       const message = `At most ${MAX_TURNS} tasks may wait in one session; let some finish, or interrupt.`
       throw new AvatarError('RATE_LIMITED', message, { queued: this.#turns.length })
     }
-    const turn = new Turn({ taskId: newId('task'), kind, segments })
+    const turn = new Turn({ ...options, taskId: newId('task') })
     this.#turns.push(turn)
     this.#options.onChange()
     return turn
@@ -74,8 +77,8 @@ export class Turns {
   pause(): Turn | undefined {
     const turn = this.current
     if (!turn || this.paused) return undefined
-    this.#playout.rewind(turn.playedMs)
-    this.#pausedSinceMs = performance.now()
+    const fromMs = this.#playout.rewind(turn.resumeMs)
+    this.#held = { sinceMs: performance.now(), fromMs }
     this.#waitingSinceMs = undefined
     this.#options.onChange()
     return turn
@@ -84,9 +87,10 @@ export class Turns {
   /** @returns the task that goes on, and from which ms of its sound; undefined where none is held */
   resume(): { turn: Turn; fromMs: number } | undefined {
     const turn = this.current
-    if (!turn || !this.paused) return undefined
-    this.#pausedSinceMs = undefined
-    const fromMs = this.#playout.rewind(turn.playedMs)
+    if (!turn || !this.#held) return undefined
+    const { sinceMs, fromMs } = this.#held
+    this.#held = undefined
+    turn.heldMs += performance.now() - sinceMs
     turn.playedMs = fromMs
     this.#options.onChange()
     return { turn, fromMs }
@@ -94,16 +98,17 @@ export class Turns {
 
   /** The next 40 ms of sound; undefined when nothing is to be said. */
   next(): TickSound | undefined {
-    if (this.#pausedSinceMs !== undefined && performance.now() - this.#pausedSinceMs > MAX_PAUSE_MS) this.#options.onHeldTooLong()
+    if (this.#held && performance.now() - this.#held.sinceMs > MAX_PAUSE_MS) this.#options.onHeldTooLong()
     const turn = this.current
     if (!turn || this.paused) return undefined
     try {
       const sound = this.#playout.next(turn)
-      if (sound.state === 'waiting') this.#giveUpWhenStalled()
+      if (sound.state === 'waiting') this.#giveUpWhenOverdue(turn)
       else this.#waitingSinceMs = undefined
       return sound
     } catch (thrown) {
-      this.#options.onFailed(turn, toAvatarError(thrown))
+      turn.failure = toAvatarError(thrown)
+      this.#options.onFailed(turn, turn.failure)
       this.end(turn, 'failed')
       return undefined
     }
@@ -144,7 +149,7 @@ export class Turns {
   #forget(): void {
     this.#playout.stop()
     this.#waitingSinceMs = undefined
-    this.#pausedSinceMs = undefined
+    this.#held = undefined
   }
 
   #finish(turn: Turn, reason: TurnEnd): void {
@@ -153,10 +158,16 @@ export class Turns {
   }
 
   /** @throws AvatarError `PROVIDER_FAILED` */
-  #giveUpWhenStalled(): void {
-    this.#waitingSinceMs ??= performance.now()
-    if (performance.now() - this.#waitingSinceMs > STALL_MS) {
+  #giveUpWhenOverdue({ startedMs, expectedMs, heldMs }: Turn): void {
+    const nowMs = performance.now()
+    this.#waitingSinceMs ??= nowMs
+    const waitedMs = nowMs - this.#waitingSinceMs
+    if (waitedMs > STALL_MS) {
       throw new AvatarError('PROVIDER_FAILED', `Nothing to say came for ${STALL_MS / 1000} s; the task was given up.`)
+    }
+    if (startedMs === undefined || expectedMs === undefined || waitedMs < OVERDUE_MS) return
+    if (nowMs > startedMs + heldMs + expectedMs * ESTIMATE_TOLERANCE + OVERDUE_MS) {
+      throw new AvatarError('PROVIDER_FAILED', 'The voice stopped in the middle; what was left of the task was given up.')
     }
   }
 }

@@ -66,7 +66,7 @@ export function createDemoPersona(): ChatProvider {
     async *reply({ messages }, signal) {
       for (const word of answer(messages).match(/\S+\s*/g) ?? []) {
         await delay(WORD_DELAY_MS, undefined, { signal })
-        yield word
+        yield { type: 'text', text: word }
       }
     },
   }

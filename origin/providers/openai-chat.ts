@@ -1,17 +1,21 @@
 /** Replies from any OpenAI-compatible server (Chat Completions, streamed). */
 import OpenAI from 'openai'
-import { type ChatMessage, textOf } from '../../shared/chat.ts'
+import { type ChatMessage, type ChatTool, textOf } from '../../shared/chat.ts'
 import type { AvatarError } from '../../shared/errors.ts'
-import type { ChatProvider } from './types.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from './types.ts'
 import { vendorFailure } from './vendor-failure.ts'
+import { streamFromVendor } from './vendor-stream.ts'
 
-/** ms until the server has to have begun to answer. */
+/** ms until the server has to have begun to answer, a second try included, and between two parts of its answer. */
 const FIRST_BYTE_TIMEOUT_MS = 20_000
+const STALL_TIMEOUT_MS = 20_000
 
 export interface OpenAiOptions {
   apiKey: string
   baseUrl?: string | undefined
   model: string
+  firstByteTimeoutMs?: number | undefined
+  stallTimeoutMs?: number | undefined
 }
 
 export function createOpenAiClient({ apiKey, baseUrl }: { apiKey: string; baseUrl?: string | undefined }): OpenAI {
@@ -24,29 +28,70 @@ export function openAiFailure(thrown: unknown, { apiKey, notFound }: { apiKey: s
   return vendorFailure(thrown, { provider: 'openai', keyVariable: 'OPENAI_API_KEY', key: apiKey, notFound })
 }
 
-export function createOpenAiChat({ apiKey, baseUrl, model }: OpenAiOptions): ChatProvider {
+export function createOpenAiChat({
+  apiKey,
+  baseUrl,
+  model,
+  firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS,
+  stallTimeoutMs = STALL_TIMEOUT_MS,
+}: OpenAiOptions): ChatProvider {
   const client = createOpenAiClient({ apiKey, baseUrl })
   return {
     name: 'openai',
     defaultModel: model,
-    async *reply({ messages, model: wanted }, signal) {
-      try {
-        const stream = await client.chat.completions.create({ model: wanted, messages: messages.map(toVendor), stream: true }, { signal })
-        for await (const part of stream) {
-          signal.throwIfAborted()
-          const text = part.choices[0]?.delta?.content
-          if (text) yield text
-        }
-        signal.throwIfAborted()
-      } catch (thrown) {
-        signal.throwIfAborted()
-        throw openAiFailure(thrown, { apiKey, notFound: 'OPENAI_MODEL and OPENAI_BASE_URL' })
-      }
+    async *reply(request, signal) {
+      const chunks = streamFromVendor({
+        provider: 'openai',
+        open: (both) => client.chat.completions.create(toVendor(request), { signal: both, maxRetries: 0 }),
+        failure: (thrown) => openAiFailure(thrown, { apiKey, notFound: 'OPENAI_MODEL and OPENAI_BASE_URL' }),
+        signal,
+        firstByteTimeoutMs,
+        stallTimeoutMs,
+      })
+      for await (const chunk of chunks) yield* partsOf(chunk)
     },
   }
 }
 
-function toVendor(message: ChatMessage): OpenAI.ChatCompletionMessageParam {
+function* partsOf({ choices }: OpenAI.ChatCompletionChunk): Generator<ReplyPart> {
+  const [choice] = choices
+  if (!choice) return
+  // servers differ in what they leave out
+  const { content, tool_calls } = choice.delta ?? {}
+  if (content) yield { type: 'text', text: content }
+  for (const [i, call] of (tool_calls ?? []).entries()) {
+    yield {
+      type: 'tool_call',
+      index: call.index ?? i,
+      id: call.id ?? undefined,
+      name: call.function?.name ?? undefined,
+      arguments: call.function?.arguments ?? undefined,
+    }
+  }
+  const reason = choice.finish_reason
+  if (reason) yield { type: 'finish', reason: reason === 'length' || reason === 'tool_calls' ? reason : 'stop' }
+}
+
+function toVendor(request: ReplyRequest): OpenAI.ChatCompletionCreateParamsStreaming {
+  const { messages, model, temperature, max_tokens, max_completion_tokens, tools = [], tool_choice } = request
+  return {
+    model,
+    messages: messages.map(toVendorMessage),
+    stream: true,
+    ...(temperature == null ? {} : { temperature }),
+    ...(max_tokens == null ? {} : { max_tokens }),
+    ...(max_completion_tokens == null ? {} : { max_completion_tokens }),
+    // an empty list is refused
+    ...(tools.length > 0 ? { tools: tools.map(toVendorTool), ...(tool_choice ? { tool_choice } : {}) } : {}),
+  }
+}
+
+function toVendorTool({ type, function: { name, description, parameters, strict } }: ChatTool): OpenAI.ChatCompletionTool {
+  const about = { ...(description === undefined ? {} : { description }), ...(parameters === undefined ? {} : { parameters }) }
+  return { type, function: { name, ...about, ...(strict == null ? {} : { strict }) } }
+}
+
+function toVendorMessage(message: ChatMessage): OpenAI.ChatCompletionMessageParam {
   if (message.role !== 'assistant') return { ...message, content: textOf(message.content) }
   const { tool_calls } = message
   return { role: 'assistant', content: textOf(message.content) || null, ...(tool_calls ? { tool_calls } : {}) }

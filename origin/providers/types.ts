@@ -1,6 +1,6 @@
 /** What the origin asks of voices and minds. Providers are the only code that speaks a vendor's protocol. */
 import type { VoiceInfo, VoiceSettings } from '../../shared/api.ts'
-import type { ChatMessage } from '../../shared/chat.ts'
+import type { ChatMessage, ChatRequest } from '../../shared/chat.ts'
 
 /** A speech sound with its place in the audio of its clause, seconds from the clause's first sample. */
 export interface Phone {
@@ -54,12 +54,23 @@ export interface Pronouncer {
   close(): Promise<void>
 }
 
+/** What a reply is made of, in order. Parts of one tool call have its index; its id and name come with the first. */
+export type ReplyPart =
+  | { type: 'text'; text: string }
+  | { type: 'tool_call'; index: number; id?: string | undefined; name?: string | undefined; arguments?: string | undefined }
+  | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' }
+
+export interface ReplyRequest extends Pick<ChatRequest, 'temperature' | 'max_tokens' | 'max_completion_tokens' | 'tools' | 'tool_choice'> {
+  messages: readonly ChatMessage[]
+  model: string
+}
+
 export interface ChatProvider {
   readonly name: string
   /** The model that answers when the caller names none. */
   readonly defaultModel: string
-  /** Tokens of the reply. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
-  reply(request: { messages: ChatMessage[]; model: string }, signal: AbortSignal): AsyncIterable<string>
+  /** Parts of the reply as they come. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
+  reply(request: ReplyRequest, signal: AbortSignal): AsyncIterable<ReplyPart>
 }
 
 export interface TranscriptionProvider {

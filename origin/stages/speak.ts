@@ -3,31 +3,43 @@ import type { VoiceSettings } from '../../shared/api.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import type { Stage } from '../pipeline/stage.ts'
 import type { SpeechPiece, SpeechProvider } from '../providers/types.ts'
-import type { Speech } from './types.ts'
+import type { Clause, Speech } from './types.ts'
 
 export interface SpeakOptions {
   voice: SpeechProvider
   voiceId: string
   settings: VoiceSettings
+  /** The voice has begun to answer: called once. */
+  onFirstSound?: (() => void) | undefined
 }
 
-export const speak = ({ voice, voiceId, settings }: SpeakOptions): Stage<string, Speech> =>
+export const speak = ({ voice, voiceId, settings, onFirstSound }: SpeakOptions): Stage<string, Speech> =>
   async function* speak(clauses, { signal }) {
+    let begun = false
     for await (const text of clauses) {
-      const clause = { text, durationMs: voice.estimateDurationS(text, voiceId, settings) * 1000 }
+      const clause: Clause = { text, durationMs: voice.estimateDurationS(text, voiceId, settings) * 1000 }
       let held: SpeechPiece | undefined
       let first = true
       let samples = 0
       for await (const piece of voice.speak({ text, voiceId, settings }, signal)) {
         signal.throwIfAborted()
+        if (!begun) onFirstSound?.()
+        begun = true
+        learn(clause, piece)
         if (held !== undefined) {
           yield { clause, ...held, first, last: false }
           first = false
         }
         held = piece
         samples += piece.pcm.length
+        clause.durationMs = Math.max(clause.durationMs, (samples / SAMPLE_RATE) * 1000)
       }
       clause.durationMs = (samples / SAMPLE_RATE) * 1000
       if (held !== undefined) yield { clause, ...held, first, last: true }
     }
   }
+
+function learn(clause: Clause, { phones, characters }: SpeechPiece): void {
+  if (phones) clause.phones = phones
+  if (characters) clause.characters = [...(clause.characters ?? []), ...characters]
+}

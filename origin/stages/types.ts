@@ -6,6 +6,9 @@ import type { CharacterTime, Phone } from '../providers/types.ts'
 export interface Clause {
   readonly text: string
   durationMs: number
+  /** What the voice has told so far of the sounds or the characters of the text. */
+  phones?: readonly Phone[]
+  characters?: CharacterTime[]
 }
 
 /** Sound of a clause, as the voice gives it. */

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createOpenAiChat } from '../../origin/providers/openai-chat.ts'
-import type { ChatProvider } from '../../origin/providers/types.ts'
+import type { ChatProvider, ReplyPart } from '../../origin/providers/types.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { Gate, startVendorServer, type VendorServer } from '../support/vendor-server.ts'
 
@@ -23,9 +23,9 @@ const chunk = (choices: unknown[]) =>
   `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'some-model', choices })}\n\n`
 const token = (content: string | null) => chunk([{ index: 0, delta: { content }, finish_reason: null }])
 const DONE = `${chunk([{ index: 0, delta: {}, finish_reason: 'stop' }])}data: [DONE]\n\n`
-async function textOf(tokens: AsyncIterable<string>): Promise<string> {
+async function textOf(parts: AsyncIterable<ReplyPart>): Promise<string> {
   let text = ''
-  for await (const part of tokens) text += part
+  for await (const part of parts) if (part.type === 'text') text += part.text
   return text
 }
 const failureOf = async (): Promise<AvatarError> => {
@@ -59,9 +59,10 @@ describe('a reply of an OpenAI-compatible server', () => {
       exchange.end()
     })
     const tokens = chat.reply(request, never)[Symbol.asyncIterator]()
-    expect(await tokens.next()).toEqual({ done: false, value: 'First' })
+    expect(await tokens.next()).toEqual({ done: false, value: { type: 'text', text: 'First' } })
     rest.open()
-    expect(await tokens.next()).toEqual({ done: false, value: ' last' })
+    expect(await tokens.next()).toEqual({ done: false, value: { type: 'text', text: ' last' } })
+    expect(await tokens.next()).toEqual({ done: false, value: { type: 'finish', reason: 'stop' } })
     expect((await tokens.next()).done).toBe(true)
   })
 
@@ -99,7 +100,7 @@ describe('failures of an OpenAI-compatible server', () => {
 
   it('is tried once more when the server fails for a moment', async () => {
     vendor.answer(
-      (exchange) => exchange.json(500, {}, { 'retry-after-ms': '10' }),
+      (exchange) => exchange.json(500, {}),
       (exchange) => {
         exchange.head(200, SSE)
         exchange.end(token('Fine.') + DONE)

@@ -141,9 +141,14 @@ describe('chat', () => {
   it('streams tokens, speaks them, and shows who said what', async () => {
     const { session, sink, run } = createRig()
     const tokens: string[] = []
-    const outcome = await session.chat(ask, (token) => tokens.push(token), new AbortController().signal)
-    expect(tokens).toEqual(['Hello there. ', 'How are you?'])
-    expect(outcome).toMatchObject({ text: 'Hello there. How are you?', finishReason: 'stop', model: 'fake-model' })
+    const response = await session.chat(
+      ask,
+      ({ choices }) => tokens.push(choices[0]?.delta.content ?? String(choices[0]?.finish_reason)),
+      new AbortController().signal,
+    )
+    expect(tokens).toEqual(['Hello there. ', 'How are you?', 'stop'])
+    const message = { role: 'assistant', content: 'Hello there. How are you?' }
+    expect(response).toMatchObject({ choices: [{ message, finish_reason: 'stop' }], model: 'fake-model' })
     await run(40)
     expect(sink.of('chat').map(({ role, content }) => [role, content])).toEqual([
       ['user', 'Hello'],
@@ -159,7 +164,7 @@ describe('chat', () => {
     const reply = session.chat(ask, () => undefined, caller.signal)
     await run(3)
     caller.abort()
-    expect((await reply).finishReason).toBe('interrupted')
+    expect((await reply).choices[0]?.finish_reason).toBe('interrupted')
     expect(sink.of('speech_finished')).toMatchObject([{ reason: 'interrupted' }])
   })
 

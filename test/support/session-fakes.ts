@@ -1,7 +1,7 @@
 /** Deterministic parts for the session engine: a voice whose length follows from the text, a mind that replays tokens. */
 
 import { NO_WANTS } from '../../origin/media-out.ts'
-import type { ChatProvider, SpeechProvider } from '../../origin/providers/types.ts'
+import type { ChatProvider, ReplyPart, SpeechProvider } from '../../origin/providers/types.ts'
 import { Session, type SessionSink } from '../../origin/session.ts'
 import { SessionParts, type SessionPartsOptions } from '../../origin/session-parts.ts'
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
@@ -27,7 +27,8 @@ export const fakeVoice: SpeechProvider = {
   close: async () => undefined,
 }
 
-export function fakeChat(tokens: readonly string[], options: { failAfter?: number; hang?: boolean } = {}): ChatProvider {
+/** A mind that replays text and other parts of a reply. @param options.hang after all parts, until it is stopped */
+export function fakeChat(tokens: readonly (string | ReplyPart)[], options: { failAfter?: number; hang?: boolean } = {}): ChatProvider {
   return {
     name: 'fake',
     defaultModel: 'fake-model',
@@ -36,7 +37,7 @@ export function fakeChat(tokens: readonly string[], options: { failAfter?: numbe
         if (i === options.failAfter) throw new Error('the mind broke')
         await Promise.resolve()
         signal.throwIfAborted()
-        yield token
+        yield typeof token === 'string' ? { type: 'text', text: token } : token
       }
       if (options.hang) {
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
@@ -90,10 +91,10 @@ export interface Rig {
   run: (ticks: number) => Promise<void>
 }
 
-export function createRig(parts: Partial<SessionPartsOptions> = {}): Rig {
+export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Partial<SessionConfig> = {}): Rig {
   const sink = new RecordingSink()
   const session = new Session({
-    config: CONFIG,
+    config: { ...CONFIG, ...config },
     sink,
     log: createLogger(),
     parts: new SessionParts({

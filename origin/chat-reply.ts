@@ -1,0 +1,133 @@
+/** A reply in the shape of OpenAI's chat completions: chunks while it comes, and the whole of it at the end. */
+import { randomUUID } from 'node:crypto'
+import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../shared/chat.ts'
+import { AvatarError } from '../shared/errors.ts'
+import type { ChatProvider, ReplyPart } from './providers/types.ts'
+
+/** Longest reply, characters: about twenty minutes of speech. */
+export const MAX_REPLY_CHARS = 20_000
+/** Tool calls of one reply, and characters of one call's arguments: what the contract lets a message carry. */
+const MAX_TOOL_CALLS = 64
+const MAX_ARGUMENTS_CHARS = 20_000
+
+/** The scripted persona is never passed off as a model that somebody asked for. */
+export function answeringModel({ name, defaultModel }: ChatProvider, wanted: string | undefined): string {
+  return name === 'demo' ? defaultModel : (wanted ?? defaultModel)
+}
+
+export interface ChatReplyOptions {
+  model: string
+  taskId?: string
+  onChunk?: ((chunk: ChatChunk) => void) | undefined
+  /** Told each call once, when it is complete. */
+  onToolCall?: (call: ToolCall) => void
+}
+
+type Delta = ChatChunk['choices'][number]['delta']
+
+export class ChatReply {
+  readonly model: string
+  readonly #options: ChatReplyOptions
+  readonly #about: { id: string; created: number; model: string; task_id?: string }
+  /** In the order of their beginning; those before the last are complete. */
+  readonly #calls: ToolCall[] = []
+  readonly #positions = new Map<number, number>()
+  #told = 0
+  #text = ''
+  #begun = false
+  #reason: 'stop' | 'length' | 'tool_calls' = 'stop'
+
+  constructor(options: ChatReplyOptions) {
+    this.#options = options
+    this.model = options.model
+    const { model, taskId } = options
+    this.#about = {
+      id: `chatcmpl-${randomUUID()}`,
+      created: Math.floor(Date.now() / 1000),
+      model,
+      ...(taskId === undefined ? {} : { task_id: taskId }),
+    }
+  }
+
+  get text(): string {
+    return this.#text
+  }
+
+  /** Calls that are complete. */
+  get toolCalls(): readonly ToolCall[] {
+    return this.#calls.slice(0, this.#told)
+  }
+
+  /** Adds the next part. @returns false when the reply is as long as one may be @throws AvatarError `PROVIDER_FAILED` */
+  take(part: ReplyPart): boolean {
+    switch (part.type) {
+      case 'text':
+        this.#text += part.text
+        this.#send({ content: part.text }, null)
+        if (this.#text.length < MAX_REPLY_CHARS) return true
+        this.#reason = 'length'
+        return false
+      case 'tool_call':
+        this.#takeCall(part)
+        return true
+      case 'finish':
+        this.#reason = part.reason
+        return true
+    }
+  }
+
+  /** Nothing more will come. @param reason @default what the provider said */
+  finish(reason?: 'interrupted'): ChatResponse {
+    // arguments that were cut short are no call
+    if (reason === undefined && this.#reason !== 'length') this.#tellUpTo(this.#calls.length)
+    const calls = this.toolCalls
+    const finish_reason: FinishReason = reason ?? (this.#reason === 'length' ? 'length' : calls.length > 0 ? 'tool_calls' : 'stop')
+    this.#send({}, finish_reason)
+    const message = { role: 'assistant' as const, content: this.#text === '' && calls.length > 0 ? null : this.#text }
+    return {
+      ...this.#about,
+      object: 'chat.completion',
+      choices: [{ index: 0, message: { ...message, ...(calls.length > 0 ? { tool_calls: [...calls] } : {}) }, finish_reason }],
+    }
+  }
+
+  #takeCall({ index, id, name, arguments: text = '' }: Extract<ReplyPart, { type: 'tool_call' }>): void {
+    let position = this.#positions.get(index)
+    const before = position === undefined ? undefined : this.#calls[position]
+    // some servers give every call the same index
+    if (before === undefined || (id !== undefined && id !== '' && id !== before.id)) {
+      if (!name) throw refused('a call without a function’s name')
+      if (this.#calls.length >= MAX_TOOL_CALLS) throw refused('too many calls')
+      this.#tellUpTo(this.#calls.length)
+      position = this.#calls.length
+      this.#positions.set(index, position)
+      const call: ToolCall = { id: id || `call_${randomUUID()}`, type: 'function', function: { name, arguments: '' } }
+      this.#calls.push(call)
+      this.#send({ tool_calls: [{ index: position, id: call.id, type: 'function', function: { name, arguments: '' } }] }, null)
+    }
+    const call = position === undefined ? undefined : this.#calls[position]
+    if (!call || position === undefined || text === '') return
+    if (call.function.arguments.length + text.length > MAX_ARGUMENTS_CHARS) throw refused('arguments that are too long')
+    call.function.arguments += text
+    this.#send({ tool_calls: [{ index: position, function: { arguments: text } }] }, null)
+  }
+
+  #tellUpTo(count: number): void {
+    for (const call of this.#calls.slice(this.#told, count)) {
+      if (call.function.arguments.trim() === '') call.function.arguments = '{}'
+      this.#options.onToolCall?.(call)
+    }
+    this.#told = Math.max(this.#told, count)
+  }
+
+  #send(delta: Delta, finish_reason: FinishReason | null): void {
+    const begun = this.#begun
+    this.#begun = true
+    const whole = begun ? delta : { role: 'assistant' as const, ...delta }
+    this.#options.onChunk?.({ ...this.#about, object: 'chat.completion.chunk', choices: [{ index: 0, delta: whole, finish_reason }] })
+  }
+}
+
+function refused(what: string): AvatarError {
+  return new AvatarError('PROVIDER_FAILED', `The model answered with ${what}; try again, or with other tools.`)
+}

@@ -1,0 +1,26 @@
+/** A chat of no session: text alone. */
+import type { ChatChunk, ChatRequest, ChatResponse } from '../shared/chat.ts'
+import { answeringModel, ChatReply } from './chat-reply.ts'
+import { Conversation } from './conversation.ts'
+import type { SessionParts } from './session-parts.ts'
+
+/**
+ * @param onChunk called for every piece of the reply where `params.stream` is true
+ * @param signal the caller has gone: the request to the model is cancelled
+ * @throws AvatarError `PROVIDER_FAILED`; the signal's reason when aborted
+ */
+export async function textChat(
+  { chat, persona }: Pick<SessionParts, 'chat' | 'persona'>,
+  { messages, model, stream, ...params }: Omit<ChatRequest, 'mode'>,
+  onChunk: (chunk: ChatChunk) => void,
+  signal: AbortSignal,
+): Promise<ChatResponse> {
+  const reply = new ChatReply({ model: answeringModel(chat, model), onChunk: stream ? onChunk : undefined })
+  const { prompt } = new Conversation(persona).prepare(messages)
+  for await (const part of chat.reply({ ...params, messages: prompt, model: reply.model }, signal)) {
+    signal.throwIfAborted()
+    if (!reply.take(part)) break
+  }
+  signal.throwIfAborted()
+  return reply.finish()
+}
