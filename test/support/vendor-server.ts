@@ -8,6 +8,7 @@ export class Exchange {
   readonly path: string
   readonly query: URLSearchParams
   readonly headers: IncomingMessage['headers']
+  /** Empty for a form. */
   readonly body: Record<string, unknown>
   /** Resolves when the connection is gone before the answer was complete. */
   readonly cancelled: Promise<void>
@@ -19,7 +20,8 @@ export class Exchange {
     this.path = url.pathname
     this.query = url.searchParams
     this.headers = request.headers
-    this.body = body ? (JSON.parse(body) as Record<string, unknown>) : {}
+    const isJson = body !== '' && !(this.headers['content-type'] ?? '').startsWith('multipart/')
+    this.body = isJson ? (JSON.parse(body) as Record<string, unknown>) : {}
     this.#response = response
     this.cancelled = new Promise((resolve) => {
       response.once('close', () => {
