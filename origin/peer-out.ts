@@ -2,8 +2,9 @@
 import { AvatarError } from '../shared/errors.ts'
 import type { OriginEvent } from '../shared/events.ts'
 import { FPS, QUALITIES, type Quality, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
-import type { EncoderPool, VideoStream } from './codec/encoder-pool.ts'
+import type { VideoStream } from './codec/encoder-pool.ts'
 import { EAR_SAMPLE_RATE, OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from './codec/opus.ts'
+import type { VideoEncoderOptions } from './codec/video-encoder.ts'
 import type { Logger } from './log.ts'
 import { RateControl } from './rtc/rate-control.ts'
 import type { MicPiece, PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from './rtc/types.ts'
@@ -22,6 +23,9 @@ const SILENCE = new Int16Array(TICK_SAMPLES)
 
 export type TransportNews = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
 
+/** What a connection needs of the stream that encodes its pictures. */
+export type Encoding = Pick<VideoStream, 'bitrateBps' | 'dropped' | 'encodeMs' | 'encode' | 'forceKeyframe' | 'close'>
+
 /** What WebRTC takes of the process. */
 export interface RtcParts {
   /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
@@ -29,7 +33,7 @@ export interface RtcParts {
     offerSdp: string,
     options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>,
   ) => Promise<{ peer: RtcPeer; sdp: string }>
-  encoders: EncoderPool
+  encoders: { open(options: VideoEncoderOptions): Encoding }
 }
 
 export interface PeerOutOptions {
@@ -45,7 +49,7 @@ export interface PeerOutOptions {
 /** One connection and what belongs to it. */
 interface Line {
   peer: RtcPeer
-  video: VideoStream | undefined
+  video: Encoding | undefined
   rate: RateControl
   /** When its first sound and its first picture were due. */
   firstSoundMs: number | undefined
@@ -222,7 +226,7 @@ export class PeerOut {
     quietly(line.peer.close())
   }
 
-  async #encode(line: Line, video: VideoStream, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
+  async #encode(line: Line, video: Encoding, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
     try {
       const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
       if (!encoded) return
