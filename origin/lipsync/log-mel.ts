@@ -1,5 +1,5 @@
 /**
- * What the lip-sync network hears: log-mel energies, 40 bands, every 10 ms, strictly causal. The constants are those
+ * What the lip-sync network and the voice detector hear: log-mel energies, 40 bands, every 10 ms, strictly causal. The constants are those
  * that the network was trained with and belong to its file; see models/lipsync/README.md.
  */
 import FFT from 'fft.js'
@@ -15,8 +15,8 @@ export const HISTORY = WINDOW - HOP
 export const MEL_BANDS = 40
 const FFT_SIZE = 512
 const BAND_EDGES_HZ = { low: 60, high: 7_600 }
-/** Keeps the logarithm finite; below it all is silence. */
-const FLOOR = 1e-3
+/** Energy of a band that keeps the logarithm finite; below it all is silence. */
+export const MEL_FLOOR = 1e-3
 /** (ln e - MEAN) / SCALE brings speech to about zero mean and unit variance. */
 const MEAN = 1
 const SCALE = 4
@@ -71,8 +71,18 @@ export function logMel(pcm: Int16Array): Float32Array {
         const im = spectrum[2 * (firstBin + i) + 1] ?? 0
         energy += (re * re + im * im) * (weights[i] ?? 0)
       }
-      out[frame * MEL_BANDS + band] = (Math.log(energy + FLOOR) - MEAN) / SCALE
+      out[frame * MEL_BANDS + band] = melOf(energy)
     }
   }
   return out
+}
+
+/** A band's energy as a log-mel value. */
+export function melOf(energy: number): number {
+  return (Math.log(energy + MEL_FLOOR) - MEAN) / SCALE
+}
+
+/** The energy behind a log-mel value. */
+export function melEnergy(value: number): number {
+  return Math.max(0, Math.exp(value * SCALE + MEAN) - MEL_FLOOR)
 }

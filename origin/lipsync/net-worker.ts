@@ -16,7 +16,7 @@ export interface NetJob {
   pcm: Int16Array
   state: NetState | undefined
 }
-/** `rows`: probabilities [rows, VISEMES], each for the sound HEAD_DELAY_ROWS before its own place. */
+/** `rows`: probabilities [rows, VISEMES], each for the sound DELAY_ROWS (net.ts) before its own place. */
 export interface NetResult {
   rows: Float32Array
   state: NetState
@@ -25,9 +25,12 @@ export interface NetWorkerData {
   modelPath: string
 }
 
-/** Outputs of the network look 0, 40, 80 and 120 ms ahead; speech is ahead of its play-out, so the last is free. */
+/**
+ * Outputs of the network look 0, 40, 80 and 120 ms ahead, which is free: speech is ahead of its play-out. The third follows the jaw
+ * best (0.79 with a voice that the network never heard; the last one 0.77, `bench/lipsync.ts`).
+ */
 const HEADS = 4
-const HEAD = 3
+const HEAD = 2
 const CONV1_STATE = [1, MEL_BANDS, 2]
 const CONV2_STATE = [1, 96, 2]
 const GRU_STATE = [1, 1, 128]

@@ -12,8 +12,8 @@ import type { LipSync, LipSyncStream, MouthFrames } from './types.ts'
 
 /** Samples of network input in one row. */
 const ROW_SAMPLES = MEL_SAMPLE_RATE / MOUTH_FPS
-/** Rows by which the network's output trails the sound that it is about: its look-ahead of 120 ms. */
-const DELAY_ROWS = 6
+/** Rows by which the network's output trails the sound that it is about: its look-ahead of 80 ms. */
+const DELAY_ROWS = 4
 /** Rows of one job, 2 s: several streams share the thread. */
 const MAX_JOB_ROWS = 100
 const MAX_QUEUED = 256

@@ -1,0 +1,181 @@
+/** How well the mouth follows speech: from its phones, and from its sound alone. */
+import { createLipSync } from '../origin/lipsync/net.ts'
+import { mouthFromPhones } from '../origin/lipsync/phones.ts'
+import type { LipSync } from '../origin/lipsync/types.ts'
+import { createFliteVoice } from '../origin/providers/flite/index.ts'
+import type { Phone, SpeechProvider } from '../origin/providers/types.ts'
+import { VISEMES, type Viseme } from '../shared/face.ts'
+import { MOUTH_FPS, SAMPLE_RATE } from '../shared/media.ts'
+
+const WIDTH = VISEMES.length
+const PP = VISEMES.indexOf('PP')
+/** Share of PP from which the lips count as shut. */
+const SHUT = 0.5
+/** s by which a closure may be early or late. */
+const TOLERANCE_S = 0.02
+/** How far each viseme opens the jaw. */
+const JAW: Record<Viseme, number> = {
+  sil: 0,
+  PP: 0.03,
+  FF: 0.1,
+  TH: 0.18,
+  DD: 0.18,
+  kk: 0.25,
+  CH: 0.15,
+  SS: 0.07,
+  nn: 0.18,
+  RR: 0.22,
+  aa: 0.85,
+  E: 0.5,
+  ih: 0.28,
+  oh: 0.55,
+  ou: 0.25,
+}
+const SENTENCES = [
+  'Bob met Mama five times.',
+  'Peter, Bob and Mary bought a big purple balloon in the park.',
+  'Five very brave firefighters saved every family from the fire.',
+  'My mother bought me a beautiful map before breakfast.',
+  'Please wait a moment while I look that up for you.',
+  'We walked along the river, and then we went home.',
+  'The weather will be cloudy with a chance of rain.',
+  'Maybe we could go swimming tomorrow, if the pool is open by then.',
+  'Hello, how are you? It is a pleasure to meet you.',
+  'Your order has left our warehouse and will arrive on Tuesday morning.',
+  'She opened the window because the room was far too warm.',
+  'Can you tell me what you would like to know about our company?',
+  'The quick brown fox jumps over the lazy dog.',
+  'I am sorry, but I did not quite understand the last question.',
+  'Thousands of people visit the old harbour every summer.',
+  'Our oldest daughter has always wanted to become a doctor.',
+]
+
+export interface VoiceFigures {
+  voice: string
+  /** Whether the network learned from this voice. */
+  in_training: boolean
+  /** From sound, against the mouth that known phones make. */
+  jaw_correlation: number
+  closure_f1_sound: number
+  /** From phone times, against the phones themselves. */
+  closure_f1_phones: number
+}
+
+/** Every voice says all sentences. */
+export async function benchLipsync(): Promise<VoiceFigures[]> {
+  const lipSync = await createLipSync({ modelPath: new URL('../models/lipsync/lipsync.onnx', import.meta.url).pathname })
+  const speech = await createFliteVoice()
+  try {
+    const figures: VoiceFigures[] = []
+    for (const [voice, inTraining] of [
+      ['flite_awb', false],
+      ['flite_slt', true],
+      ['flite_rms', true],
+    ] as const) {
+      figures.push({ voice, in_training: inTraining, ...(await measure(speech, lipSync, voice)) })
+    }
+    return figures
+  } finally {
+    await Promise.all([lipSync.close(), speech.close()])
+  }
+}
+
+async function measure(speech: SpeechProvider, lipSync: LipSync, voice: string): Promise<Omit<VoiceFigures, 'voice' | 'in_training'>> {
+  const jaws: { heard: number[]; known: number[] } = { heard: [], known: [] }
+  const sound = new Matches()
+  const phoneTimes = new Matches()
+  for (const text of SENTENCES) {
+    const { pcm, phones } = await say(speech, text, voice)
+    const known = mouthFromPhones(phones, pcm.length / SAMPLE_RATE)
+    const heard = await hear(lipSync, pcm)
+    jaws.known.push(...jawOf(known))
+    jaws.heard.push(...jawOf(heard))
+    sound.add(shutTimes(heard), shutTimes(known))
+    phoneTimes.add(shutTimes(known), spansOf(phones))
+  }
+  return { jaw_correlation: correlation(jaws.heard, jaws.known), closure_f1_sound: sound.f1, closure_f1_phones: phoneTimes.f1 }
+}
+
+async function say(speech: SpeechProvider, text: string, voiceId: string): Promise<{ pcm: Int16Array; phones: Phone[] }> {
+  for await (const { pcm, phones } of speech.speak({ text, voiceId, settings: {} }, AbortSignal.timeout(20_000))) {
+    return { pcm, phones: phones ?? [] }
+  }
+  throw new Error(`${voiceId} said nothing`)
+}
+
+async function hear(lipSync: LipSync, pcm: Int16Array): Promise<Float32Array> {
+  const stream = lipSync.open()
+  const rows = [...(await stream.push(pcm)), ...(await stream.flush())]
+  return Float32Array.from(rows)
+}
+
+function jawOf(mouth: Float32Array): number[] {
+  return Array.from({ length: mouth.length / WIDTH }, (_, row) =>
+    VISEMES.reduce((sum, viseme, i) => sum + (mouth[row * WIDTH + i] ?? 0) * JAW[viseme], 0),
+  )
+}
+
+/** A time in which the lips are shut, s. */
+interface Span {
+  from: number
+  to: number
+}
+
+function shutTimes(mouth: Float32Array): Span[] {
+  const spans: Span[] = []
+  for (let row = 0; row < mouth.length / WIDTH; row++) {
+    if ((mouth[row * WIDTH + PP] ?? 0) <= SHUT) continue
+    const last = spans.at(-1)
+    const from = row / MOUTH_FPS
+    if (last !== undefined && from <= last.to + 1e-9) last.to = from + 1 / MOUTH_FPS
+    else spans.push({ from, to: from + 1 / MOUTH_FPS })
+  }
+  return spans
+}
+
+/** P, B and M; neighbours are one closure. */
+function spansOf(phones: readonly Phone[]): Span[] {
+  const spans: Span[] = []
+  for (const { name, startS, endS } of phones) {
+    if (!['p', 'b', 'm'].includes(name)) continue
+    const last = spans.at(-1)
+    if (last !== undefined && startS <= last.to + 1e-9) last.to = endS
+    else spans.push({ from: startS, to: endS })
+  }
+  return spans
+}
+
+/** Counts closures that are in both of two lists; one may meet one other only, so that a mouth that stays shut gains nothing. */
+class Matches {
+  #right = 0
+  #found = 0
+  #wanted = 0
+
+  add(found: readonly Span[], wanted: readonly Span[]): void {
+    const left = [...wanted]
+    for (const span of found) {
+      const i = left.findIndex(({ from, to }) => from <= span.to + TOLERANCE_S && to >= span.from - TOLERANCE_S)
+      if (i < 0) continue
+      left.splice(i, 1)
+      this.#right++
+    }
+    this.#found += found.length
+    this.#wanted += wanted.length
+  }
+
+  get f1(): number {
+    return (2 * this.#right) / Math.max(1, this.#found + this.#wanted)
+  }
+}
+
+function correlation(a: readonly number[], b: readonly number[]): number {
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+  const [meanA, meanB] = [mean(a), mean(b)]
+  let [ab, aa, bb] = [0, 0, 0]
+  for (const [i, value] of a.entries()) {
+    ab += (value - meanA) * ((b[i] ?? 0) - meanB)
+    aa += (value - meanA) ** 2
+    bb += ((b[i] ?? 0) - meanB) ** 2
+  }
+  return ab / Math.sqrt(aa * bb)
+}
