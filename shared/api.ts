@@ -94,18 +94,16 @@ export const StartSessionResponse = z
   .meta({ id: 'StartSessionResponse' })
 export type StartSessionResponse = z.infer<typeof StartSessionResponse>
 
-export const IceCandidateRequest = z
+export const IceCandidate = z
   .object({
-    session_id: SessionId,
-    candidate: z
-      .object({
-        candidate: z.string().max(1_024),
-        sdpMid: z.string().max(64).nullish(),
-        sdpMLineIndex: z.int().min(0).max(64).nullish(),
-      })
-      .meta({ description: 'What RTCPeerConnection hands out as an icecandidate.' }),
+    candidate: z.string().max(1_024),
+    sdpMid: z.string().max(64).nullish(),
+    sdpMLineIndex: z.int().min(0).max(64).nullish(),
   })
-  .meta({ id: 'IceCandidateRequest' })
+  .meta({ description: 'What RTCPeerConnection hands out as an icecandidate.' })
+export type IceCandidate = z.infer<typeof IceCandidate>
+
+export const IceCandidateRequest = z.object({ session_id: SessionId, candidate: IceCandidate }).meta({ id: 'IceCandidateRequest' })
 export type IceCandidateRequest = z.infer<typeof IceCandidateRequest>
 
 export const IceCandidateResponse = z.object({ status: z.literal('accepted') }).meta({ id: 'IceCandidateResponse' })

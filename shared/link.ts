@@ -9,7 +9,7 @@
  * (see binary-media.ts) with seq 0, which the edge fills in.
  */
 import * as z from 'zod'
-import { AvatarInfo, IceCandidateRequest, IceServer, Quality, SpeakRequest, StartSessionRequest, VoiceInfo } from './api.ts'
+import { AvatarInfo, IceCandidate, IceCandidateRequest, IceServer, Quality, SpeakRequest, StartSessionRequest, VoiceInfo } from './api.ts'
 import { ChatRequest, ChatTool } from './chat.ts'
 import {
   AudioBufferAppend,
@@ -161,6 +161,8 @@ export const LinkCall = z.discriminatedUnion('method', [
   /** A viewer by WHEP: sees and hears the session beside its own client. Answered with `{viewer_id, sdp}`. */
   z.object({ method: z.literal('watch'), params: z.object({ sdp: z.string().min(1).max(100_000) }) }),
   z.object({ method: z.literal('unwatch'), params: z.object({ viewer_id: z.string() }) }),
+  /** Candidates that a viewer found after its offer. */
+  z.object({ method: z.literal('watch_ice'), params: z.object({ viewer_id: z.string(), candidates: z.array(IceCandidate).max(64) }) }),
 ])
 export type LinkCall = z.infer<typeof LinkCall>
 

@@ -16,6 +16,7 @@ import { mountHealth } from './routes/health.ts'
 import { mountSessions } from './routes/sessions.ts'
 import { mountSockets } from './routes/sockets.ts'
 import { mountSpeech } from './routes/speech.ts'
+import { mountWhep } from './routes/whep.ts'
 
 export function createApp(): App {
   const app: App = new OpenAPIHono<AppEnv>()
@@ -26,6 +27,7 @@ export function createApp(): App {
   mountSpeech(app)
   mountChat(app)
   mountSockets(app)
+  mountWhep(app)
   mountCatalog(app)
   mountHealth(app)
   mountAdmin(app)
@@ -60,7 +62,7 @@ function asAvatarError(thrown: unknown, context: AppContext): AvatarError {
 /** 405 with the methods of the path where the path is known; else 404. */
 function notFound(app: App, context: AppContext): AvatarError {
   const { path, method } = context.req
-  const methods = ['GET', 'POST'].filter((other) => other !== method && routed(app, other, path))
+  const methods = ['GET', 'POST', 'PATCH', 'DELETE'].filter((other) => other !== method && routed(app, other, path))
   if (methods.length === 0)
     return new AvatarError('NOT_FOUND', 'There is nothing at this address; see /docs.', { path: path.slice(0, 256) })
   const allow = [...methods, 'OPTIONS'].join(', ')

@@ -6,7 +6,7 @@ import { issuesOf } from './issues.ts'
 
 /** @throws AvatarError PAYLOAD_TOO_LARGE, INVALID_JSON or INVALID_REQUEST with `details.issues` */
 export async function readBody<Schema extends z.ZodType>(request: Request, schema: Schema): Promise<z.output<Schema>> {
-  const text = await readText(request)
+  const text = await readText(request, MAX_BODY_BYTES)
   const parsed = schema.safeParse(text === '' ? {} : parseJson(text))
   if (parsed.success) return parsed.data
   throw invalid(parsed.error)
@@ -19,8 +19,9 @@ export function invalid(error: z.ZodError): AvatarError {
   return new AvatarError('INVALID_REQUEST', said, { issues })
 }
 
-async function readText(request: Request): Promise<string> {
-  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
+/** @throws AvatarError PAYLOAD_TOO_LARGE */
+export async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const decoder = new TextDecoder()
   let text = ''
   let bytes = 0
@@ -29,9 +30,9 @@ async function readText(request: Request): Promise<string> {
     const piece = await reader?.read()
     if (piece === undefined || piece.done) return text + decoder.decode()
     bytes += piece.value.byteLength
-    if (bytes > MAX_BODY_BYTES) {
+    if (bytes > maxBytes) {
       await reader?.cancel()
-      throw tooLarge()
+      throw tooLarge(maxBytes)
     }
     text += decoder.decode(piece.value, { stream: true })
   }
@@ -45,6 +46,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function tooLarge(): AvatarError {
-  return new AvatarError('PAYLOAD_TOO_LARGE', `The body is larger than ${MAX_BODY_BYTES} bytes.`, { max_bytes: MAX_BODY_BYTES })
+function tooLarge(maxBytes: number): AvatarError {
+  return new AvatarError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`, { max_bytes: maxBytes })
 }

@@ -1,6 +1,6 @@
 /** The Durable Object of one session: a shell that hands sockets, calls and deadlines to the parts in session/. */
 import { DurableObject } from 'cloudflare:workers'
-import type { SessionSummary } from '../shared/api.ts'
+import type { IceServer, SessionSummary } from '../shared/api.ts'
 import { AvatarError, ERRORS, toAvatarError } from '../shared/errors.ts'
 import type { ClientEvent, SessionEndReason } from '../shared/events.ts'
 import { newId } from '../shared/ids.ts'
@@ -108,7 +108,7 @@ export class SessionRelay extends DurableObject<Env> {
     const result = await this.#calls.ask(requestId, call, call.method === 'chat' ? CHAT_MS : ANSWER_MS)
     if (!result.ok) return result
     if (typeof result.value.task_id === 'string' && call.method !== 'interrupt') this.#origin.opened(result.value.task_id)
-    if (call.method === 'start') this.#store.change({ joined: true, started: true })
+    if (call.method === 'start' || call.method === 'watch') this.#store.change({ joined: true, started: true })
     return result
   }
 
@@ -139,6 +139,11 @@ export class SessionRelay extends DurableObject<Env> {
     this.#endWaiters.push(resolve)
     await this.#close(reason, false)
     return succeed({ duration: await promise })
+  }
+
+  /** What clients of this session find their way with. */
+  iceServers(tenant: string): IceServer[] {
+    return this.#of(tenant)?.config.ice_servers ?? []
   }
 
   keepAlive(tenant: string): Result<{ expires_in_s: number }> {

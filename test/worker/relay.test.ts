@@ -49,6 +49,39 @@ describe('relay', () => {
     expect(await session.peer.next('client_event')).toMatchObject({ event: { type: 'interrupt' } })
   })
 
+  it('hands words, figures and levels to those that asked by name, and to nobody who comes back', async () => {
+    const { client: plain } = await openClient(sessionId, '?video=off')
+    const { client: asks } = await openClient(sessionId, '?video=off&media=binary&events=words,levels')
+    expect(
+      await session.peer.take('wants of both', (message) => {
+        const parsed = typeof message === 'string' ? JSON.parse(message) : {}
+        return parsed.type === 'wants' && parsed.wants.words ? parsed.wants : undefined
+      }),
+    ).toMatchObject({ words: true, levels: true, stats: false })
+    session.emit({ type: 'word', word: 'Hi', start_ms: 0, end_ms: 1, timestamp: 1 }, { class: 'word' })
+    session.emit({ type: 'stats', stats: {} }, { class: 'stats' })
+    session.emit({ type: 'level', level_db: -30, speech: null }, { class: 'level' })
+    session.emit({ type: 'status', status: 'idle', message: 'x' })
+    const { seq } = await plain.next('status')
+    await asks.next('status')
+    expect([asks, plain].map((client) => ['word', 'stats', 'level'].map((type) => client.waiting(type).length))).toEqual([
+      [1, 0, 1],
+      [0, 0, 0],
+    ])
+    const { client: back, state } = await openClient(
+      sessionId,
+      `?resume_from=${Number(asks.waiting('word')[0]?.seq) - 1}&events=words,stats,levels`,
+    )
+    expect(state.missed).toBe(0)
+    expect(await back.next('status')).toMatchObject({ seq })
+    expect(['word', 'stats', 'level'].flatMap((type) => back.waiting(type))).toEqual([])
+  })
+
+  it('refuses events that there are not', async () => {
+    const response = await callEdge(`/ws/${sessionId}?events=words,dreams`, { headers: { upgrade: 'websocket' } })
+    expect(response.status).toBe(400)
+  })
+
   it('hands each socket the media it asked for', async () => {
     const { client: json } = await openClient(sessionId)
     const { client: binary } = await openClient(sessionId, '?media=binary&audio=chunks')

@@ -3,12 +3,12 @@ import type { MiddlewareHandler } from 'hono'
 import type { AppContext, AppEnv } from '../context.ts'
 import { configOf } from '../env.ts'
 
-const EXPOSED = 'x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset'
+const EXPOSED = 'x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, location, link'
 
 export const cors: MiddlewareHandler<AppEnv> = async (context, next) => {
   if (context.req.method === 'OPTIONS') {
     context.res = new Response(null, { status: 204, headers: { 'access-control-max-age': '86400' } })
-    context.header('access-control-allow-methods', 'GET, POST, OPTIONS')
+    context.header('access-control-allow-methods', 'GET, POST, PATCH, DELETE, OPTIONS')
     context.header('access-control-allow-headers', context.req.header('access-control-request-headers') ?? 'authorization, content-type')
   } else {
     await next()

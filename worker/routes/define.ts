@@ -18,6 +18,11 @@ export interface RouteDescription {
   streams?: boolean
   /** What it can answer besides faults of the body, the key and the edge itself. */
   errors?: readonly ErrorCode[]
+  /** Media type of its body and of its answer. @default JSON */
+  takes?: string
+  answers?: string
+  /** Status of success. @default 200 */
+  status?: 200 | 201 | 204
   /** No key is asked for. */
   open?: boolean
 }
@@ -41,11 +46,17 @@ export function post<Schema extends z.ZodType>(
 }
 
 /** OpenAPI writes `{name}` where the router writes `:name`. */
-function pathOf(path: string): string {
+export function pathOf(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1')
 }
 
-function register(app: App, method: 'get' | 'post', route: RouteDescription, bodyErrors: ErrorCode[], body?: z.ZodType): void {
+export function register(
+  app: App,
+  method: 'get' | 'post' | 'patch' | 'delete',
+  route: RouteDescription,
+  bodyErrors: ErrorCode[],
+  body?: z.ZodType,
+): void {
   const errors = [...bodyErrors, ...(route.open === true ? [] : (['UNAUTHORIZED'] as const)), ...(route.errors ?? []), ...EVERYWHERE]
   app.openAPIRegistry.registerPath(
     createRoute({
@@ -57,18 +68,18 @@ function register(app: App, method: 'get' | 'post', route: RouteDescription, bod
       ...(route.open === true ? { security: [] } : {}),
       request: {
         ...(route.headers === undefined ? {} : { headers: route.headers }),
-        ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
+        ...(body === undefined ? {} : { body: { required: true, content: { [route.takes ?? 'application/json']: { schema: body } } } }),
       },
       responses: { ...success(route), ...failures(errors) },
     }),
   )
 }
 
-function success({ response, streams }: RouteDescription) {
-  if (response === undefined) return { 200: { description: 'Done.' } }
-  const json = { 'application/json': { schema: response } }
+function success({ response, streams, answers = 'application/json', status = 200 }: RouteDescription) {
+  if (response === undefined) return { [status]: { description: 'Done.' } }
+  const json = { [answers]: { schema: response } }
   return {
-    200: {
+    [status]: {
       description: 'Done.',
       content: streams === true ? { ...json, 'text/event-stream': { schema: { type: 'string' as const } } } : json,
     },

@@ -56,7 +56,8 @@ async function opened(response: Response): Promise<Response> {
   throw new AvatarError(error.code, error.message, error.details)
 }
 
-function sessionIdOf(context: AppContext): string {
+/** @throws AvatarError SESSION_NOT_FOUND */
+export function sessionIdOf(context: AppContext): string {
   const id = context.req.param('session_id') ?? ''
   if (SessionId.safeParse(id).success) return id.toLowerCase()
   throw new AvatarError('SESSION_NOT_FOUND', 'The specified session does not exist', { session_id: id.slice(0, 64) })
