@@ -1,5 +1,5 @@
 /** One session's socket to its object on the edge: calls in, events and media out. */
-import { AvatarError, toAvatarError } from '../shared/errors.ts'
+import { toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
 import { encodeRelay, type LinkCall, type RelayClass, type SessionConfig, SessionDown, type SessionUp } from '../shared/link.ts'
 import { PROTOCOL_VERSION } from '../shared/version.ts'
@@ -161,8 +161,13 @@ export class SessionLink implements SessionSink {
       case 'ice':
         return { ...(await this.session.addCandidate(call.params)) }
       case 'watch':
+        return await this.session.viewers.watch(call.params.sdp)
       case 'unwatch':
-        throw new AvatarError('WEBRTC_NOT_READY', 'Sessions cannot be watched by others here.')
+        this.session.viewers.unwatch(call.params.viewer_id)
+        return {}
+      case 'watch_ice':
+        await this.session.viewers.addCandidates(call.params.viewer_id, call.params.candidates)
+        return {}
     }
   }
 }

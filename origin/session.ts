@@ -17,14 +17,16 @@ import { ClientEvents } from './client-events.ts'
 import type { SpeechControl } from './ears/types.ts'
 import type { Logger } from './log.ts'
 import { MediaOut, type MediaSink, NO_WANTS, type Stamp } from './media-out.ts'
-import { PeerOut, type PeerStats, type TransportNews } from './peer-out.ts'
+import type { PeerStats, TransportNews } from './peer-out.ts'
 import { Presence } from './presence.ts'
 import type { Picture, PictureRequest } from './render/types.ts'
 import type { ChatTask } from './replies.ts'
+import { RtcOut } from './rtc-out.ts'
 import type { SessionParts } from './session-parts.ts'
 import { SoundFeed } from './sound-feed.ts'
 import { type SpeakTask, Speech, type SpokenTick } from './speech.ts'
 import { unixSeconds } from './speech-out.ts'
+import type { Viewers } from './viewers.ts'
 
 /** ms that a sentence may go on past the end of the session. */
 const LAST_WORDS_MS = 30_000
@@ -64,7 +66,7 @@ export class Session {
   readonly #sink: SessionSink
   readonly #log: Logger
   readonly #media: MediaOut
-  readonly #peer: PeerOut | undefined
+  readonly #rtc: RtcOut | undefined
   readonly #speech: Speech
   readonly #clientEvents: ClientEvents
   readonly #presence = new Presence()
@@ -85,9 +87,9 @@ export class Session {
     this.#media = new MediaOut(sink)
     const heard = parts.soundOf?.(config.avatar_id)
     this.#hearing = heard && new SoundFeed(heard)
-    this.#peer =
+    this.#rtc =
       parts.rtc &&
-      new PeerOut({
+      new RtcOut({
         parts: parts.rtc,
         quality: config.quality,
         iceServers: config.ice_servers,
@@ -103,7 +105,7 @@ export class Session {
       log: this.#log,
       emit: (event, relayClass) => this.#emit(event, { relayClass }),
       sendError: (error, taskId) => this.#sendError(error, taskId === undefined ? {} : { taskId }),
-      cutOff: () => this.#peer?.cutOff(),
+      cutOff: () => this.#rtc?.cutOff(),
       onChange: () => this.#showStatus(),
       wantsWords: () => this.#wants.all.words,
       requireOpen: () => this.#requireOpen(),
@@ -140,7 +142,18 @@ export class Session {
 
   /** Undefined without a WebRTC connection. */
   get peerStats(): PeerStats | undefined {
-    return this.#peer?.stats()
+    return this.#rtc?.client.stats()
+  }
+
+  /** Pictures that were left out because the socket to the edge was behind. */
+  get droppedFrames(): number {
+    return this.#media.droppedFrames
+  }
+
+  /** Those who watch beside the session's own client. @throws AvatarError `SESSION_NOT_FOUND`; `WEBRTC_NOT_READY` where there is no WebRTC */
+  get viewers(): Viewers {
+    this.#requireOpen()
+    return this.#requireRtc().viewers
   }
 
   /** Which media sockets want. @param beside the part of it that holds also while WebRTC carries the media */
@@ -172,12 +185,12 @@ export class Session {
    */
   async start({ sdp }: Pick<StartSessionRequest, 'sdp'>): Promise<StartSessionResponse> {
     this.#requireOpen()
-    return { status: 'started', sdp: { type: 'answer', sdp: await this.#requirePeer().start(sdp.sdp) } }
+    return { status: 'started', sdp: { type: 'answer', sdp: await this.#requireRtc().client.start(sdp.sdp) } }
   }
 
   /** A candidate that the client found after its offer. @throws AvatarError `INVALID_REQUEST` */
   async addCandidate({ candidate }: Pick<IceCandidateRequest, 'candidate'>): Promise<IceCandidateResponse> {
-    await this.#requirePeer().addCandidate(candidate)
+    await this.#requireRtc().client.addCandidate(candidate)
     return { status: 'accepted' }
   }
 
@@ -200,7 +213,7 @@ export class Session {
     const heard = this.#hearing?.next(spoken.sound?.pcm, this.#speech.ahead(this.#hearing.aheadSamples))
     const { avatar_id: avatarId, quality } = this.#config
     const jpeg = this.#media.wantsFrames
-    const raw = this.#peer?.wantsPictures === true
+    const raw = this.#rtc?.wantsPictures === true
     const request =
       jpeg || raw
         ? {
@@ -219,7 +232,7 @@ export class Session {
   deliverSound(tick: PreparedTick): void {
     this.#endWhenDue()
     // what an interrupt cut off dies away in the tick that was prepared before it
-    this.#peer?.sound(tick.sound?.pcm, tick.dueMs, { stale: tick.generation !== this.#speech.generation })
+    this.#rtc?.sound(tick.sound?.pcm, tick.dueMs, { stale: tick.generation !== this.#speech.generation })
     this.#speech.deliver(tick)
   }
 
@@ -230,7 +243,7 @@ export class Session {
       const stamp: Stamp = { sessionId: this.id, generation, timestamp: unixSeconds(dueMs) }
       this.#media.frame(picture.jpeg, turn ? { ...stamp, taskId: turn.taskId } : stamp)
     }
-    if (picture.rgb) this.#peer?.picture(picture.rgb, dueMs)
+    if (picture.rgb) this.#rtc?.picture(picture.rgb, dueMs)
     this.#speech.pictureLeft(tick)
   }
 
@@ -241,14 +254,14 @@ export class Session {
     if (this.#ending) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.', { session_id: this.id })
   }
 
-  #requirePeer(): PeerOut {
-    if (this.#peer) return this.#peer
+  #requireRtc(): RtcOut {
+    if (this.#rtc) return this.#rtc
     const message = 'WebRTC is not available here; open the session’s WebSocket, which carries pictures and sound.'
     throw new AvatarError('WEBRTC_NOT_READY', message, { session_id: this.id })
   }
 
   #chooseWants(): void {
-    this.#media.wants = this.#peer?.active ? this.#wants.beside : this.#wants.all
+    this.#media.wants = this.#rtc?.client.active ? this.#wants.beside : this.#wants.all
   }
 
   #transportChanged(news: TransportNews): void {
@@ -293,7 +306,7 @@ export class Session {
     if (this.#speech.current) this.interrupt()
     this.#ended = true
     this.#hearing?.close()
-    this.#peer?.close()
+    this.#rtc?.close()
     this.#sink.end(this.#ending.reason)
   }
 }

@@ -1,0 +1,41 @@
+/** All of a session that leaves by WebRTC: its own client's connection, and those of its viewers. */
+import { PeerOut, type PeerOutOptions } from './peer-out.ts'
+import { Viewers } from './viewers.ts'
+
+export class RtcOut {
+  readonly client: PeerOut
+  readonly viewers: Viewers
+
+  constructor(options: PeerOutOptions) {
+    this.client = new PeerOut(options)
+    this.viewers = new Viewers(options)
+  }
+
+  get wantsPictures(): boolean {
+    return this.client.wantsPictures || this.viewers.wantsPictures
+  }
+
+  /** The sound of one tick, as PeerOut takes it. */
+  sound(pcm: Int16Array | undefined, dueMs: number, about: { stale: boolean }): void {
+    this.client.sound(pcm, dueMs, about)
+    this.viewers.sound(pcm, dueMs, about)
+  }
+
+  /** Speech was interrupted: it dies away. */
+  cutOff(): void {
+    this.client.cutOff()
+    this.viewers.cutOff()
+  }
+
+  /** @param rgb handed over @param dueMs on the same clock as sound */
+  picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
+    // whoever encodes a picture takes its bytes along
+    if (this.viewers.wantsPictures) this.viewers.picture(rgb.slice(), dueMs)
+    this.client.picture(rgb, dueMs)
+  }
+
+  close(): void {
+    this.client.close()
+    this.viewers.close()
+  }
+}
