@@ -272,8 +272,31 @@ async def test_a_reply_carries_the_functions_that_the_model_calls(api: FakeApi, 
     assert (reply, reply.finish_reason, reply.task_id, reply.model) == ("", "tool_calls", "task_000002", "m")
     assert reply.tool_calls == [call]
     assert (api.calls[-1].body["tools"], api.calls[-1].body["tool_choice"]) == ([WEATHER], "auto")
-    assert await session.tool_result(call, {"degrees": 4}) == "Hello there!"
-    assert api.calls[-1].body["messages"] == [
-        {"role": "assistant", "content": None, "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "call_1", "content": '{"degrees": 4}'},
-    ]
+
+
+async def test_functions_are_called_and_the_reply_goes_on(api: FakeApi, client: AvatarClient) -> None:
+    session = await client.create_session()
+    call: ToolCall = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+    chunk = json.dumps({"choices": [{"delta": {"content": "One moment. ", "tool_calls": [{"index": 0, **call}]}}]})
+    asking = f"data: {chunk}\n\ndata: [DONE]\n\n"
+    api.scripted["/v1/chat.completions"] = [Answer(200, asking)]
+    asked: List[ToolCall] = []
+
+    async def weather(call: ToolCall) -> object:
+        asked.append(call)
+        return {"degrees": 4}
+
+    messages: List[ChatMessage] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Weather?"}]
+    reply = await session.chat(messages, tools=[WEATHER], on_tool_call=weather)
+    assert (reply, reply.tool_calls, asked) == ("One moment. Hello there!", [], [call])
+    result = {"role": "tool", "tool_call_id": "call_1", "content": '{"degrees": 4}'}
+    assert api.calls[-1].body["messages"] == [messages[0], result]
+    assert api.calls[-1].body["tools"] == [WEATHER]
+    # a caller who sends the whole conversation goes on doing so
+    api.scripted["/v1/chat.completions"] = [Answer(200, asking)]
+    whole: List[ChatMessage] = [{"role": "assistant", "content": "Hi."}, {"role": "user", "content": "Weather?"}]
+    await session.chat(whole, on_tool_call=lambda call: "cold")
+    said = {"role": "assistant", "content": "One moment. ", "tool_calls": [call]}
+    assert api.calls[-1].body["messages"] == [*whole, said, {**result, "content": "cold"}]
+    api.scripted["/v1/chat.completions"] = [Answer(200, asking)] * 8
+    assert (await failure_of(session.chat("Weather?", on_tool_call=weather))).code == "INVALID_RESPONSE"

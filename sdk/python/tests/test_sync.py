@@ -1,17 +1,17 @@
 import asyncio
 import base64
 import io
+import json
 import threading
 from typing import Any, Callable, Dict, Iterator, List, TypeVar
 
 import numpy as np
 import pytest
-from fake_api import FakeApi, running_fake_api
+from fake_api import Answer, FakeApi, running_fake_api
 from PIL import Image
 
 from avatar_sdk import ConnectionError, NotFoundError, video
 from avatar_sdk.sync import AvatarClient, AvatarSession
-from avatar_sdk.types import ToolCall
 
 T = TypeVar("T")
 
@@ -70,12 +70,23 @@ def test_the_same_calls_block(fake: FakeInThread, session: AvatarSession) -> Non
     stream = session.chat_stream("Hi")
     assert next(iter(stream)) == "Hello"
     assert stream.reply == "Hello"
-    call: ToolCall = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
-    assert session.tool_result(call, "noon") == "Hello there!"
     assert session.keep_alive()["status"] == "ok"
     assert session.ping() < 5_000
     session.disconnect()
     assert fake.api.paths()[-1] == "/v1/streaming.stop"
+
+
+def test_functions_are_called_in_a_thread(fake: FakeInThread, session: AvatarSession) -> None:
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+    chunk = json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]})
+    fake.api.scripted["/v1/chat.completions"] = [Answer(200, f"data: {chunk}\n\ndata: [DONE]\n\n")]
+
+    def now(call: Any) -> str:
+        # may call everything, which the loop's own thread could not
+        return f"{session.keep_alive()['status']}, noon"
+
+    assert session.chat("What time is it?", on_tool_call=now) == "Hello there!"
+    assert fake.api.calls[-1].body["messages"] == [{"role": "tool", "tool_call_id": "call_1", "content": "ok, noon"}]
 
 
 def test_failures_are_the_same(fake: FakeInThread) -> None:

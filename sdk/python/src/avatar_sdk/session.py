@@ -24,7 +24,7 @@ from typing import (
 
 from ._audio_pieces import AudioSource, RawFormat, audio_pieces
 from ._binary_media import BinaryMedia, media_of_audio, media_of_frame
-from ._chat import ChatReply, ChatStream
+from ._chat import ChatReply, ChatStream, OnToolCall
 from ._emitter import Emitter, Handler, Hold
 from ._event_stream import EventStream
 from ._http import Http
@@ -54,7 +54,6 @@ from .types import (
     StartListening,
     StopSessionResponse,
     TaskMode,
-    ToolCall,
     ToolChoice,
     VoiceSettings,
 )
@@ -307,9 +306,7 @@ class AvatarSession:
         Args:
             mode: `queue` (the default): after what is being said; `interrupt`: instead of it and of all that waits.
         """
-        body = self._body(
-            text=text, voice_id=voice_id, voice_settings=voice_settings, emotion=emotion, cues=cues, mode=mode
-        )
+        body = self._body(text=text, voice_id=voice_id, voice_settings=voice_settings, emotion=emotion, cues=cues, mode=mode)
         answer: SpeakResponse = await self._http.json("/avatar.speak", body)
         return SpeakResult(
             answer["task_id"],
@@ -326,10 +323,13 @@ class AvatarSession:
         model: Optional[str] = None,
         tools: Optional[Sequence[ChatTool]] = None,
         tool_choice: Optional[ToolChoice] = None,
+        on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
     ) -> ChatReply:
         """Answers aloud; the text of the reply, once it is written. It is a `str`, with `tool_calls` and `finish_reason`."""
-        stream = self.chat_stream(input, model=model, tools=tools, tool_choice=tool_choice, mode=mode)
+        stream = self.chat_stream(
+            input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=on_tool_call, mode=mode
+        )
         async for _ in stream:
             pass
         return stream.reply
@@ -341,32 +341,20 @@ class AvatarSession:
         model: Optional[str] = None,
         tools: Optional[Sequence[ChatTool]] = None,
         tool_choice: Optional[ToolChoice] = None,
+        on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
     ) -> ChatStream:
         """Answers aloud, and yields the reply while it is being written; then its `reply` is what `chat` gives.
 
         Args:
             tools: what the model may call in this answer.
+            on_tool_call: called for each function that the model wants called, sync or async. What it gives back is told to
+                the model (text as it is, anything else as JSON), which then goes on with its reply.
             mode: `queue` (the default): after what is being said; `interrupt`: instead of it and of all that waits.
         """
         messages: Sequence[ChatMessage] = [{"role": "user", "content": input}] if isinstance(input, str) else list(input)
-        body = self._body(messages=messages, stream=True, model=model, tools=tools, tool_choice=tool_choice, mode=mode)
-        return ChatStream(self._chat_data(body))
-
-    async def tool_result(self, call: ToolCall, result: Any, *, tools: Optional[Sequence[ChatTool]] = None) -> ChatReply:
-        """Tells the model what a called function gave back, and lets it go on.
-
-        Args:
-            call: of a `tool_call` event, or of a reply's `tool_calls`.
-            result: a text, or anything that can be written as JSON.
-            tools: what the model may call next.
-        """
-        content = result if isinstance(result, str) else json.dumps(result)
-        messages: Sequence[ChatMessage] = [
-            {"role": "assistant", "content": None, "tool_calls": [call]},
-            {"role": "tool", "tool_call_id": call["id"], "content": content},
-        ]
-        return await self.chat(messages, tools=tools)
+        body = self._body(stream=True, model=model, tools=tools, tool_choice=tool_choice, mode=mode)
+        return ChatStream(lambda messages: self._chat_data({**body, "messages": messages}), messages, on_tool_call)
 
     async def interrupt(self) -> Dict[str, Any]:
         """Stops the speech at once. What was heard of it: `task_id`, `played_ms`, `spoken_text`, `dropped_ms`."""

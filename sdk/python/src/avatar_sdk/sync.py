@@ -30,7 +30,7 @@ from typing import (
 from . import client as _client
 from . import session as _session
 from ._audio_pieces import AudioSource, RawFormat
-from ._chat import ChatReply
+from ._chat import ChatReply, OnToolCall
 from ._chat import ChatStream as _ChatStream
 from ._emitter import Handler, positional_arguments
 from ._listen import VoiceSource
@@ -56,7 +56,6 @@ from .types import (
     SpeechFinished,
     StopSessionResponse,
     TaskMode,
-    ToolCall,
     ToolChoice,
     TurnDetection,
     VoiceListResponse,
@@ -284,9 +283,15 @@ class AvatarSession:
         model: Optional[str] = None,
         tools: Optional[Sequence[ChatTool]] = None,
         tool_choice: Optional[ToolChoice] = None,
+        on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
     ) -> ChatReply:
-        return self._loop.run(self._session.chat(input, model=model, tools=tools, tool_choice=tool_choice, mode=mode))
+        stream = self.chat_stream(
+            input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=on_tool_call, mode=mode
+        )
+        for _ in stream:
+            pass
+        return stream.reply
 
     def chat_stream(
         self,
@@ -295,13 +300,14 @@ class AvatarSession:
         model: Optional[str] = None,
         tools: Optional[Sequence[ChatTool]] = None,
         tool_choice: Optional[ToolChoice] = None,
+        on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
     ) -> ChatStream:
-        stream = self._session.chat_stream(input, model=model, tools=tools, tool_choice=tool_choice, mode=mode)
+        in_thread = None if on_tool_call is None else self._in_thread(on_tool_call)
+        stream = self._session.chat_stream(
+            input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=in_thread, mode=mode
+        )
         return ChatStream(stream, self._loop)
-
-    def tool_result(self, call: ToolCall, result: Any, *, tools: Optional[Sequence[ChatTool]] = None) -> ChatReply:
-        return self._loop.run(self._session.tool_result(call, result, tools=tools))
 
     def interrupt(self) -> Dict[str, Any]:
         return self._loop.run(self._session.interrupt())
@@ -346,9 +352,7 @@ class AvatarSession:
     ) -> None:
         """Blocks until the voice ends; run it in a thread of its own for a microphone."""
         heard = _beside(source)
-        self._loop.run(
-            self._session.listen(heard, sample_rate=sample_rate, format=format, channels=channels, mode=mode)
-        )
+        self._loop.run(self._session.listen(heard, sample_rate=sample_rate, format=format, channels=channels, mode=mode))
 
     def keep_alive(self) -> KeepAliveResponse:
         return self._loop.run(self._session.keep_alive())
@@ -372,12 +376,12 @@ class AvatarSession:
     def _in_thread(self, handler: Handler) -> Handler:
         takes = positional_arguments(handler)
 
-        async def call(*args: Any) -> None:
+        async def call(*args: Any) -> Any:
             try:
                 future = self._executor.submit(handler, *args[:takes])
             except RuntimeError:
-                return  # disconnected: nobody is interested any more
-            await asyncio.wrap_future(future)
+                return None  # disconnected: nobody is interested any more
+            return await asyncio.wrap_future(future)
 
         return call
 
