@@ -1,7 +1,6 @@
 """One session: its socket, its calls, its events."""
 
 import asyncio
-import json
 import logging
 import weakref
 from typing import (

@@ -47,6 +47,7 @@ __all__ = [
     "FramesDropped",
     "HealthResponse",
     "HealthResponseServices",
+    "IceCandidate",
     "IceCandidateRequest",
     "IceCandidateRequestCandidate",
     "IceCandidateResponse",
@@ -663,6 +664,17 @@ class HealthResponse(TypedDict):
     """Seconds since the longest-connected origin came up; 0 without one."""
     services: HealthResponseServices
     origins: int
+
+
+class _IceCandidateRequired(TypedDict):
+    candidate: str
+
+
+class IceCandidate(_IceCandidateRequired, total=False):
+    """What RTCPeerConnection hands out as an icecandidate."""
+
+    sdpMid: Optional[str]
+    sdpMLineIndex: Optional[int]
 
 
 class IceCandidateResponse(TypedDict):
