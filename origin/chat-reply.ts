@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../shared/chat.ts'
 import { AvatarError } from '../shared/errors.ts'
-import type { ChatProvider, ReplyPart } from './providers/types.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from './providers/types.ts'
 
 /** Longest reply, characters: about twenty minutes of speech. */
 export const MAX_REPLY_CHARS = 20_000
@@ -13,6 +13,13 @@ const MAX_ARGUMENTS_CHARS = 20_000
 /** The scripted persona is never passed off as a model that somebody asked for. */
 export function answeringModel({ name, defaultModel }: ChatProvider, wanted: string | undefined): string {
   return name === 'demo' ? defaultModel : (wanted ?? defaultModel)
+}
+
+type Settings = Omit<ReplyRequest, 'messages' | 'model'>
+
+/** What of a request is the model's. */
+export function settingsOf({ temperature, max_tokens, max_completion_tokens, tools, tool_choice }: Settings): Settings {
+  return { temperature, max_tokens, max_completion_tokens, tools, tool_choice }
 }
 
 export interface ChatReplyOptions {

@@ -3,7 +3,7 @@ import type { ChatChunk, ChatRequest, ChatResponse } from '../shared/chat.ts'
 import { toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent } from '../shared/events.ts'
 import type { SessionConfig } from '../shared/link.ts'
-import { answeringModel, ChatReply, MAX_REPLY_CHARS } from './chat-reply.ts'
+import { answeringModel, ChatReply, MAX_REPLY_CHARS, settingsOf } from './chat-reply.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
 import type { UserSpeechTimes } from './ears/types.ts'
 import { Channel } from './pipeline/channel.ts'
@@ -74,7 +74,7 @@ export class Replies {
   }
 
   async #answer(
-    { messages, model, stream, mode: _, tools, ...params }: ChatTask,
+    { messages, model, stream, ...task }: ChatTask,
     { onChunk, cancelled }: AnswerOptions,
     { turn, tokens, exchange }: { turn: Turn; tokens: Channel<string>; exchange: Exchange },
   ): Promise<ChatResponse> {
@@ -89,8 +89,9 @@ export class Replies {
     const leave = (): void => stop(turn)
     if (cancelled?.aborted) leave()
     cancelled?.addEventListener('abort', leave, { once: true })
-    const request = { ...params, messages, model: reply.model, tools: tools ?? config.tools }
+    const request = { ...settingsOf(task), messages, model: reply.model, tools: task.tools ?? config.tools }
     try {
+      signal.throwIfAborted()
       for await (const part of parts.chat.reply(request, signal)) {
         signal.throwIfAborted()
         const more = reply.take(part)

@@ -1,6 +1,6 @@
 /** A chat of no session: text alone. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../shared/chat.ts'
-import { answeringModel, ChatReply } from './chat-reply.ts'
+import { answeringModel, ChatReply, settingsOf } from './chat-reply.ts'
 import { Conversation } from './conversation.ts'
 import type { SessionParts } from './session-parts.ts'
 
@@ -11,13 +11,13 @@ import type { SessionParts } from './session-parts.ts'
  */
 export async function textChat(
   { chat, persona }: Pick<SessionParts, 'chat' | 'persona'>,
-  { messages, model, stream, ...params }: Omit<ChatRequest, 'mode'>,
+  request: ChatRequest,
   onChunk: (chunk: ChatChunk) => void,
   signal: AbortSignal,
 ): Promise<ChatResponse> {
-  const reply = new ChatReply({ model: answeringModel(chat, model), onChunk: stream ? onChunk : undefined })
-  const { prompt } = new Conversation(persona).prepare(messages)
-  for await (const part of chat.reply({ ...params, messages: prompt, model: reply.model }, signal)) {
+  const reply = new ChatReply({ model: answeringModel(chat, request.model), onChunk: request.stream ? onChunk : undefined })
+  const { prompt } = new Conversation(persona).prepare(request.messages)
+  for await (const part of chat.reply({ ...settingsOf(request), messages: prompt, model: reply.model }, signal)) {
     signal.throwIfAborted()
     if (!reply.take(part)) break
   }

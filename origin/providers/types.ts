@@ -60,7 +60,12 @@ export type ReplyPart =
   | { type: 'tool_call'; index: number; id?: string | undefined; name?: string | undefined; arguments?: string | undefined }
   | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' }
 
-export interface ReplyRequest extends Pick<ChatRequest, 'temperature' | 'max_tokens' | 'max_completion_tokens' | 'tools' | 'tool_choice'> {
+export interface ReplyRequest {
+  temperature?: ChatRequest['temperature']
+  max_tokens?: ChatRequest['max_tokens']
+  max_completion_tokens?: ChatRequest['max_completion_tokens']
+  tools?: ChatRequest['tools']
+  tool_choice?: ChatRequest['tool_choice']
   messages: readonly ChatMessage[]
   model: string
 }

@@ -84,7 +84,53 @@ describe('a reply of an OpenAI-compatible server', () => {
   })
 })
 
+describe('tools', () => {
+  it('reach the server, and its calls come in parts', async () => {
+    const delta = (tool_calls: unknown[]) => chunk([{ index: 0, delta: { tool_calls }, finish_reason: null }])
+    vendor.answer(async (exchange) => {
+      exchange.head(200, SSE)
+      await exchange.send(delta([{ index: 0, id: 'call_a', type: 'function', function: { name: 'weather', arguments: '' } }]))
+      await exchange.send(delta([{ index: 0, function: { arguments: '{"city":"Oslo"}' } }]))
+      await exchange.send(`${chunk([{ index: 0, delta: {}, finish_reason: 'tool_calls' }])}data: [DONE]\n\n`)
+      exchange.end()
+    })
+    const weather = { type: 'function' as const, function: { name: 'weather', parameters: { type: 'object' } } }
+    const calls = [{ id: 'call_0', type: 'function' as const, function: { name: 'weather', arguments: '{}' } }]
+    const messages = [
+      ...request.messages,
+      { role: 'assistant' as const, content: null, tool_calls: calls },
+      { role: 'tool' as const, tool_call_id: 'call_0', content: 'rain' },
+    ]
+    const settings = { temperature: 0, max_completion_tokens: 9, tools: [weather], tool_choice: 'auto' as const }
+    const parts = await Array.fromAsync(chat.reply({ ...request, ...settings, messages }, never))
+    expect(parts).toEqual([
+      { type: 'tool_call', index: 0, id: 'call_a', name: 'weather', arguments: '' },
+      { type: 'tool_call', index: 0, arguments: '{"city":"Oslo"}' },
+      { type: 'finish', reason: 'tool_calls' },
+    ])
+    expect(vendor.exchanges[0]?.body).toEqual({ model: 'some-model', messages, stream: true, ...settings })
+  })
+})
+
 describe('failures of an OpenAI-compatible server', () => {
+  it.each(['never begins', 'stops in the middle'])('that %s are told in time, and the request is given up', async (when) => {
+    const impatient = createOpenAiChat({
+      apiKey: KEY,
+      baseUrl: `${vendor.url}/v1`,
+      model: 'some-model',
+      firstByteTimeoutMs: when === 'never begins' ? 60 : 60_000,
+      stallTimeoutMs: 60,
+    })
+    vendor.answer(async (exchange) => {
+      if (when === 'never begins') return
+      exchange.head(200, SSE)
+      await exchange.send(token('One '))
+    })
+    const failed = textOf(impatient.reply(request, never))
+    await expect(failed).rejects.toMatchObject({ code: 'PROVIDER_FAILED', details: { reason: 'timeout' } })
+    await vendor.exchanges[0]?.cancelled
+  })
+
   it.each([
     [401, 'OPENAI_API_KEY was refused'],
     [404, 'OPENAI_MODEL'],

@@ -6,7 +6,7 @@ import { Session, type SessionSink } from '../../origin/session.ts'
 import { SessionParts, type SessionPartsOptions } from '../../origin/session-parts.ts'
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
 import { VISEMES } from '../../shared/face.ts'
-import type { RelayClass, SessionConfig } from '../../shared/link.ts'
+import type { MediaWants, RelayClass, SessionConfig } from '../../shared/link.ts'
 import { MOUTH_FPS, SAMPLE_RATE, TICK_MS } from '../../shared/media.ts'
 import { createLogger } from './silent-log.ts'
 
@@ -87,6 +87,8 @@ const CONFIG: SessionConfig = {
 export interface Rig {
   session: Session
   sink: RecordingSink
+  /** What the session's client wants. */
+  wants: MediaWants
   /** Lets pending work settle, then runs ticks of the clock, pictures included. */
   run: (ticks: number) => Promise<void>
 }
@@ -112,24 +114,20 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
       ...parts,
     }),
   })
-  session.want(
-    {
-      frame_json: true,
-      frame_binary: false,
-      clause_json: true,
-      clause_binary: false,
-      chunk_json: true,
-      chunk_binary: true,
-      words: true,
-      stats: false,
-      levels: false,
-    },
-    NO_WANTS,
-  )
+  const wants: MediaWants = {
+    ...NO_WANTS,
+    frame_json: true,
+    clause_json: true,
+    chunk_json: true,
+    chunk_binary: true,
+    words: true,
+  }
+  session.want(wants, NO_WANTS)
   let dueMs = 0
   return {
     session,
     sink,
+    wants,
     run: async (ticks) => {
       for (let i = 0; i < ticks; i++) {
         await settle()
