@@ -2,14 +2,18 @@
 import { ControlDown, type ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../shared/link.ts'
 import { PROTOCOL_VERSION } from '../shared/version.ts'
 import type { Host } from './host.ts'
+import { LinkCalls } from './link-calls.ts'
 import { LinkSocket } from './link-socket.ts'
 import type { LoadMeter } from './load.ts'
 import type { Logger } from './log.ts'
 import { SessionLink } from './session-link.ts'
 import type { SessionParts } from './session-parts.ts'
+import { textChat } from './text-chat.ts'
 
 /** How many times more idle sessions than speaking ones a machine may hold: they cost a cached picture each. */
 const SESSIONS_PER_SPEAKER = 4
+/** Heartbeats from one report of all sessions to the next. */
+const BEATS_PER_REPORT = 3
 
 export interface EdgeLinkOptions {
   edgeUrl: string
@@ -28,6 +32,8 @@ export class EdgeLink {
   readonly #options: EdgeLinkOptions
   readonly #socket: LinkSocket
   readonly #heartbeat: NodeJS.Timeout
+  readonly #calls: LinkCalls
+  #beats = 0
   readonly #links = new Map<string, SessionLink>()
   #draining = false
 
@@ -51,7 +57,8 @@ export class EdgeLink {
       onText: (text) => this.#receive(text),
       onRefused,
     })
-    this.#heartbeat = setInterval(() => this.#send({ type: 'heartbeat', load: load.read() }), HEARTBEAT_S * 1000)
+    this.#calls = new LinkCalls({ send: (answer) => this.#send(answer), log })
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_S * 1000)
   }
 
   /** Takes no more sessions; `on` false: takes them again. */
@@ -64,8 +71,14 @@ export class EdgeLink {
   /** Ends all sessions and leaves. */
   close(): void {
     clearInterval(this.#heartbeat)
+    this.#calls.cancelAll()
     for (const link of [...this.#links.values()]) link.abandon()
     this.#socket.close()
+  }
+
+  #beat(): void {
+    const sessions = this.#beats++ % BEATS_PER_REPORT === 0 ? [...this.#links.values()].map((link) => link.report()) : undefined
+    this.#send({ type: 'heartbeat', load: this.#options.load.read(), ...(sessions === undefined ? {} : { sessions }) })
   }
 
   #send(message: ControlUp): void {
@@ -90,6 +103,12 @@ export class EdgeLink {
         return
       case 'session_drop':
         this.#links.get(message.session_id)?.session.close(message.reason, { afterSpeech: false })
+        return
+      case 'text_chat':
+        this.#calls.answer(message.id, 'text_chat', (signal, onChunk) => textChat(this.#options.parts, message.params, onChunk, signal))
+        return
+      case 'cancel':
+        this.#calls.cancel(message.id)
         return
       case 'drain':
         this.drain(message.on)

@@ -80,6 +80,7 @@ async function main(): Promise<void> {
     persona: env.PERSONA,
     rtc: { answer: (offer, options) => rtc.answer(offer, options), encoders },
     onLatency: (ms) => load.addLatency(ms),
+    onTurn: (ledger) => load.addTurn(ledger),
     soundOf: (avatarId) => renderer.soundOf(avatarId),
     canNod: (avatarId) => renderer.canNod(avatarId),
   })

@@ -2,8 +2,10 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import process from 'node:process'
 import type { OriginLoad } from '../shared/link.ts'
+import type { TurnLedger } from '../shared/stats.ts'
 import type { EncoderPool } from './codec/encoder-pool.ts'
 import type { Host } from './host.ts'
+import { TurnHistograms } from './ledger.ts'
 import type { Renderer } from './render/types.ts'
 import { rtcLoad } from './rtc-load.ts'
 
@@ -16,6 +18,7 @@ export class LoadMeter {
   readonly #encoders: EncoderPool
   #latencies: number[] = []
   #cpu = cpuTimes()
+  readonly #turns = new TurnHistograms()
 
   constructor({ host, renderer, encoders }: { host: Host; renderer: Renderer; encoders: EncoderPool }) {
     this.#host = host
@@ -32,6 +35,11 @@ export class LoadMeter {
   addLatency(ms: number): void {
     this.#latencies.push(ms)
     if (this.#latencies.length > LATENCIES) this.#latencies.shift()
+  }
+
+  /** What a turn took. */
+  addTurn(ledger: TurnLedger): void {
+    this.#turns.add(ledger)
   }
 
   /** The load since the last call. */
@@ -56,7 +64,7 @@ export class LoadMeter {
         ...rtcLoad(sessions, this.#encoders),
         cores: availableParallelism(),
       },
-      turns: {},
+      turns: this.#turns.read(),
     }
   }
 }

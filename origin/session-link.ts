@@ -1,13 +1,23 @@
 /** One session's socket to its object on the edge: calls in, events and media out. */
-import { toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
-import { encodeRelay, type LinkCall, type RelayClass, type SessionConfig, SessionDown, type SessionUp } from '../shared/link.ts'
+import {
+  encodeRelay,
+  type LinkCall,
+  type RelayClass,
+  type SessionConfig,
+  SessionDown,
+  type SessionReport,
+  type SessionUp,
+} from '../shared/link.ts'
+import type { TransportStats } from '../shared/stats.ts'
 import { PROTOCOL_VERSION } from '../shared/version.ts'
+import { LinkCalls } from './link-calls.ts'
 import { LinkSocket } from './link-socket.ts'
 import type { Logger } from './log.ts'
 import { NO_WANTS } from './media-out.ts'
 import { Session, type SessionSink } from './session.ts'
 import type { SessionParts } from './session-parts.ts'
+import { SocketMeter, transportStats } from './session-stats.ts'
 
 /** Bytes waiting for the network beyond which pictures are left out: about one second of video. */
 const CONGESTED_BYTES = 1_500_000
@@ -15,6 +25,8 @@ const CONGESTED_BYTES = 1_500_000
 const MAX_HELD_EVENTS = 256
 /** ms that a session outlives its link; the edge gives up on it at the same age. */
 const LINK_LOST_MS = 30_000
+/** ms between two `stats` events. */
+const STATS_MS = 5_000
 
 export interface SessionLinkOptions {
   edgeUrl: string
@@ -31,7 +43,10 @@ export class SessionLink implements SessionSink {
   readonly session: Session
   readonly #options: SessionLinkOptions
   readonly #socket: LinkSocket
-  readonly #calls = new Map<string, AbortController>()
+  readonly #calls: LinkCalls
+  readonly #meter = new SocketMeter()
+  /** Runs while a socket wants figures. */
+  #figures: NodeJS.Timeout | undefined
   #held: string[] = []
   #lostTimer: NodeJS.Timeout | undefined
   #busy = false
@@ -41,6 +56,7 @@ export class SessionLink implements SessionSink {
     const { config, parts, log, edgeUrl, key, originId, bootId } = options
     this.#options = options
     this.session = new Session({ config, parts, sink: this, log })
+    this.#calls = new LinkCalls({ send: (answer) => this.#send(answer), log })
     this.#socket = new LinkSocket({
       url: `${edgeUrl}/link/session/${config.session_id}`,
       key,
@@ -64,12 +80,14 @@ export class SessionLink implements SessionSink {
 
   sendEvent(relayClass: RelayClass, event: OriginEvent, to?: string): void {
     const message = encodeRelay({ class: relayClass, ...(to === undefined ? {} : { to }) }, JSON.stringify(event))
+    this.#meter.event(relayClass, message.length)
     if (this.#socket.send(message) || relayClass !== 'control') return
     this.#held.push(message)
     if (this.#held.length > MAX_HELD_EVENTS) this.#held.shift()
   }
 
   sendBinary(message: Uint8Array): void {
+    this.#meter.binary(message)
     this.#socket.send(message)
   }
 
@@ -82,16 +100,38 @@ export class SessionLink implements SessionSink {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#lostTimer)
-    for (const call of this.#calls.values()) call.abort()
+    clearInterval(this.#figures)
+    this.#calls.cancelAll()
     // a session that the origin abandons is the edge's to place anew
     if (reason !== 'origin_lost') this.#send({ type: 'closed', reason })
     this.#socket.close()
     this.#options.onEnd(this.session.id)
   }
 
+  /** The session as operators see it. */
+  report(): SessionReport {
+    const { session_id, avatar_id, quality, created_at } = this.#options.config
+    const { status: state, lastTurn: last_turn } = this.session
+    return { session_id, avatar_id, quality, state, created_at, stats: this.#stats(), last_turn }
+  }
+
   /** Leaves without ending the session: another origin may go on with it. */
   abandon(): void {
     this.session.close('origin_lost', { afterSpeech: false })
+  }
+
+  #stats(): TransportStats {
+    return transportStats(this.session.peerStats, this.#meter, this.session.droppedFrames)
+  }
+
+  #tellFigures(wanted: boolean): void {
+    if (wanted === (this.#figures !== undefined)) return
+    clearInterval(this.#figures)
+    this.#figures = undefined
+    if (!wanted || this.#over) return
+    const tell = (): void => this.sendEvent('stats', { type: 'stats', session_id: this.session.id, stats: this.#stats() })
+    this.#figures = setInterval(tell, STATS_MS)
+    tell()
   }
 
   #armLostTimer(): void {
@@ -116,12 +156,13 @@ export class SessionLink implements SessionSink {
       case 'welcome':
       case 'wants':
         this.session.want(message.wants, message.beside ?? NO_WANTS)
+        this.#tellFigures(message.wants.stats)
         return
       case 'request':
-        void this.#answer(message.id, message.call)
+        this.#calls.answer(message.id, message.call.method, (signal, onChunk) => this.#perform(message.call, signal, onChunk))
         return
       case 'cancel':
-        this.#calls.get(message.id)?.abort()
+        this.#calls.cancel(message.id)
         return
       case 'client_event':
         this.session.handleEvent(message.event, message.client_id)
@@ -132,34 +173,18 @@ export class SessionLink implements SessionSink {
     }
   }
 
-  async #answer(id: string, call: LinkCall): Promise<void> {
-    const abort = new AbortController()
-    this.#calls.set(id, abort)
-    try {
-      this.#send({ type: 'response', id, result: await this.#perform(id, call, abort.signal) })
-    } catch (thrown) {
-      const error = toAvatarError(thrown)
-      if (error.code === 'INTERNAL_ERROR') this.#options.log.error({ err: error.cause ?? error, method: call.method }, 'a call failed')
-      this.#send({ type: 'failure', id, code: error.code, message: error.message, details: error.details })
-    } finally {
-      this.#calls.delete(id)
-    }
-  }
-
-  async #perform(id: string, call: LinkCall, signal: AbortSignal): Promise<Record<string, unknown>> {
+  async #perform(call: LinkCall, signal: AbortSignal, onChunk: (chunk: object) => void): Promise<object> {
     switch (call.method) {
       case 'speak':
-        return { ...this.session.speak(call.params) }
+        return this.session.speak(call.params)
       case 'interrupt':
-        return { ...this.session.interrupt() }
+        return this.session.interrupt()
       case 'chat':
-        return {
-          ...(await this.session.chat(call.params, (chunk) => this.#send({ type: 'chunk', id, data: JSON.stringify(chunk) }), signal)),
-        }
+        return await this.session.chat(call.params, onChunk, signal)
       case 'start':
-        return { ...(await this.session.start(call.params)) }
+        return await this.session.start(call.params)
       case 'ice':
-        return { ...(await this.session.addCandidate(call.params)) }
+        return await this.session.addCandidate(call.params)
       case 'watch':
         return await this.session.viewers.watch(call.params.sdp)
       case 'unwatch':
