@@ -22,6 +22,7 @@ function typeOf(schema: JsonSchema, defs: Record<string, JsonSchema>): string {
   if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value)).join(' | ')
   const choices = schema.anyOf ?? schema.oneOf
   if (Array.isArray(choices)) return [...new Set(choices.map((choice: JsonSchema) => typeOf(choice, defs)))].join(' | ')
+  if (Array.isArray(schema.type)) return schema.type.map((type) => typeOf({ ...schema, type }, defs)).join(' | ')
   switch (schema.type) {
     case 'object':
       return objectOf(schema, defs)

@@ -5,19 +5,34 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import process from 'node:process'
 import { gzipSync } from 'node:zlib'
-import { type BuildOptions, build, context } from 'esbuild'
+import { type BuildOptions, build, context, type Plugin } from 'esbuild'
 
 /** Budgets, bytes gzipped. */
 const MAX_SDK_BYTES = 25_000
 const MAX_PAGE_BYTES = 150_000
-const SDK = 'sdk/typescript/dist/index.js'
+const SDK = 'sdk/typescript/dist'
 const PAGE = 'web/dist'
+/** What a browser gets of each page. */
+const PAGES = {
+  'demo page': ['index.html', 'app.js', 'app.css'],
+  'admin page': ['admin.html', 'admin.js', 'admin.css'],
+}
 
 const common: BuildOptions = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning', legalComments: 'none' }
+/** The parts of a package share what they have in common by name: two copies would not know each other's errors. */
+const shareIndex: Plugin = {
+  name: 'share-index',
+  setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/index\.ts$/ }, () => ({ path: './index.js', external: true })),
+}
 const sdk: BuildOptions = {
   ...common,
-  entryPoints: ['sdk/typescript/src/index.ts'],
-  outfile: SDK,
+  entryPoints: [
+    { in: 'sdk/typescript/src/index.ts', out: 'index' },
+    { in: 'sdk/typescript/src/react/index.ts', out: 'react' },
+  ],
+  outdir: SDK,
+  external: ['react'],
+  plugins: [shareIndex],
   platform: 'neutral',
   // a page may load it as it is; the map has the source for whoever reads it
   minify: true,
@@ -28,6 +43,8 @@ const page: BuildOptions = {
   entryPoints: [
     { in: 'web/src/main.ts', out: 'app' },
     { in: 'web/src/styles.css', out: 'app' },
+    { in: 'web/admin/main.ts', out: 'admin' },
+    { in: 'web/admin/styles.css', out: 'admin' },
   ],
   outdir: PAGE,
   minify: true,
@@ -59,10 +76,15 @@ if (process.argv.includes('--watch')) {
 } else {
   await build(sdk)
   await build(page)
-  report('@avatar/sdk', [SDK], MAX_SDK_BYTES)
   report(
-    'page',
-    ['index.html', 'app.js', 'app.css'].map((file) => `${PAGE}/${file}`),
-    MAX_PAGE_BYTES,
+    '@avatar/sdk',
+    ['index.js', 'react.js'].map((file) => `${SDK}/${file}`),
+    MAX_SDK_BYTES,
   )
+  for (const [name, files] of Object.entries(PAGES))
+    report(
+      name,
+      files.map((file) => `${PAGE}/${file}`),
+      MAX_PAGE_BYTES,
+    )
 }

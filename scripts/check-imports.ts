@@ -30,6 +30,7 @@ const RULES: readonly Rule[] = [
   { in: 'origin/render/', may: ['shared/', 'origin/codec/', 'origin/jobs.ts', 'origin/log.ts'] },
   { in: 'origin/', may: ['shared/', 'origin/'], packages: /^(node:.*|ws|pino|pino-pretty|zod)$/ },
   { in: 'sdk/typescript/src/core/', may: ['shared/', 'sdk/typescript/src/'], packages: /^$/ },
+  { in: 'sdk/typescript/src/react/', may: ['shared/', 'sdk/typescript/src/'], packages: /^react$/ },
   { in: 'sdk/typescript/', may: ['shared/'], packages: /^$/ },
   { in: 'web/', may: [], packages: /^(@avatar\/sdk(\/.*)?|node:.*|esbuild)$/ },
 ]

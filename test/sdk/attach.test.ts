@@ -29,7 +29,7 @@ let api: FakeAvatarApi
 let page: Page
 let clock: ReturnType<typeof setInterval> | undefined
 
-describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, () => {
+describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 30_000 }, () => {
   beforeAll(async () => {
     const entryPoints = ['sdk/typescript/src/index.ts']
     const { outputFiles } = await build({ entryPoints, bundle: true, write: false, format: 'iife', globalName: 'avatarSdk' })
@@ -52,7 +52,8 @@ describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROM
       if (!stage) throw new Error('no stage')
       const probe: Omit<Probe, 'view'> = { skews: [], speech: [] }
       const view = client.attachSession(token).attach(stage, {
-        onPicture: (_at, skewMs) => probe.skews.push(skewMs),
+        transport: 'socket',
+        onPicture: (_at, skewMs) => probe.skews.push(skewMs ?? 0),
         onSpeech: (atMs) => probe.speech.push(atMs - performance.now()),
       })
       globalThis.probe = { ...probe, view }

@@ -40,6 +40,9 @@ interface ChatCall {
 export async function* chatStream({ http, session_id, input, options }: ChatCall): AsyncGenerator<string, ChatResult> {
   const { onToolCall, signal, ...wanted } = options
   let messages: readonly ChatMessage[] = typeof input === 'string' ? [{ role: 'user', content: input }] : input
+  // the server remembers what was said, unless the caller sends replies too
+  const keepsHistory = messages.some(({ role }) => role === 'assistant')
+  const instructions = messages.filter(({ role }) => role === 'system' || role === 'developer')
   let content = ''
   for (let round = 1; ; round++) {
     const body = { session_id, messages, stream: true, ...wanted }
@@ -53,7 +56,9 @@ export async function* chatStream({ http, session_id, input, options }: ChatCall
     }
     const results = await Promise.all(tool_calls.map(async (call) => resultOf(call, await onToolCall(call))))
     signal?.throwIfAborted()
-    messages = [...messages, { role: 'assistant', content: reply.content, tool_calls }, ...results]
+    messages = keepsHistory
+      ? [...messages, { role: 'assistant', content: reply.content, tool_calls }, ...results]
+      : [...instructions, ...results]
   }
 }
 
