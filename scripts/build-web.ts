@@ -67,6 +67,9 @@ function linkPackage(): void {
 mkdirSync(PAGE, { recursive: true })
 linkPackage()
 cpSync('web/public', PAGE, { recursive: true })
+// what `/docs` shows beside the calls
+for (const part of ['guides', 'reference', 'design']) cpSync(`docs/${part}`, `${PAGE}/documentation/${part}`, { recursive: true })
+cpSync('README.md', `${PAGE}/documentation/README.md`)
 if (process.argv.includes('--watch')) {
   for (const options of [sdk, page]) {
     const watched = await context(options)

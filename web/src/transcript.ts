@@ -5,6 +5,8 @@ import { SpokenText } from './spoken-text.ts'
 const MAX_ENTRIES = 200
 /** Answers that may still go on. */
 const MAX_OPEN_ANSWERS = 16
+/** So near to the end is at the end, px. */
+const NEAR_END_PX = 40
 
 interface Entry {
   item: HTMLLIElement
@@ -19,11 +21,18 @@ export class Transcript {
   #unconfirmed: { said: string; item: HTMLLIElement }[] = []
   /** What the user is saying, as far as it is understood. */
   #partial: Entry | undefined
+  /** The newest is in sight. */
+  #atEnd = true
   name = 'Avatar'
 
   constructor(list: HTMLElement, scroller: HTMLElement) {
     this.#list = list
     this.#scroller = scroller
+    scroller.addEventListener('scroll', () => {
+      this.#atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END_PX
+    })
+    // what came below it takes room from it
+    new ResizeObserver(() => this.#atEnd && scroller.scrollTo({ top: scroller.scrollHeight })).observe(scroller)
   }
 
   get empty(): boolean {
