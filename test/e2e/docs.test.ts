@@ -32,6 +32,7 @@ const NOT_RUN: readonly [file: string, words: string, reason: string][] = [
     'avatar:create',
     'needs a film of a person and weights; test/origin/create-avatar.test.ts makes a pack',
   ],
+  ['docs/guides/your-own-llm-and-voice.md', 'sherpa-onnx-node', 'downloads a model'],
   ['docs/guides/deploy.md', 'wrangler secret put', 'needs a Cloudflare account'],
   [
     'docs/guides/deploy.md',
@@ -167,6 +168,45 @@ describe('blocks against the running system', { timeout: 120_000 }, () => {
   })
   it.skipIf(NO_CHROMIUM).each(perPlace(inBrowser))(`%s in a browser${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, async (_place, block) => {
     if (browser) await runner.browser(block, browser.page)
+  })
+  it.skipIf(NO_CHROMIUM)('/docs shows every call, every event and every guide, and its forms work', async () => {
+    const page = await (browser?.page.context().newPage() ?? Promise.reject(new Error('no browser')))
+    const faults: string[] = []
+    page.on('pageerror', (error) => faults.push(error.message))
+    await page.goto(`${system.apiUrl}/docs`)
+    await page.locator('#server-pong').waitFor({ state: 'attached' })
+    const { paths } = (await (await fetch(`${system.apiUrl}/openapi.json`)).json()) as { paths: Record<string, object> }
+    const calls = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => method + path))
+    expect(calls).toEqual(expect.arrayContaining(['post/v1/chat/completions', 'post/v1/whep/{session_id}', 'get/v1/admin/overview']))
+    const ids = await page.locator('section[id]').evaluateAll((sections) => sections.map(({ id }) => id))
+    expect(calls.filter((call) => !ids.includes(call))).toEqual([])
+    for (const { shape } of events.ServerEvent.options) expect(ids).toContain(`server-${shape.type.value}`)
+
+    const form = (call: string) => page.locator(`[id="${call}"]`)
+    const tried = async (call: string): Promise<void> => {
+      await form(call).getByRole('button').click()
+      await form(call)
+        .locator('pre', { hasText: /^200 in/ })
+        .waitFor()
+    }
+    for (const call of ['post/v1/streaming.new', 'post/v1/avatar.speak', 'post/v1/chat/completions', 'get/v1/voices']) await tried(call)
+    await page.locator('#connect').click()
+    await page.locator('#picture[src^="data:image/jpeg"]').waitFor()
+    await tried('post/v1/streaming.stop')
+
+    const guides = globSync('docs/guides/*.md').map((file) => file.slice('docs/'.length))
+    const linked = await page
+      .locator('#pages a')
+      .evaluateAll((links) => links.map((link) => link.getAttribute('href')?.slice('#page='.length)))
+    expect(linked).toEqual(expect.arrayContaining(guides))
+    for (const link of linked) {
+      await page.locator(`#pages a[href="#page=${link}"]`).click()
+      await page.locator(`#page[data-path="${link}"] h1`).waitFor()
+    }
+    await page.goto(`${system.apiUrl}/docs#page=reference/events.md&at=word`)
+    await page.locator('#page h3', { hasText: /^word$/ }).waitFor()
+    expect(faults).toEqual([])
+    await page.close()
   })
   it('TypeScript is typed as the SDK is', async () => {
     await runner.types(blocks.filter(({ language }) => ['ts', 'tsx'].includes(language)))
