@@ -8,6 +8,7 @@ import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
 import { VISEMES } from '../../shared/face.ts'
 import type { MediaWants, RelayClass, SessionConfig } from '../../shared/link.ts'
 import { MOUTH_FPS, SAMPLE_RATE, TICK_MS } from '../../shared/media.ts'
+import { ears } from './ears-fakes.ts'
 import { createLogger } from './silent-log.ts'
 
 /** Seconds of speech for each character of text. */
@@ -102,7 +103,7 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
     parts: new SessionParts({
       voice: fakeVoice,
       chat: fakeChat(['Hello there. ', 'How are you?']),
-      transcription: undefined,
+      ears: ears(),
       lipSync: {
         open: () => ({ push: async (pcm) => rows(pcm.length), flush: async () => new Float32Array(0) }),
         close: async () => undefined,
@@ -135,7 +136,7 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
         const prepared = session.prepare(dueMs)
         await settle()
         session.deliverSound(prepared)
-        session.deliverPicture(prepared, { jpeg: new Uint8Array([i]), size: 360 })
+        if (prepared.request) session.deliverPicture(prepared, { jpeg: new Uint8Array([i]), size: 360 })
       }
     },
   }
