@@ -44,6 +44,6 @@ export class Pacer<Item> {
       for (const item of next.items) this.#send(item)
     }
     const next = this.#waiting[0]
-    if (next) this.#timer = setTimeout(() => this.#run(), next.atMs - performance.now())
+    if (next) this.#timer = setTimeout(() => this.#run(), Math.max(0, next.atMs - performance.now()))
   }
 }

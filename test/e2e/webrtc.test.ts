@@ -4,19 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { EncoderPool } from '../../origin/codec/encoder-pool.ts'
 import { EAR_SAMPLE_RATE } from '../../origin/codec/opus.ts'
 import { encodeWav } from '../../origin/codec/wav.ts'
-import { PeerOut } from '../../origin/peer-out.ts'
-import { Clock } from '../../origin/pipeline/clock.ts'
-import { RtcEngine } from '../../origin/rtc/index.ts'
-import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
 import { type Coturn, NO_COTURN, startCoturn } from '../support/coturn.ts'
+import { watchLateness } from '../support/lateness.ts'
 import { type LossyRelay, openRelay } from '../support/lossy-relay.ts'
+import { descendantsOf } from '../support/processes.ts'
+import { startMarkedStream } from '../support/rtc-marker.ts'
 import { applyAnswer, heardSince, inboundStats, longestPause, makeOffer, pageNow, type RtcClientOptions } from '../support/rtc-page.ts'
 import { type RunningSystem, startSystem } from '../support/running-system.ts'
-import { createLogger } from '../support/silent-log.ts'
 import { SocketClient } from '../support/socket-client.ts'
 import { until } from '../support/until.ts'
 
@@ -90,30 +87,49 @@ afterEach(async () => {
   }
 })
 
-async function speak({ sessionId, client }: Live): Promise<void> {
+async function speak({ sessionId, client }: Live, text = TEXT): Promise<void> {
   const from = client.events.length
-  const { task_id } = await post<{ task_id: string }>('/v1/avatar.speak', { session_id: sessionId, text: TEXT })
+  const { task_id } = await post<{ task_id: string }>('/v1/avatar.speak', { session_id: sessionId, text })
   await client.next('speech_started', { from, where: (event) => event.task_id === task_id })
 }
 
 describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromium'})`, { timeout: 90_000 }, () => {
-  it.each(['vp8', 'h264'] as const)('sees her by %s, at once and at 25 pictures a second', async (codec) => {
-    const first = await connect({ codec })
-    const from = await inboundStats(browser.page)
-    const fromMs = await pageNow(browser.page)
-    await delay(6_000)
-    const to = await inboundStats(browser.page)
-    const seconds = ((await pageNow(browser.page)) - fromMs) / 1000
-    expect(to.videoCodec.toLowerCase()).toBe(`video/${codec}`)
-    expect(first.firstPictureMs).toBeLessThan(1_000)
-    expect((to.framesDecoded - from.framesDecoded) / seconds).toBeGreaterThan(23.5)
-    expect((to.framesDropped - from.framesDropped) / (to.framesDecoded - from.framesDecoded)).toBeLessThanOrEqual(0.02)
-    expect(browser.errors).toEqual([])
-  })
+  it.for([
+    ['vp8', 30_000],
+    ['h264', 6_000],
+  ] as const)(
+    'sees her by %s at 25 pictures a second, without a freeze, and hears her while she speaks',
+    async ([codec, lastMs], { skip }) => {
+      const session = await connect({ codec })
+      const { client } = session
+      const lateness = watchLateness()
+      const from = await inboundStats(browser.page)
+      const fromMs = await pageNow(browser.page)
+      const fromEvent = client.events.length
+      // longer than what is measured
+      await speak(session, TEXT.repeat(Math.ceil(lastMs / 6_000)))
+      await delay(lastMs)
+      const to = await inboundStats(browser.page)
+      const heard = await heardSince(browser.page, fromMs)
+      const seconds = ((await pageNow(browser.page)) - fromMs) / 1000
+      expect(to.videoCodec.toLowerCase()).toBe(`video/${codec}`)
+      expect(heard.filter(({ rms }) => rms > AUDIBLE).length / heard.length, 'share of sound').toBeGreaterThan(0.5)
+      // nothing of it comes over the socket
+      expect(client.events.slice(fromEvent).filter(({ type }) => type === 'frame' || type === 'audio')).toEqual([])
+      expect(browser.errors).toEqual([])
+      skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+      const figures = JSON.stringify({ ...to, seconds, late: lateness.p95Ms() })
+      expect((to.framesDecoded - from.framesDecoded) / seconds, figures).toBeGreaterThan(24)
+      expect((to.framesDropped - from.framesDropped) / (to.framesDecoded - from.framesDecoded), figures).toBeLessThanOrEqual(0.01)
+      expect(to.freezeCount - from.freezeCount, figures).toBe(0)
+      expect(to.concealedSamples / to.totalSamples, figures).toBeLessThan(0.05)
+    },
+  )
 
-  it('connects within half a second', async () => {
+  it('connects within half a second', async ({ skip }) => {
+    const lateness = watchLateness()
     const times: number[] = []
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 10; i++) {
       const { firstPictureMs, sessionId, client } = await connect({ quality: 'low' })
       times.push(firstPictureMs)
       client.close()
@@ -121,22 +137,8 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
       await browser.page.evaluate(() => globalThis.rtc.pc.close())
       live.pop()
     }
-    expect(times.sort((a, b) => a - b)[2], `ms: ${times.map(Math.round).join(', ')}`).toBeLessThan(500)
-  })
-
-  it('hears her while she speaks, and nothing of it comes over the socket', async () => {
-    const session = await connect()
-    const { client } = session
-    const fromMs = await pageNow(browser.page)
-    const from = client.events.length
-    await speak(session)
-    await client.next('speech_finished', { from, timeoutMs: 30_000 })
-    const heard = await heardSince(browser.page, fromMs)
-    const loud = heard.filter(({ rms }) => rms > AUDIBLE)
-    expect(loud.length / heard.length).toBeGreaterThan(0.5)
-    expect(client.events.slice(from).filter(({ type }) => type === 'frame' || type === 'audio')).toEqual([])
-    const { concealedSamples, totalSamples } = await inboundStats(browser.page)
-    expect(concealedSamples / totalSamples).toBeLessThan(0.05)
+    skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+    expect(times.sort((a, b) => a - b)[5], `ms: ${times.map(Math.round).join(', ')}`).toBeLessThan(500)
   })
 
   it('has media on the socket too where it asks for it', async () => {
@@ -145,9 +147,10 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     await client.next('frame', { from })
   })
 
-  it('hears silence within 150 ms of an interrupt and what the browser holds ahead', async () => {
-    const session = await connect({ quality: 'low' })
+  it('hears silence within 150 ms of an interrupt', async ({ skip }) => {
+    const session = await connect()
     const { client } = session
+    const lateness = watchLateness()
     const times: number[] = []
     for (let i = 0; i < 20; i++) {
       const from = client.events.length
@@ -163,20 +166,28 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
       times.push(last ? last.atMs - askedMs : 0)
     }
     times.sort((a, b) => a - b)
-    // What the browser holds ahead is its own choice, 40 ms on free cores and several times that on busy ones.
     const { audioJitterBufferMs } = await inboundStats(browser.page)
-    const shown = `ms: ${times.map(Math.round).join(', ')}; held ahead by the browser: ${Math.round(audioJitterBufferMs)}`
-    expect((times[9] ?? 0) - audioJitterBufferMs, shown).toBeLessThan(150)
-    expect((times[18] ?? 0) - audioJitterBufferMs, shown).toBeLessThan(350)
+    const shown = `ms: ${times.map(Math.round).join(', ')}; held ahead by the browser: ${Math.round(audioJitterBufferMs)}; timers late by ${Math.round(lateness.p95Ms())}`
+    // at all, and for good
+    expect(times[19] ?? 0, shown).toBeLessThan(490)
+    skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+    expect(times[9] ?? 0, shown).toBeLessThan(150)
+    expect(times[17] ?? 0, shown).toBeLessThan(200)
   })
 
-  it('sees no pause over a second with 5 % loss and 50 ms delay each way, and is seen to lose packets', async () => {
+  it('sees no pause over a second with 5 % loss and 50 ms delay each way, and is seen to lose packets', async ({ skip }) => {
     const { relay } = await connect({ network: { loss: 0.05, delayMs: 50 } })
+    const lateness = watchLateness()
     const fromMs = await pageNow(browser.page)
+    const from = await inboundStats(browser.page)
     await delay(10_000)
+    const to = await inboundStats(browser.page)
     expect(relay?.lost()).toBeGreaterThan(20)
-    expect(await longestPause(browser.page, fromMs)).toBeLessThan(1_000)
-    expect((await inboundStats(browser.page)).framesDecoded).toBeGreaterThan(200)
+    expect(to.nackCount).toBeGreaterThan(from.nackCount)
+    skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+    const figures = JSON.stringify({ ...to, lost: relay?.lost(), late: lateness.p95Ms() })
+    expect(await longestPause(browser.page, fromMs), figures).toBeLessThan(1_000)
+    expect(to.framesDecoded - from.framesDecoded, figures).toBeGreaterThan(200)
   })
 
   it('falls back to the socket while the network is gone, and comes back with it', async () => {
@@ -210,6 +221,29 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     const fromMs = await pageNow(browser.page)
     await speak(session)
     await until('sound', async () => (await heardSince(browser.page, fromMs)).some(({ rms }) => rms > AUDIBLE))
+  })
+
+  it('is seen again within 10 s of the end of the origin’s process, in the same session', async ({ skip }) => {
+    const { sessionId, client } = await connect()
+    const lateness = watchLateness()
+    const from = client.events.length
+    const killedMs = performance.now()
+    const origin = descendantsOf(system.pid).find(({ command }) => /origin\/index/.test(command))
+    if (!origin) throw new Error('no origin runs')
+    process.kill(origin.pid, 'SIGKILL')
+    await client.next('session_state', { from, where: ({ state }) => state === 'reconnecting' })
+    await client.next('session_state', { from, where: ({ state }) => state === 'live', timeoutMs: 60_000 })
+    await browser.page.evaluate(() => globalThis.rtc.pc.close())
+    const offer = await makeOffer(browser.page, { codec: 'vp8' })
+    const { sdp } = await post<{ sdp: { sdp: string } }>('/v1/streaming.start', {
+      session_id: sessionId,
+      sdp: { type: 'offer', sdp: offer },
+    })
+    await applyAnswer(browser.page, sdp.sdp)
+    const backMs = performance.now() - killedMs
+    await client.next('transport', { from, where: ({ active }) => active === 'webrtc' })
+    skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+    expect(backMs).toBeLessThan(10_000)
   })
 })
 
@@ -262,70 +296,30 @@ describe.skipIf(NO_TURN !== undefined)(`through a TURN server (${NO_TURN ?? 'cot
 })
 
 describe.skipIf(NO_CHROMIUM !== undefined)('sound and picture', { timeout: 90_000 }, () => {
-  /** A flash with a beep every two seconds, straight into a session's way out. */
-  it('are in step within 40 ms, and the microphone arrives as it was', async () => {
-    const encoders = new EncoderPool({ threads: 1, onCrash: () => undefined })
-    const rtc = new RtcEngine({
-      settings: { publicAddresses: [], portRange: undefined, relayOnly: false, loopback: true },
-      onSlowStun: () => undefined,
-    })
+  it('are in step within 40 ms from the first word on, and the microphone arrives as it was', async ({ skip }) => {
     const mic: Int16Array[] = []
-    const out = new PeerOut({
-      parts: { answer: (offer, options) => rtc.answer(offer, options), encoders },
-      quality: 'low',
-      iceServers: [],
-      log: createLogger(),
-      onTransport: () => undefined,
-      onMic: (pcm) => mic.push(pcm),
-    })
-    const { size } = QUALITIES.low
-    let tick = 0
-    const clock = new Clock({
-      periodMs: TICK_MS,
-      onTick: (_tick, atMs) => {
-        const on = tick++ % 50 < 5
-        const pcm = Int16Array.from({ length: TICK_SAMPLES }, (_, i) => (on ? 12_000 * Math.sin(i / 4) : 0))
-        out.sound(pcm, atMs, { stale: false })
-        out.picture(new Uint8Array(3 * size * size).fill(on ? 235 : 20), atMs)
-      },
-    })
+    const lateness = watchLateness()
+    const stream = await startMarkedStream(browser.page, { onMic: (pcm) => mic.push(pcm) })
     try {
-      const sdp = await out.start(await makeOffer(browser.page, { microphone: true }))
-      await applyAnswer(browser.page, sdp)
-      const flashes = await browser.page.evaluate(async (lastMs) => {
-        const video = document.querySelector('video')
-        const context = new OffscreenCanvas(8, 8).getContext('2d', { willReadFrequently: true })
-        const times: number[] = []
-        let before = true
-        const look = (_now: number, { expectedDisplayTime }: VideoFrameCallbackMetadata): void => {
-          if (!video || !context) return
-          context.drawImage(video, 0, 0, 8, 8)
-          const bright = (context.getImageData(4, 4, 1, 1).data[0] ?? 0) > 128
-          if (bright && !before) times.push(expectedDisplayTime)
-          before = bright
-          video.requestVideoFrameCallback(look)
-        }
-        video?.requestVideoFrameCallback(look)
-        await new Promise((resolve) => setTimeout(resolve, lastMs))
-        return times
-      }, 20_000)
-      const heard = await heardSince(browser.page, 0)
-      const beeps = heard.flatMap(({ atMs, rms }, i) => (rms > 0.05 && (heard[i - 1]?.rms ?? 1) <= 0.05 ? [atMs] : []))
-      const skews = flashes.map((flash) =>
-        beeps.reduce((best, beep) => (Math.abs(beep - flash) < Math.abs(best) ? beep - flash : best), 1e9),
+      const skews = await until(
+        'fifteen markers',
+        async () => {
+          const found = await stream.skews()
+          return found.length >= 15 && found
+        },
+        30_000,
       )
-      // a browser takes some seconds to bring them together
-      const settled = skews.slice(-4).sort((a, b) => a - b)
-      expect(Math.abs((settled[1] ?? 1e9) + (settled[2] ?? 1e9)) / 2, `ms: ${skews.map(Math.round).join(', ')}`).toBeLessThan(40)
       const pcm = mic.slice(50).flatMap((piece) => [...piece])
-      expect(pcm.length / EAR_SAMPLE_RATE).toBeGreaterThan(15)
+      expect(pcm.length / EAR_SAMPLE_RATE).toBeGreaterThan(9)
       const crossings = pcm.slice(1).filter((sample, i) => sample < 0 !== (pcm[i] ?? 0) < 0).length
       expect((crossings / 2 / pcm.length) * EAR_SAMPLE_RATE).toBeCloseTo(MIC_HZ, -2)
+      const shown = `ms: ${skews.map(({ skewMs }) => Math.round(skewMs)).join(', ')}`
+      skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+      const within = (limitMs: number): number => skews.filter(({ skewMs }) => Math.abs(skewMs) <= limitMs).length / skews.length
+      expect(within(40), shown).toBeGreaterThanOrEqual(0.8)
+      expect(within(80), shown).toBeGreaterThanOrEqual(0.9)
     } finally {
-      clock.stop()
-      out.close()
-      await browser.page.evaluate(() => globalThis.rtc.pc.close())
-      await encoders.close()
+      await stream.close()
     }
   })
 })

@@ -42,6 +42,8 @@ interface PageState {
   heard: Heard[]
   /** When pictures were shown, ms. */
   shown: number[]
+  /** When dark turned to bright on the screen, by `watchFlashes`, ms. */
+  flashes: number[]
   states: string[]
   /** Found since the offer. */
   candidates: RTCIceCandidateInit[]
@@ -55,7 +57,7 @@ export async function makeOffer(page: Page, options: RtcClientOptions = {}): Pro
   return await page.evaluate(async ({ codec, microphone, iceServers = [], relayOnly }: RtcClientOptions) => {
     const pc = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all' })
     const stream = new MediaStream()
-    const state: PageState = { pc, stream, heard: [], shown: [], states: [], candidates: [] }
+    const state: PageState = { pc, stream, heard: [], shown: [], flashes: [], states: [], candidates: [] }
     globalThis.rtc = state
     pc.addEventListener('connectionstatechange', () => state.states.push(pc.connectionState))
     pc.addEventListener('icecandidate', ({ candidate }) => candidate && state.candidates.push(candidate.toJSON()))
@@ -108,6 +110,25 @@ export async function applyAnswer(page: Page, sdp: string): Promise<number> {
     })
     return firstMs
   }, sdp)
+}
+
+/** Writes down from now on when the picture turns from dark to bright. */
+export async function watchFlashes(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const video = document.querySelector('video')
+    const context = new OffscreenCanvas(8, 8).getContext('2d', { willReadFrequently: true })
+    const { flashes } = globalThis.rtc
+    let before = true
+    const look = (_now: number, { expectedDisplayTime }: VideoFrameCallbackMetadata): void => {
+      if (!video || !context) return
+      context.drawImage(video, 0, 0, 8, 8)
+      const bright = (context.getImageData(4, 4, 1, 1).data[0] ?? 0) > 128
+      if (bright && !before) flashes.push(expectedDisplayTime)
+      before = bright
+      video.requestVideoFrameCallback(look)
+    }
+    video?.requestVideoFrameCallback(look)
+  })
 }
 
 export async function inboundStats(page: Page): Promise<InboundStats> {
