@@ -88,6 +88,7 @@ const CONFIG: SessionConfig = {
 export interface Rig {
   session: Session
   sink: RecordingSink
+  parts: SessionParts
   /** What the session's client wants. */
   wants: MediaWants
   /** Lets pending work settle, then runs ticks of the clock, pictures included. */
@@ -96,25 +97,21 @@ export interface Rig {
 
 export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Partial<SessionConfig> = {}): Rig {
   const sink = new RecordingSink()
-  const session = new Session({
-    config: { ...CONFIG, ...config },
-    sink,
-    log: createLogger(),
-    parts: new SessionParts({
-      voice: fakeVoice,
-      chat: fakeChat(['Hello there. ', 'How are you?']),
-      ears: ears(),
-      lipSync: {
-        open: () => ({ push: async (pcm) => rows(pcm.length), flush: async () => new Float32Array(0) }),
-        close: async () => undefined,
-      },
-      mouthFromPhones: (_phones, durationS) => rows(durationS * SAMPLE_RATE),
-      decodeAudio: async () => ({ pcm: new Int16Array(SAMPLE_RATE) }),
-      persona: 'persona',
-      onLatency: () => undefined,
-      ...parts,
-    }),
+  const sessionParts = new SessionParts({
+    voice: fakeVoice,
+    chat: fakeChat(['Hello there. ', 'How are you?']),
+    ears: ears(),
+    lipSync: {
+      open: () => ({ push: async (pcm) => rows(pcm.length), flush: async () => new Float32Array(0) }),
+      close: async () => undefined,
+    },
+    mouthFromPhones: (_phones, durationS) => rows(durationS * SAMPLE_RATE),
+    decodeAudio: async () => ({ pcm: new Int16Array(SAMPLE_RATE) }),
+    persona: 'persona',
+    onLatency: () => undefined,
+    ...parts,
   })
+  const session = new Session({ config: { ...CONFIG, ...config }, sink, log: createLogger(), parts: sessionParts })
   const wants: MediaWants = {
     ...NO_WANTS,
     frame_json: true,
@@ -128,6 +125,7 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
   return {
     session,
     sink,
+    parts: sessionParts,
     wants,
     run: async (ticks) => {
       for (let i = 0; i < ticks; i++) {
