@@ -83,6 +83,8 @@ export class DocRunner {
       types: ['node'],
       typeRoots: [resolve('node_modules/@types')],
       jsx: 'preserve',
+      // of few readers' compilers
+      exactOptionalPropertyTypes: false,
       paths: { '@avatar/sdk': [resolve('sdk/typescript/src/index.ts')] },
     }
     const config = { extends: resolve('tsconfig.base.json'), compilerOptions, include: ['*'] }
