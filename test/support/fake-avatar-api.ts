@@ -122,6 +122,8 @@ export class FakeAvatarApi {
     if (event.type === 'interrupt') {
       this.send({ type: 'interrupted', task_id: 'task_000001', played_ms: 320, spoken_text: 'Once upon', dropped_ms: 900, generation: 1 })
     }
+    if (event.type === 'start_listening') this.send({ type: 'status', status: 'listening', message: '' })
+    if (event.type === 'stop_listening') this.send({ type: 'status', status: 'idle', message: '' })
     if (event.type === 'audio_buffer_append') this.send({ type: 'audio_buffer_appended', buffered_ms: 100, appended_ms: 100 })
     if (event.type === 'audio_buffer_commit') {
       this.send({ type: 'audio_buffer_committed', task_id: 'task_audio1', duration_ms: 100 })

@@ -13,6 +13,11 @@ export class AvatarSession extends Session {
   #view: View | undefined
   #listening: MicrophoneListening | undefined
 
+  /** Where it is shown; undefined before `attach()` or `startStream()`. */
+  get view(): View | undefined {
+    return this.#view
+  }
+
   /**
    * Shows the session in an element and lets it sound, by whatever transport works; connects if that was not done. The element's
    * position is set to `relative` where it was `static`. Connection failures reach handlers of `connection`; call `connect()`

@@ -53,6 +53,8 @@ export class RtcLine {
   #serverActive: EventOf<'transport'>['active'] = 'socket'
   #acknowledged = false
   #serverLost = false
+  /** Somebody else of this session has the WebRTC connection: there is one. */
+  #yielded = false
   #closed = false
 
   constructor(options: RtcLineOptions) {
@@ -179,6 +181,7 @@ export class RtcLine {
       return
     }
     this.#acknowledged = false
+    this.#yielded = false
     if (!this.#peer) {
       // whoever had it has gone: one of us may
       if (was === 'webrtc') this.#again()
@@ -190,6 +193,7 @@ export class RtcLine {
     if (state === 'reconnecting') {
       this.#serverActive = 'socket'
       this.#serverLost = true
+      this.#yielded = false
       this.#fall('server_lost')
       return
     }
@@ -205,20 +209,24 @@ export class RtcLine {
     setTimeout(look, this.#peer ? SURVIVED_WITHIN_MS : 0)
   }
 
-  /** Somebody else of this session has the WebRTC connection now: there is one. */
   #yield(): void {
+    if (this.#yielded) return
     clearTimeout(this.#retry)
-    this.#drop('taken_over')
+    this.#yielded = true
+    this.#up = false
+    this.#options.onDown('taken_over')
+    this.#letGo()
   }
 
   #giveUp(reason: TransportReason): void {
+    // what the server takes for ours is somebody else's
+    if (this.#serverActive === 'webrtc' && this.#acknowledged && reason === 'not_connected') this.#yield()
     this.#drop(reason)
-    if (this.#serverActive === 'webrtc' && this.#acknowledged && reason === 'not_connected') return
     this.#again()
   }
 
   #again(inMs = RETRY_BASE_MS / 2 + backoffMs(this.#attempts, RETRY_BASE_MS, RETRY_MAX_MS)): void {
-    if (this.#closed || this.#peer) return
+    if (this.#closed || this.#yielded || this.#peer) return
     if (inMs === 0) this.#attempts = 0
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => this.open(), inMs)

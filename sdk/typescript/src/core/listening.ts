@@ -124,7 +124,7 @@ export class Listening {
         if (aheadMs > 0) await delay(aheadMs, signal)
       }
     } catch (error) {
-      if (this.active) this.end(signal?.aborted ? undefined : error)
+      if (this.active) await this.stop(signal?.aborted ? undefined : error)
     } finally {
       // not awaited: a source that gives nothing does not end either
       samples.return(undefined).catch(() => undefined)
