@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { ChatTool, TaskMode } from './chat.ts'
 import { ERROR_CODES } from './errors.ts'
 import { SessionId, TaskId } from './ids.ts'
+import { Histogram } from './stats.ts'
 import { TurnDetection } from './turn-detection.ts'
 
 /** Longest text of one `avatar.speak`, characters. */
@@ -245,6 +246,8 @@ export const HealthResponse = z
   .meta({ id: 'HealthResponse' })
 export type HealthResponse = z.infer<typeof HealthResponse>
 
+const Turns = z.record(z.string(), Histogram).meta({ description: 'Steps of all turns since the start, ms, by the names of TurnLedger.' })
+
 export const MetricsResponse = z
   .object({
     active_sessions: z.int(),
@@ -259,6 +262,7 @@ export const MetricsResponse = z
       .number()
       .nullable()
       .meta({ description: 'ms from a request to speak to its first sound, mean of the last 100; null before the first.' }),
+    turns: Turns,
     origins: z.array(
       z.object({
         origin_id: z.string(),
@@ -272,6 +276,7 @@ export const MetricsResponse = z
         average_latency: z.number().nullable(),
         draining: z.boolean(),
         render: z.record(z.string(), z.number()).meta({ description: 'ms and counts of the render stages.' }),
+        turns: Turns,
       }),
     ),
   })

@@ -22,8 +22,10 @@ import {
   UserAudioAppend,
 } from './events.ts'
 import { SessionId } from './ids.ts'
-import { TransportStats, TurnLedger } from './stats.ts'
+import { Histogram, TransportStats, TurnLedger } from './stats.ts'
 import { TurnDetection } from './turn-detection.ts'
+
+export { Histogram }
 
 /** s between heartbeats; an origin silent for three of them is lost. */
 export const HEARTBEAT_S = 2
@@ -54,10 +56,6 @@ export const SessionReport = z.object({
   last_turn: TurnLedger.nullable(),
 })
 export type SessionReport = z.infer<typeof SessionReport>
-
-/** Counts by upper bound, as Prometheus has them but not summed up: `counts[i]` lies in (bounds[i-1], bounds[i]], the last beyond all. */
-export const Histogram = z.object({ bounds: z.array(z.number()), counts: z.array(z.int()), sum: z.number() })
-export type Histogram = z.infer<typeof Histogram>
 
 export const OriginLoad = z.object({
   sessions: z.int(),

@@ -38,3 +38,14 @@ export const TurnLedger = z
   })
   .meta({ id: 'TurnLedger' })
 export type TurnLedger = z.infer<typeof TurnLedger>
+
+/** Counts by upper bound, as Prometheus has them but not summed up. */
+export const Histogram = z
+  .object({
+    bounds: z.array(z.number()),
+    counts: z.array(z.int()).meta({ description: 'counts[i] lies in (bounds[i-1], bounds[i]]; the last is beyond all bounds.' }),
+    sum: z.number(),
+  })
+  .refine(({ bounds, counts }) => counts.length === bounds.length + 1, 'needs one count more than bounds')
+  .meta({ id: 'Histogram' })
+export type Histogram = z.infer<typeof Histogram>

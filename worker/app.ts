@@ -13,6 +13,7 @@ import { mountCatalog } from './routes/catalog.ts'
 import { mountChat } from './routes/chat.ts'
 import { mountDocs } from './routes/docs.ts'
 import { mountHealth } from './routes/health.ts'
+import { mountMetrics } from './routes/metrics.ts'
 import { mountSessions } from './routes/sessions.ts'
 import { mountSockets } from './routes/sockets.ts'
 import { mountSpeech } from './routes/speech.ts'
@@ -30,6 +31,7 @@ export function createApp(): App {
   mountWhep(app)
   mountCatalog(app)
   mountHealth(app)
+  mountMetrics(app)
   mountAdmin(app)
   mountDocs(app)
   app.get('/', (context) => context.redirect('/docs', 302))

@@ -1,11 +1,9 @@
-/** Health and metrics: what origins, storage and sockets report; null where nothing is known. */
-import { HealthResponse, MetricsResponse } from '../../shared/api.ts'
+/** Health: whether the edge, its store and its origins can work. */
+import { HealthResponse } from '../../shared/api.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { App, AppContext } from '../context.ts'
 import { log, reasonOf } from '../log.ts'
-import { tenantByKey } from '../middleware/auth.ts'
 import type { PoolSnapshot } from '../origin-pool.ts'
-import { mean } from '../pool/mean.ts'
 import { poolStub } from '../stubs.ts'
 import { get } from './define.ts'
 
@@ -26,10 +24,6 @@ export function mountHealth(app: App): void {
       return context.json(body, snapshot === undefined ? 503 : 200)
     },
   )
-  get(app, { path: '/metrics', tag: 'Operation', summary: 'System metrics', response: MetricsResponse }, async (context) => {
-    await tenantByKey(context)
-    return context.json(metricsOf(await poolStub(context.env).snapshot()))
-  })
 }
 
 async function readSnapshot(context: AppContext): Promise<PoolSnapshot | undefined> {
@@ -73,37 +67,4 @@ function healthOf({ origins }: PoolSnapshot, now: number): HealthResponse {
     },
     origins: origins.length,
   }
-}
-
-function metricsOf(snapshot: PoolSnapshot): MetricsResponse {
-  const loads = snapshot.origins.map(({ load }) => load)
-  return {
-    active_sessions: snapshot.active_sessions,
-    total_sessions: snapshot.total_sessions,
-    cpu_usage: mean(loads.map((load) => load.cpu_usage)) ?? 0,
-    memory_usage: mean(loads.map((load) => load.memory_usage)) ?? 0,
-    gpu_usage: mean(loads.map((load) => load.gpu_usage)),
-    websocket_connections: snapshot.client_sockets,
-    redis_memory: readableBytes(snapshot.store_bytes),
-    store_bytes: snapshot.store_bytes,
-    average_latency: mean(loads.map((load) => load.average_latency)),
-    origins: snapshot.origins.map(({ origin_id, sessions, device, draining, load }) => ({
-      origin_id,
-      sessions,
-      capacity: load.capacity,
-      speaking: load.speaking,
-      device,
-      cpu_usage: load.cpu_usage,
-      memory_usage: load.memory_usage,
-      rss_bytes: load.rss_bytes,
-      average_latency: load.average_latency,
-      draining,
-      render: load.render,
-    })),
-  }
-}
-
-/** `245MB`, as the API reference writes it; KB below one MB. */
-function readableBytes(bytes: number): string {
-  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)}KB` : `${Math.round(bytes / 1_000_000)}MB`
 }
