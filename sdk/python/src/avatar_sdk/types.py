@@ -47,6 +47,7 @@ __all__ = [
     "FramesDropped",
     "HealthResponse",
     "HealthResponseServices",
+    "Histogram",
     "IceCandidate",
     "IceCandidateRequest",
     "IceCandidateRequestCandidate",
@@ -704,6 +705,13 @@ class KeepAliveResponse(TypedDict):
     """Seconds until the session ends if nothing else happens."""
 
 
+class Histogram(TypedDict):
+    bounds: List[float]
+    counts: List[int]
+    """counts[i] lies in (bounds[i-1], bounds[i]]; the last is beyond all bounds."""
+    sum: float
+
+
 class MetricsResponseOriginsItem(TypedDict):
     origin_id: str
     sessions: int
@@ -718,6 +726,8 @@ class MetricsResponseOriginsItem(TypedDict):
     draining: bool
     render: Dict[str, float]
     """ms and counts of the render stages."""
+    turns: Dict[str, Histogram]
+    """Steps of all turns since the start, ms, by the names of TurnLedger."""
 
 
 class MetricsResponse(TypedDict):
@@ -735,6 +745,8 @@ class MetricsResponse(TypedDict):
     store_bytes: int
     average_latency: Optional[float]
     """ms from a request to speak to its first sound, mean of the last 100; null before the first."""
+    turns: Dict[str, Histogram]
+    """Steps of all turns since the start, ms, by the names of TurnLedger."""
     origins: List[MetricsResponseOriginsItem]
 
 
