@@ -5,6 +5,7 @@ import process from 'node:process'
 import { VERSION } from '../shared/version.ts'
 import { closeDecoder, decodeAudioData } from './codec/audio.ts'
 import { EncoderPool } from './codec/encoder-pool.ts'
+import { readVadWeights } from './ears/vad.ts'
 import { EdgeLink } from './edge-link.ts'
 import { readEnv } from './env.ts'
 import { Host } from './host.ts'
@@ -13,10 +14,10 @@ import { mouthFromPhones } from './lipsync/phones.ts'
 import { createMouthFromText } from './lipsync/text-mouth.ts'
 import { LoadMeter } from './load.ts'
 import { log } from './log.ts'
+import { chooseTranscription } from './providers/choose-transcription.ts'
 import { chooseVoice } from './providers/choose-voice.ts'
 import { createDemoPersona } from './providers/demo-persona.ts'
 import { createOpenAiChat } from './providers/openai-chat.ts'
-import { createOpenAiTranscription } from './providers/openai-transcription.ts'
 import { createRenderer } from './render/index.ts'
 import { RtcEngine } from './rtc/index.ts'
 import { SessionParts } from './session-parts.ts'
@@ -65,6 +66,7 @@ async function main(): Promise<void> {
     timed('lip sync ready', createLipSync({ modelPath: env.LIPSYNC_MODEL })),
     timed('WebRTC ready', rtc.warmUp()),
   ])
+  const ears = { transcription: await chooseTranscription(env), vad: readVadWeights(env.VAD_MODEL) }
   const openai = env.OPENAI_API_KEY ? { apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL } : undefined
   const chat = openai ? createOpenAiChat({ ...openai, model: env.OPENAI_MODEL }) : createDemoPersona()
   const host = new Host({ renderer, log })
@@ -72,7 +74,7 @@ async function main(): Promise<void> {
   const parts = new SessionParts({
     voice,
     chat,
-    transcription: openai ? createOpenAiTranscription({ ...openai, model: env.OPENAI_TRANSCRIPTION_MODEL }) : undefined,
+    ears,
     lipSync,
     mouthFromPhones,
     mouthFromText: pronouncer && createMouthFromText(pronouncer),
@@ -92,6 +94,7 @@ async function main(): Promise<void> {
       avatars: avatars.map((avatar) => avatar.avatar_id),
       voice: voice.name,
       chat: chat.name,
+      ears: ears.transcription?.name ?? 'none',
       model: chat.defaultModel,
     },
     'runs on',

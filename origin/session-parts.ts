@@ -1,14 +1,12 @@
 /** What all sessions of the process share: voices, minds, ears, and the pipelines made of them. */
-import { AvatarError } from '../shared/errors.ts'
 import type { AudioData } from '../shared/events.ts'
-import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
+import { SAMPLE_RATE } from '../shared/media.ts'
 import type { TurnLedger } from '../shared/stats.ts'
 import { toMs } from './audio-buffer.ts'
-import { concatPcm } from './codec/resample.ts'
-import { encodeWav } from './codec/wav.ts'
+import type { EarParts } from './ears/ear.ts'
 import type { LipSync, MouthFromPhones, MouthFromText } from './lipsync/types.ts'
 import type { RtcParts } from './peer-out.ts'
-import type { ChatProvider, SpeechProvider, TranscriptionProvider } from './providers/types.ts'
+import type { ChatProvider, SpeechProvider } from './providers/types.ts'
 import type { SoundFeatures } from './render/adapters/types.ts'
 import { cutSegments } from './stages/cut-segments.ts'
 import { moveMouth } from './stages/move-mouth.ts'
@@ -19,12 +17,11 @@ import type { Segment, Speech } from './stages/types.ts'
 /** Pieces in which client audio goes through the lip-sync network: the first is short, so that it sounds soon. */
 const FIRST_PIECE_SAMPLES = 0.4 * SAMPLE_RATE
 const PIECE_SAMPLES = 2.4 * SAMPLE_RATE
-const TRANSCRIPTION_TIMEOUT_MS = 20_000
 
 export interface SessionPartsOptions {
   voice: SpeechProvider
   chat: ChatProvider
-  transcription: TranscriptionProvider | undefined
+  ears: EarParts
   lipSync: LipSync
   mouthFromPhones: MouthFromPhones
   /** With a voice that knows the times of its text. */
@@ -53,13 +50,13 @@ export class SessionParts {
   readonly rtc: RtcParts | undefined
   readonly soundOf: SessionPartsOptions['soundOf'] | undefined
   readonly canNod: SessionPartsOptions['canNod'] | undefined
-  readonly #transcription: TranscriptionProvider | undefined
+  readonly ears: EarParts
   readonly #moveMouth: ReturnType<typeof moveMouth>
 
   constructor({
     voice,
     chat,
-    transcription,
+    ears,
     lipSync,
     mouthFromPhones,
     mouthFromText,
@@ -80,7 +77,7 @@ export class SessionParts {
     this.rtc = rtc
     this.soundOf = soundOf
     this.canNod = canNod
-    this.#transcription = transcription
+    this.ears = ears
     this.#moveMouth = moveMouth({ mouthFromPhones, mouthFromText, lipSync })
   }
 
@@ -105,36 +102,6 @@ export class SessionParts {
   /** The client's own sound to segments. */
   sounded(pcm: Int16Array, signal: AbortSignal): AsyncIterable<Segment> {
     return cutSegments(this.#moveMouth(inPieces(pcm), { signal }), { signal })
-  }
-
-  /** @throws AvatarError `STT_UNAVAILABLE` */
-  requireTranscription(): TranscriptionProvider {
-    if (this.#transcription) return this.#transcription
-    throw new AvatarError(
-      'STT_UNAVAILABLE',
-      'This origin cannot hear: set OPENAI_API_KEY (and OPENAI_BASE_URL for another server) for speech recognition. Text works without.',
-      {
-        variable: 'OPENAI_API_KEY',
-      },
-    )
-  }
-
-  /** Adds the user's sound to what was heard. @throws AvatarError `AUDIO_BUFFER_FULL` past one minute */
-  appendHeard(heard: Int16Array[], pcm: Int16Array): void {
-    const totalMs = toMs(heard.reduce((sum, piece) => sum + piece.length, pcm.length))
-    if (totalMs > MAX_AUDIO_BUFFER_MS) {
-      throw new AvatarError(
-        'AUDIO_BUFFER_FULL',
-        `One utterance may last ${MAX_AUDIO_BUFFER_MS / 1000} s; send stop_listening to have it answered.`,
-        { max_ms: MAX_AUDIO_BUFFER_MS },
-      )
-    }
-    heard.push(pcm)
-  }
-
-  async transcribe(heard: readonly Int16Array[]): Promise<string> {
-    const whole = concatPcm(heard)
-    return await this.requireTranscription().transcribe(encodeWav(whole, SAMPLE_RATE), AbortSignal.timeout(TRANSCRIPTION_TIMEOUT_MS))
   }
 }
 

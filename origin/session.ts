@@ -14,6 +14,7 @@ import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
 import type { ForwardedEvent, MediaWants, RelayClass, SessionConfig } from '../shared/link.ts'
 import type { TurnLedger } from '../shared/stats.ts'
 import { ClientEvents } from './client-events.ts'
+import { Ear } from './ears/ear.ts'
 import type { SpeechControl } from './ears/types.ts'
 import type { Logger } from './log.ts'
 import { MediaOut, type MediaSink, NO_WANTS, type Stamp } from './media-out.ts'
@@ -68,6 +69,7 @@ export class Session {
   readonly #media: MediaOut
   readonly #rtc: RtcOut | undefined
   readonly #speech: Speech
+  readonly #ear: Ear
   readonly #clientEvents: ClientEvents
   readonly #presence = new Presence()
   /** Only for avatars whose model is driven by sound. */
@@ -95,7 +97,7 @@ export class Session {
         iceServers: config.ice_servers,
         log: this.#log,
         onTransport: (news) => this.#transportChanged(news),
-        onMic: (pcm) => this.#clientEvents.hear(pcm),
+        onMic: (pcm) => this.#ear.hear(pcm),
       })
     this.#speech = new Speech({
       config,
@@ -110,14 +112,24 @@ export class Session {
       wantsWords: () => this.#wants.all.words,
       requireOpen: () => this.#requireOpen(),
     })
+    this.#ear = new Ear({
+      config,
+      parts: parts.ears,
+      speech: this.#speech,
+      emit: (event) => this.#emit(event),
+      emitLevel: (event) => {
+        if (this.#wants.all.levels) this.#emit(event, { relayClass: 'level' })
+      },
+      sendError: (error) => this.#sendError(error, {}),
+      onListeningChange: () => this.#showStatus(),
+    })
     this.#clientEvents = new ClientEvents({
       sessionId: this.id,
       parts,
       emit: (event, to) => this.#emit(event, to === undefined ? {} : { to }),
       sendError: (error, to) => this.#sendError(error, to === undefined ? {} : { to }),
       speakAudio: (pcm) => this.#speech.play(pcm),
-      speech: this.#speech,
-      onListeningChange: () => this.#showStatus(),
+      ear: this.#ear,
     })
   }
 
@@ -275,7 +287,7 @@ export class Session {
       this.#status = status
       this.#emit({ type: 'status', session_id: this.id, status, message: STATUS_MESSAGES[status] })
     }
-    const busy = this.#speech.current !== undefined || this.#clientEvents.listening
+    const busy = this.#speech.current !== undefined || this.#ear.listening
     if (busy !== this.#busy) {
       this.#busy = busy
       this.#sink.sendActivity(busy)
@@ -287,7 +299,7 @@ export class Session {
     if (paused) return 'listening'
     if (current?.startedMs !== undefined) return 'speaking'
     if (current?.kind === 'chat' || current?.kind === 'voice') return 'thinking'
-    return this.#clientEvents.listening ? 'listening' : 'idle'
+    return this.#ear.listening ? 'listening' : 'idle'
   }
 
   #sendError(error: AvatarError, { to, taskId }: { to?: string; taskId?: string }): void {
@@ -306,6 +318,7 @@ export class Session {
     if (this.#speech.current) this.interrupt()
     this.#ended = true
     this.#hearing?.close()
+    this.#ear.close()
     this.#rtc?.close()
     this.#sink.end(this.#ending.reason)
   }

@@ -40,7 +40,7 @@ const ONE_IMPORTER: Readonly<Record<string, string>> = {
   'node-av': 'origin/codec/',
   '@evan/opus': 'origin/codec/',
   werift: 'origin/rtc/',
-  ws: 'origin/link-socket.ts',
+  ws: 'origin/',
   openai: 'origin/providers/',
   '@elevenlabs/elevenlabs-js': 'origin/providers/elevenlabs/',
   '@julusian/jpeg-turbo': 'origin/render/',

@@ -163,12 +163,21 @@ function pcmSource(
 /** A playable mono WAV of 16-bit PCM. */
 export function encodeWav(pcm: Int16Array, sampleRate: number): Uint8Array {
   const out = new Uint8Array(HEADER_BYTES + pcm.byteLength)
+  out.set(wavHeader(pcm.byteLength, sampleRate))
+  // Every machine that runs this is little-endian, as the format is.
+  out.set(new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength), HEADER_BYTES)
+  return out
+}
+
+/** What stands before mono 16-bit PCM of so many bytes in a WAV file. */
+export function wavHeader(dataBytes: number, sampleRate: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(HEADER_BYTES)
   const view = new DataView(out.buffer)
   const text = (at: number, value: string) => {
     for (let i = 0; i < value.length; i++) out[at + i] = value.charCodeAt(i)
   }
   text(0, 'RIFF')
-  view.setUint32(4, out.length - 8, true)
+  view.setUint32(4, HEADER_BYTES + dataBytes - 8, true)
   text(8, 'WAVEfmt ')
   view.setUint32(16, 16, true)
   view.setUint16(20, FORMAT_PCM, true)
@@ -178,9 +187,7 @@ export function encodeWav(pcm: Int16Array, sampleRate: number): Uint8Array {
   view.setUint16(32, 2, true)
   view.setUint16(34, 16, true)
   text(36, 'data')
-  view.setUint32(40, pcm.byteLength, true)
-  // Every machine that runs this is little-endian, as the format is.
-  out.set(new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength), HEADER_BYTES)
+  view.setUint32(40, dataBytes, true)
   return out
 }
 

@@ -26,6 +26,8 @@ export interface SpeechControl {
   /** A task sounds now: not before its first sound, and not while it is held. */
   readonly speaking: boolean
   readonly paused: boolean
+  /** What sounds, is held, or is to sound next; undefined where nothing is to be said. */
+  readonly current: object | undefined
   readonly played: PlayedSound
   /** Holds the speech at once; nothing of it leaves until it is resumed or interrupted. @returns false when nothing is to be held */
   pauseSpeech(): boolean

@@ -1,21 +1,56 @@
-/** What the user said, from any OpenAI-compatible server (audio transcriptions). */
-import { toFile } from 'openai'
-import { createOpenAiClient, openAiFailure } from './openai-chat.ts'
-import type { TranscriptionProvider } from './types.ts'
+/** What the user said, from any OpenAI-compatible server (audio transcriptions): one WAV an utterance. */
+import type OpenAI from 'openai'
+import { wavHeader } from '../codec/wav.ts'
+import { createOpenAiClient } from './openai-chat.ts'
+import { HEARING_SAMPLE_RATE, type TranscriptionProvider, type TranscriptOptions } from './transcription.ts'
+import { vendorFailure } from './vendor-failure.ts'
 
-export function createOpenAiTranscription(options: { apiKey: string; baseUrl?: string | undefined; model: string }): TranscriptionProvider {
-  const client = createOpenAiClient(options)
+export interface OpenAiTranscriptionOptions {
+  apiKey: string
+  baseUrl?: string | undefined
+  model: string
+}
+
+export function createOpenAiTranscription({ apiKey, baseUrl, model }: OpenAiTranscriptionOptions): TranscriptionProvider {
+  const client = createOpenAiClient({ apiKey, baseUrl })
   return {
     name: 'openai',
-    async transcribe(wav, signal) {
-      try {
-        const file = await toFile(wav, 'speech.wav', { type: 'audio/wav' })
-        const { text } = await client.audio.transcriptions.create({ model: options.model, file }, { signal })
-        return text.trim()
-      } catch (thrown) {
-        signal.throwIfAborted()
-        throw openAiFailure(thrown, { apiKey: options.apiKey, notFound: 'OPENAI_TRANSCRIPTION_MODEL and OPENAI_BASE_URL' })
-      }
-    },
+    live: false,
+    open: ({ language }) => ({
+      begin: ({ signal }) => {
+        const pieces: Int16Array<ArrayBuffer>[] = []
+        return {
+          push: (pcm) => void pieces.push(pcm.slice()),
+          finish: () => transcribe(client, pieces, { apiKey, model, language, signal }),
+        }
+      },
+      close: () => undefined,
+    }),
+    close: async () => undefined,
   }
+}
+
+async function transcribe(
+  client: OpenAI,
+  pieces: readonly Int16Array<ArrayBuffer>[],
+  { apiKey, model, language, signal }: { apiKey: string; model: string; language: string | undefined } & Pick<TranscriptOptions, 'signal'>,
+): Promise<string> {
+  const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const file = new File([wavHeader(bytes, HEARING_SAMPLE_RATE), ...pieces], 'speech.wav', { type: 'audio/wav' })
+  try {
+    const { text } = await client.audio.transcriptions.create({ model, file, ...(language ? { language } : {}) }, { signal })
+    return text.trim()
+  } catch (thrown) {
+    signal.throwIfAborted()
+    throw transcriptionFailure(thrown, 'openai', apiKey)
+  }
+}
+
+export function transcriptionFailure(thrown: unknown, provider: string, apiKey: string): Error {
+  return vendorFailure(thrown, {
+    provider,
+    keyVariable: 'STT_API_KEY (or OPENAI_API_KEY)',
+    key: apiKey,
+    notFound: 'STT_MODEL and STT_BASE_URL',
+  })
 }

@@ -77,9 +77,3 @@ export interface ChatProvider {
   /** Parts of the reply as they come. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
   reply(request: ReplyRequest, signal: AbortSignal): AsyncIterable<ReplyPart>
 }
-
-export interface TranscriptionProvider {
-  readonly name: string
-  /** Text of a WAV file. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
-  transcribe(wav: Uint8Array, signal: AbortSignal): Promise<string>
-}

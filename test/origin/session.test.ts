@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { ears, fakeTranscription } from '../support/ears-fakes.ts'
 import { createRig, fakeChat, settle } from '../support/session-fakes.ts'
 
 const SESSION = '550e8400-e29b-41d4-a716-446655440000'
@@ -214,14 +215,14 @@ describe('client audio', () => {
   })
 
   it('answers what the user said, when it can hear', async () => {
-    const { session, sink, run } = createRig({ transcription: { name: 'fake', transcribe: async () => 'What time is it?' } })
+    const { session, sink, run } = createRig({ ears: ears(fakeTranscription(() => 'What time is it?')) })
     const data = { audio: 'AAAA', format: 'auto' as const, sample_rate: 24_000, channels: 1 }
-    session.handleEvent({ type: 'start_listening' }, 'cli_a')
+    session.handleEvent({ type: 'start_listening', data: { mode: 'manual' } }, 'cli_a')
     session.handleEvent({ type: 'user_audio_append', data }, 'cli_a')
     session.handleEvent({ type: 'stop_listening' }, 'cli_a')
+    await vi.waitFor(() => expect(sink.of('chat')[0]).toMatchObject({ role: 'user', content: 'What time is it?' }))
     await run(40)
     expect(sink.of('status').map((event) => event.status)).toContain('listening')
-    expect(sink.of('chat')[0]).toMatchObject({ role: 'user', content: 'What time is it?' })
     expect(sink.of('speech_finished')).toMatchObject([{ reason: 'completed' }])
   })
 })

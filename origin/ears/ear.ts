@@ -1,0 +1,289 @@
+/** The ear of one session: takes the user's sound, finds their turns in it, has them transcribed, and answers. */
+import { performance } from 'node:perf_hooks'
+import { setImmediate } from 'node:timers/promises'
+import { AvatarError, toAvatarError } from '../../shared/errors.ts'
+import type { OriginEvent } from '../../shared/events.ts'
+import type { SessionConfig } from '../../shared/link.ts'
+import { SAMPLE_RATE } from '../../shared/media.ts'
+import { type ListenMode, TurnDetection } from '../../shared/turn-detection.ts'
+import { createResampler, type Resampler } from '../codec/resample.ts'
+import { hearsNothing } from '../providers/choose-transcription.ts'
+import { HEARING_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/transcription.ts'
+import { BargeIn } from './barge-in.ts'
+import { Hearing } from './hearing.ts'
+import type { LevelReading } from './level-meter.ts'
+import { RecentSound } from './recent-sound.ts'
+import { type TurnChange, TurnDetector } from './turn-detector.ts'
+import type { SpeechControl, UserSpeechTimes } from './types.ts'
+import { Utterance } from './utterance.ts'
+import type { VadWeights } from './vad.ts'
+
+/** ms that a turn of the user may last. */
+export const MAX_UTTERANCE_MS = 60_000
+/** ms of speech that begin a turn while the avatar is silent: more than a click, less than a word. */
+const MIN_SPEECH_MS = 80
+/** ms of sound that are kept in front of what may become a turn: the longest prefix, the longest speech that it takes, and the detector's delay. */
+const KEPT_MS = 3_400
+/** ms without any sound, beyond the silence that ends a turn, after which it ends all the same: the microphone is gone. */
+const LOST_SOUND_MS = 600
+/** Turns whose text is awaited. */
+const MAX_AWAITED = 4
+/** Samples of appended sound that are listened to at once. */
+const PIECE_SAMPLES = 0.5 * SAMPLE_RATE
+const SAMPLES_PER_MS = HEARING_SAMPLE_RATE / 1000
+
+/** What all ears of the process share. */
+export interface EarParts {
+  /** Undefined: nobody hears. */
+  transcription: TranscriptionProvider | undefined
+  vad: VadWeights
+}
+
+export interface EarOptions {
+  config: Pick<SessionConfig, 'session_id' | 'language' | 'turn_detection'>
+  parts: EarParts
+  speech: SpeechControl
+  emit: (event: OriginEvent) => void
+  emitLevel: (event: OriginEvent) => void
+  sendError: (error: AvatarError) => void
+  onListeningChange: () => void
+}
+
+/** What an open ear has. */
+interface Listening {
+  mode: ListenMode
+  hearing: Hearing
+  detector: TurnDetector
+  recent: RecentSound
+  transcriber: Transcriber
+  utterance: Utterance | undefined
+  /** From SAMPLE_RATE; once sound comes over the socket, the microphone does not count. */
+  appended: Resampler | undefined
+  /** Fires when sound stays away in the middle of a turn. */
+  lost: NodeJS.Timeout | undefined
+}
+
+export class Ear {
+  readonly #options: EarOptions
+  readonly #settings: TurnDetection
+  readonly #bargeIn: BargeIn
+  #listening: Listening | undefined
+  /** Turns that wait for their text, in order. */
+  readonly #awaited = new Set<Utterance>()
+  #answers: Promise<void> = Promise.resolve()
+
+  constructor(options: EarOptions) {
+    this.#options = options
+    this.#settings = options.config.turn_detection ?? TurnDetection.parse({})
+    const { resume_ms: resumeMs } = this.#settings
+    this.#bargeIn = new BargeIn({ speech: options.speech, resumeMs, onHalfTime: () => this.#glance() })
+  }
+
+  get listening(): boolean {
+    return this.#listening !== undefined
+  }
+
+  /** Opens the ear; open already, only the mode may change. @throws AvatarError `STT_UNAVAILABLE` */
+  start(mode: ListenMode = this.#settings.mode): void {
+    const { parts, config, speech, onListeningChange } = this.#options
+    const { threshold, silence_ms: silenceMs } = this.#settings
+    if (!parts.transcription) throw hearsNothing()
+    if (this.#listening) {
+      if (this.#listening.mode === mode) return
+      this.stop()
+    }
+    this.#listening = {
+      mode,
+      hearing: new Hearing({
+        weights: parts.vad,
+        played: speech.played,
+        now: () => performance.now(),
+        onLevel: (reading) => this.#level(reading),
+      }),
+      detector: new TurnDetector({
+        threshold,
+        silenceMs: mode === 'manual' ? Number.POSITIVE_INFINITY : silenceMs,
+        maxMs: MAX_UTTERANCE_MS,
+      }),
+      recent: new RecentSound(KEPT_MS * SAMPLES_PER_MS),
+      transcriber: parts.transcription.open({ language: config.language }),
+      utterance: undefined,
+      appended: undefined,
+      lost: undefined,
+    }
+    onListeningChange()
+  }
+
+  /** Closes the ear; what is being said is over with it, and answered. @throws AvatarError `INVALID_REQUEST` when it is not open */
+  stop(): void {
+    const listening = this.#listening
+    if (!listening) {
+      throw new AvatarError('INVALID_REQUEST', 'Nothing is being listened to: send start_listening before stop_listening.')
+    }
+    this.#endTurn(listening, listening.detector.stop())
+    this.#close(listening)
+    this.#options.onListeningChange()
+  }
+
+  /** Sound of the user's microphone; nothing happens while the ear is closed. @param pcm HEARING_SAMPLE_RATE */
+  hear(pcm: Int16Array): void {
+    if (this.#listening && !this.#listening.appended) this.#hear(this.#listening, pcm)
+  }
+
+  /** Sound that the client brings over the socket, of any length. @param pcm SAMPLE_RATE */
+  async append(pcm: Int16Array): Promise<void> {
+    const listening = this.#listening
+    if (!listening) return
+    listening.appended ??= createResampler(SAMPLE_RATE, HEARING_SAMPLE_RATE)
+    for (let at = 0; at < pcm.length && this.#listening === listening; at += PIECE_SAMPLES) {
+      // the clock of pictures and sound is not to wait for a minute that comes at once
+      if (at > 0) await setImmediate()
+      if (this.#listening === listening) this.#hear(listening, listening.appended.push(pcm.subarray(at, at + PIECE_SAMPLES)))
+    }
+  }
+
+  /** The session is over. */
+  close(): void {
+    for (const utterance of this.#awaited) utterance.abort()
+    this.#bargeIn.close()
+    if (!this.#listening) return
+    this.#listening.utterance?.abort()
+    this.#close(this.#listening)
+  }
+
+  // --- inside ---------------------------------------------------------------------------------------------------------
+
+  #hear(listening: Listening, pcm: Int16Array): void {
+    if (pcm.length === 0) return
+    listening.recent.push(pcm)
+    if (listening.mode === 'manual') listening.utterance ??= this.#begin(listening)
+    listening.utterance?.push(pcm)
+    if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.detector.stop())
+    listening.hearing.push(pcm, (probability, untilMs) => {
+      // a row of the same sound may have closed the ear
+      if (this.#listening === listening) this.#judge(listening, probability, untilMs)
+    })
+    listening.lost?.refresh()
+  }
+
+  /** The avatar speaks, and is not to be spoken to. */
+  #ignores(): boolean {
+    return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#listening?.mode === 'vad'
+  }
+
+  #judge(listening: Listening, probability: number, untilMs: number): void {
+    const { speech } = this.#options
+    const { barge_in, barge_in_ms } = this.#settings
+    const { detector, mode } = listening
+    if (!detector.inTurn && this.#ignores()) {
+      detector.reset()
+      return
+    }
+    const change = detector.push(probability, untilMs, mode === 'vad' && speech.speaking ? barge_in_ms : MIN_SPEECH_MS)
+    if (change?.type === 'started') this.#startTurn(listening, change.startMs)
+    if (change?.type === 'stopped') this.#endTurn(listening, change)
+    const talksOver = detector.inTurn && detector.hearsSpeech && speech.speaking && mode === 'vad' && barge_in === 'vad'
+    if (talksOver) this.#bargeIn.hold()
+  }
+
+  #startTurn(listening: Listening, startMs: number): void {
+    const { prefix_ms, silence_ms } = this.#settings
+    this.#options.emit({ type: 'user_speech_started', session_id: this.#sessionId })
+    if (listening.mode === 'manual') return
+    const utterance = this.#begin(listening)
+    utterance.push(listening.recent.since(Math.round((startMs - prefix_ms) * SAMPLES_PER_MS)))
+    listening.utterance = utterance
+    listening.lost = setTimeout(() => this.#endTurn(listening, listening.detector.stop()), silence_ms + LOST_SOUND_MS)
+  }
+
+  #begin({ transcriber }: Listening): Utterance {
+    return new Utterance({
+      transcriber,
+      onPartial: (content) => {
+        this.#options.emit({ type: 'chat', session_id: this.#sessionId, role: 'user', content, partial: true })
+        if (this.#bargeIn.holding) this.#bargeIn.words()
+      },
+    })
+  }
+
+  /** @param change what the detector knows of it; undefined where it heard no speech, and somebody else said that the turn is over */
+  #endTurn(listening: Listening, change: TurnChange | undefined): void {
+    const { utterance, recent } = listening
+    const vadEndMs = performance.now()
+    clearTimeout(listening.lost)
+    listening.lost = undefined
+    listening.utterance = undefined
+    const soundMs = recent.total / SAMPLES_PER_MS
+    if (change?.type === 'stopped') {
+      const session_id = this.#sessionId
+      this.#options.emit({ type: 'user_speech_stopped', session_id, duration_ms: Math.round(change.endMs - change.startMs) })
+    }
+    if (!utterance) return
+    const endMs = vadEndMs - (change?.type === 'stopped' && listening.mode === 'vad' ? Math.max(0, soundMs - change.endMs) : 0)
+    this.#transcribe(utterance, listening.mode, listening.mode === 'vad' ? { endMs, vadEndMs } : { endMs })
+  }
+
+  #transcribe(utterance: Utterance, mode: ListenMode, times: UserSpeechTimes): void {
+    if (this.#awaited.size >= MAX_AWAITED) {
+      utterance.abort()
+      this.#bargeIn.release()
+      const message = 'Speech comes faster than it can be transcribed; this turn was left out.'
+      this.#options.sendError(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaited.size }))
+      return
+    }
+    this.#awaited.add(utterance)
+    const text = this.#bargeIn.while(utterance.finish())
+    this.#answers = this.#answers
+      .then(async () => this.#answer(await text, mode, times))
+      .catch((thrown: unknown) => this.#failed(thrown))
+      .finally(() => void this.#awaited.delete(utterance))
+  }
+
+  #answer(words: string, mode: ListenMode, times: UserSpeechTimes): void {
+    if (words === '') {
+      if (!this.#listening?.utterance) this.#bargeIn.release()
+      return
+    }
+    if (mode === 'manual' || this.#settings.barge_in === 'vad') this.#bargeIn.words()
+    this.#options.speech.answer(words, { ...times, sttFinalMs: performance.now() })
+  }
+
+  #failed(thrown: unknown): void {
+    this.#bargeIn.release()
+    if (thrown instanceof DOMException && thrown.name === 'AbortError') return
+    const timedOut = thrown instanceof DOMException && thrown.name === 'TimeoutError'
+    const { name: provider } = this.#options.parts.transcription ?? {}
+    const tooSlow = new AvatarError('PROVIDER_FAILED', `The provider (${provider}) took too long; say it again.`, { provider })
+    this.#options.sendError(timedOut ? tooSlow : toAvatarError(thrown))
+  }
+
+  /** She is held and the user speaks on: whole utterances would tell too late whether these are words. */
+  #glance(): void {
+    const utterance = this.#listening?.utterance
+    if (!utterance || this.#options.parts.transcription?.live) return
+    this.#bargeIn.while(utterance.glance()).then(
+      (words) => {
+        if (words !== '' && this.#bargeIn.holding) this.#bargeIn.words()
+      },
+      // the whole utterance will tell, or fail aloud
+      () => undefined,
+    )
+  }
+
+  #level({ levelDb: level_db, speech }: LevelReading): void {
+    this.#options.emitLevel({ type: 'level', session_id: this.#sessionId, level_db, speech })
+  }
+
+  get #sessionId(): string {
+    return this.#options.config.session_id
+  }
+
+  #close(listening: Listening): void {
+    clearTimeout(listening.lost)
+    this.#listening = undefined
+    listening.hearing.close()
+    listening.appended?.close()
+    // the line stays until the text of what was said has come over it
+    void this.#answers.finally(() => listening.transcriber.close())
+  }
+}

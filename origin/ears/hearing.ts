@@ -1,0 +1,60 @@
+/** A stream of the user's sound, listened to: levels, and how likely it is that somebody other than the avatar speaks. */
+import { HISTORY, HOP, logMel, MEL_BANDS } from '../lipsync/log-mel.ts'
+import { HEARING_SAMPLE_RATE } from '../providers/transcription.ts'
+import { EchoGuard } from './echo-guard.ts'
+import { LevelMeter, type LevelReading } from './level-meter.ts'
+import type { PlayedSound } from './types.ts'
+import { VAD_ROW_FRAMES, VAD_ROW_MS, Vad, type VadWeights } from './vad.ts'
+
+const ROW_SAMPLES = HOP * VAD_ROW_FRAMES
+
+export interface HearingOptions {
+  weights: VadWeights
+  played: PlayedSound
+  /** The clock of `played.untilMs`, ms. */
+  now: () => number
+  onLevel: (reading: LevelReading) => void
+}
+
+/** @param untilMs time of the sound that the probability is about, from the first sample on */
+export type OnProbability = (probability: number, untilMs: number) => void
+
+export class Hearing {
+  readonly #delayMs: number
+  readonly #vad: Vad
+  readonly #echo: EchoGuard
+  readonly #levels: LevelMeter
+  /** HISTORY samples that were framed, then those that make no whole row yet. */
+  #pending = new Int16Array(HISTORY)
+  #rows = 0
+
+  constructor({ weights, played, now, onLevel }: HearingOptions) {
+    this.#delayMs = weights.delayMs
+    this.#vad = new Vad(weights)
+    this.#echo = new EchoGuard({ played, now })
+    this.#levels = new LevelMeter({ sampleRate: HEARING_SAMPLE_RATE, onReading: onLevel })
+  }
+
+  /** @param pcm HEARING_SAMPLE_RATE */
+  push(pcm: Int16Array, onProbability: OnProbability): void {
+    const sound = new Int16Array(this.#pending.length + pcm.length)
+    sound.set(this.#pending)
+    sound.set(pcm, this.#pending.length)
+    const rows = Math.floor((sound.length - HISTORY) / ROW_SAMPLES)
+    const mel = logMel(sound.subarray(0, HISTORY + rows * ROW_SAMPLES))
+    this.#pending = sound.slice(rows * ROW_SAMPLES)
+    this.#echo.clean(mel)
+    for (let i = 0; i < mel.length; i += MEL_BANDS) {
+      const probability = this.#vad.push(mel.subarray(i, i + MEL_BANDS))
+      if (probability === undefined) continue
+      this.#rows += 1
+      this.#levels.mark(probability)
+      onProbability(probability, this.#rows * VAD_ROW_MS - this.#delayMs)
+    }
+    this.#levels.push(pcm)
+  }
+
+  close(): void {
+    this.#echo.close()
+  }
+}

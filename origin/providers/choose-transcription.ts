@@ -1,0 +1,49 @@
+/** Who hears, by what is configured. */
+import { AvatarError } from '../../shared/errors.ts'
+import { createOpenAiLiveTranscription } from './openai-live-transcription.ts'
+import { createOpenAiTranscription } from './openai-transcription.ts'
+import { createSherpaTranscription } from './sherpa-transcription.ts'
+import type { TranscriptionProvider } from './transcription.ts'
+
+const DEFAULT_MODELS = { openai: 'gpt-transcribe', 'openai-live': 'gpt-live-transcribe' } as const
+
+/** What of the origin's configuration decides. */
+export interface TranscriptionEnv {
+  STT_PROVIDER?: 'openai' | 'openai-live' | 'sherpa' | undefined
+  STT_API_KEY?: string | undefined
+  STT_BASE_URL?: string | undefined
+  STT_MODEL?: string | undefined
+  SHERPA_MODEL_DIR?: string | undefined
+  OPENAI_API_KEY?: string | undefined
+  OPENAI_BASE_URL?: string | undefined
+}
+
+/**
+ * Undefined where nothing is configured. A server without a key is asked with an empty one.
+ *
+ * @throws Error naming the variable that is missing, or the package
+ */
+export async function chooseTranscription(env: TranscriptionEnv): Promise<TranscriptionProvider | undefined> {
+  const { STT_PROVIDER: provider = env.SHERPA_MODEL_DIR ? 'sherpa' : 'openai', SHERPA_MODEL_DIR: modelDir } = env
+  if (provider === 'sherpa') {
+    if (!modelDir) throw new Error('STT_PROVIDER=sherpa needs SHERPA_MODEL_DIR: the folder of an unpacked model')
+    return await createSherpaTranscription({ modelDir })
+  }
+  const apiKey = env.STT_API_KEY ?? (env.STT_BASE_URL ? 'none' : env.OPENAI_API_KEY)
+  if (apiKey === undefined) {
+    if (env.STT_PROVIDER)
+      throw new Error(`STT_PROVIDER=${provider} needs STT_API_KEY or OPENAI_API_KEY, or STT_BASE_URL of a server without keys`)
+    return undefined
+  }
+  const options = { apiKey, baseUrl: env.STT_BASE_URL ?? env.OPENAI_BASE_URL, model: env.STT_MODEL ?? DEFAULT_MODELS[provider] }
+  return provider === 'openai-live' ? createOpenAiLiveTranscription(options) : createOpenAiTranscription(options)
+}
+
+/** What `start_listening` is answered with where nobody hears. */
+export function hearsNothing(): AvatarError {
+  return new AvatarError(
+    'STT_UNAVAILABLE',
+    'This origin cannot hear: set OPENAI_API_KEY or STT_API_KEY (STT_BASE_URL for another server), or SHERPA_MODEL_DIR for a recogniser on its machine. Text works without.',
+    { variables: ['OPENAI_API_KEY', 'STT_API_KEY', 'STT_BASE_URL', 'SHERPA_MODEL_DIR'] },
+  )
+}

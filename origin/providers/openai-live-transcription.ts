@@ -1,0 +1,292 @@
+/**
+ * What the user says, while they say it: OpenAI's realtime transcription over a WebSocket (platform.openai.com/docs/guides/realtime-transcription),
+ * and servers that speak it. Our own detector decides when an utterance is over and commits it.
+ */
+import { WebSocket } from 'ws'
+import { AvatarError } from '../../shared/errors.ts'
+import { createResampler, type Resampler } from '../codec/resample.ts'
+import { transcriptionFailure } from './openai-transcription.ts'
+import {
+  HEARING_SAMPLE_RATE,
+  type Transcriber,
+  type Transcript,
+  type TranscriptionProvider,
+  type TranscriptOptions,
+} from './transcription.ts'
+
+/** The only rate that the service takes. */
+const VENDOR_SAMPLE_RATE = 24_000
+const DEFAULT_BASE_URL = 'https://api.openai.com/v1'
+const CONNECT_TIMEOUT_MS = 8_000
+/** Connections that one utterance may take: a line that breaks is replaced once. */
+const ATTEMPTS = 2
+/** The service's word for an utterance too short to be heard. */
+const NOTHING_HEARD = 'input_audio_buffer_commit_empty'
+
+export interface OpenAiLiveOptions {
+  apiKey: string
+  baseUrl?: string | undefined
+  model: string
+}
+
+export function createOpenAiLiveTranscription(options: OpenAiLiveOptions): TranscriptionProvider {
+  const open = new Set<LiveTranscriber>()
+  return {
+    name: 'openai-live',
+    live: true,
+    open: ({ language }) => {
+      const transcriber = new LiveTranscriber({ ...options, language, onClose: () => open.delete(transcriber) })
+      open.add(transcriber)
+      return transcriber
+    },
+    close: async () => {
+      for (const transcriber of open) transcriber.close()
+    },
+  }
+}
+
+interface ServerEvent {
+  type: string
+  item_id?: string
+  delta?: string
+  transcript?: string
+  error?: { code?: string | null; message?: string; event_id?: string | null }
+}
+
+type LineOptions = OpenAiLiveOptions & { language: string | undefined; onClose: () => void }
+type UtteranceOptions = TranscriptOptions & { send: (event: Record<string, unknown>) => void; onSettled: () => void }
+
+/** The line of one session. Utterances are committed in order, and the server names them in that order. */
+class LiveTranscriber implements Transcriber {
+  readonly #options: LineOptions
+  #socket: WebSocket | undefined
+  #ready: Promise<WebSocket> | undefined
+  /** Begun and not settled, oldest first. */
+  #utterances: LiveUtterance[] = []
+  #closed = false
+
+  constructor(options: LineOptions) {
+    this.#options = options
+    // the first word is not to wait for the connection; a failure is told to the utterance that meets it
+    this.#connect().catch(() => undefined)
+  }
+
+  begin(options: TranscriptOptions): Transcript {
+    const utterance = new LiveUtterance({
+      ...options,
+      send: (event) => this.#send(event),
+      onSettled: () => {
+        this.#utterances = this.#utterances.filter((other) => other !== utterance)
+      },
+    })
+    this.#utterances.push(utterance)
+    this.#carry(utterance)
+    return utterance
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#options.onClose()
+    this.#socket?.terminate()
+    for (const utterance of [...this.#utterances]) utterance.fail(new DOMException('the ear was closed', 'AbortError'))
+  }
+
+  /** Sees that an utterance's sound gets over, from its beginning, on the connection that there is or a new one. */
+  #carry(utterance: LiveUtterance): void {
+    utterance.attempts += 1
+    this.#connect().then(
+      () => utterance.start(),
+      (thrown: unknown) => this.#again(utterance, thrown),
+    )
+  }
+
+  #again(utterance: LiveUtterance, thrown: unknown): void {
+    const lost = !(thrown instanceof AvatarError) || thrown.details.status === undefined || Number(thrown.details.status) >= 500
+    if (lost && utterance.attempts < ATTEMPTS && !this.#closed) this.#carry(utterance)
+    else utterance.fail(thrown)
+  }
+
+  #connect(): Promise<WebSocket> {
+    this.#ready ??= this.#dial()
+    return this.#ready
+  }
+
+  #dial(): Promise<WebSocket> {
+    const { apiKey, baseUrl = DEFAULT_BASE_URL, model, language } = this.#options
+    const socket = new WebSocket(`${baseUrl.replace(/^http/, 'ws').replace(/\/$/, '')}/realtime?intent=transcription`, {
+      headers: { authorization: `Bearer ${apiKey}` },
+      handshakeTimeout: CONNECT_TIMEOUT_MS,
+    })
+    this.#socket = socket
+    return new Promise((resolve, reject) => {
+      let status: number | undefined
+      let why = 'the connection was closed'
+      socket.on('open', () => {
+        const transcription = { model, ...(language ? { language } : {}) }
+        const input = { format: { type: 'audio/pcm', rate: VENDOR_SAMPLE_RATE }, transcription, turn_detection: null }
+        socket.send(JSON.stringify({ type: 'session.update', session: { type: 'transcription', audio: { input } } }))
+        resolve(socket)
+      })
+      socket.on('unexpected-response', (_request, response) => {
+        status = response.statusCode
+        response.resume()
+        socket.terminate()
+      })
+      socket.on('error', (error) => {
+        why = error.message
+      })
+      socket.on('close', () => {
+        const failure = this.#failure(Object.assign(new Error(why), status === undefined ? {} : { status }))
+        reject(failure)
+        if (this.#socket !== socket) return
+        this.#socket = undefined
+        this.#ready = undefined
+        for (const utterance of this.#utterances.filter(({ started }) => started)) this.#again(utterance, failure)
+      })
+      socket.on('message', (data) => this.#receive(String(data)))
+    })
+  }
+
+  #send(event: Record<string, unknown>): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(event))
+  }
+
+  #receive(text: string): void {
+    const event = parse(text)
+    if (!event) return
+    const about = this.#utterances.find(({ itemId }) => itemId !== undefined && itemId === event.item_id)
+    switch (event.type) {
+      case 'input_audio_buffer.committed': {
+        const next = this.#utterances.find(({ committed, itemId }) => committed && itemId === undefined)
+        if (next) next.itemId = event.item_id
+        return
+      }
+      case 'conversation.item.input_audio_transcription.delta': {
+        const heard = about ?? this.#utterances.find(({ itemId, started }) => itemId === undefined && started)
+        if (heard) heard.itemId ??= event.item_id
+        heard?.add(event.delta ?? '')
+        return
+      }
+      case 'conversation.item.input_audio_transcription.completed':
+        about?.complete(event.transcript ?? '')
+        return
+      case 'conversation.item.input_audio_transcription.failed':
+        about?.fail(this.#failure(new Error(event.error?.message ?? 'the transcription failed')))
+        return
+      case 'error':
+        this.#refused(event)
+    }
+  }
+
+  /** An error is about the utterance whose message it names, else about all that wait. */
+  #refused({ error }: ServerEvent): void {
+    const named = this.#utterances.filter(({ commitId }) => commitId === error?.event_id)
+    for (const utterance of named.length > 0 ? named : this.#utterances.filter(({ committed }) => committed)) {
+      if (error?.code === NOTHING_HEARD) utterance.complete('')
+      else utterance.fail(this.#failure(new Error(error?.message ?? 'the request was refused')))
+    }
+  }
+
+  #failure(thrown: unknown): Error {
+    return transcriptionFailure(thrown, 'openai-live', this.#options.apiKey)
+  }
+}
+
+class LiveUtterance implements Transcript {
+  readonly commitId = `commit_${crypto.randomUUID()}`
+  itemId: string | undefined
+  attempts = 0
+  committed = false
+  /** Its sound goes over as it comes. */
+  started = false
+  readonly #options: UtteranceOptions
+  readonly #resampler: Resampler = createResampler(HEARING_SAMPLE_RATE, VENDOR_SAMPLE_RATE)
+  readonly #result = Promise.withResolvers<string>()
+  readonly #leave = (): void => this.fail(this.#options.signal.reason)
+  /** All its sound, at the vendor's rate: for another connection where this one breaks. */
+  readonly #pieces: Int16Array[] = []
+  #text = ''
+  #settled = false
+
+  constructor(options: UtteranceOptions) {
+    this.#options = options
+    // whoever does not wait for the text any more is not to hear of its failure
+    this.#result.promise.catch(() => undefined)
+    options.signal.addEventListener('abort', this.#leave, { once: true })
+  }
+
+  push(pcm: Int16Array): void {
+    if (!this.#settled) this.#append(this.#resampler.push(pcm))
+  }
+
+  finish(): Promise<string> {
+    if (!this.#settled && !this.committed) {
+      this.#append(this.#resampler.flush())
+      this.committed = true
+      if (this.started) this.#commit()
+    }
+    return this.#result.promise
+  }
+
+  /** Sends what there is, on a new connection. */
+  start(): void {
+    if (this.#settled) return
+    this.started = true
+    this.itemId = undefined
+    this.#text = ''
+    for (const piece of this.#pieces) this.#sendSound(piece)
+    if (this.committed) this.#commit()
+  }
+
+  add(delta: string): void {
+    if (this.#settled || delta === '') return
+    this.#text += delta
+    this.#options.onPartial(this.#text.trim())
+  }
+
+  complete(transcript: string): void {
+    this.#settle()
+    this.#result.resolve(transcript.trim())
+  }
+
+  fail(thrown: unknown): void {
+    // what was sent of an utterance that nobody waits for must not become part of the next
+    if (this.started && !this.committed && !this.#settled) this.#options.send({ type: 'input_audio_buffer.clear' })
+    this.#settle()
+    this.#result.reject(thrown)
+  }
+
+  #append(pcm: Int16Array): void {
+    if (pcm.length === 0) return
+    this.#pieces.push(pcm)
+    if (this.started) this.#sendSound(pcm)
+  }
+
+  #sendSound(pcm: Int16Array): void {
+    const audio = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength).toString('base64')
+    this.#options.send({ type: 'input_audio_buffer.append', audio })
+  }
+
+  #commit(): void {
+    this.#options.send({ type: 'input_audio_buffer.commit', event_id: this.commitId })
+  }
+
+  #settle(): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.#options.signal.removeEventListener('abort', this.#leave)
+    this.#resampler.close()
+    this.#options.onSettled()
+  }
+}
+
+function parse(text: string): ServerEvent | undefined {
+  try {
+    const event: unknown = JSON.parse(text)
+    return typeof event === 'object' && event !== null && 'type' in event ? (event as ServerEvent) : undefined
+  } catch {
+    // what is no JSON is no event
+    return undefined
+  }
+}

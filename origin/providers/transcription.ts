@@ -1,0 +1,39 @@
+/** What the origin asks of speech recognisers. Like all providers, the only code that speaks a vendor's protocol. */
+
+/** Hz of the sound that recognisers are given. */
+export const HEARING_SAMPLE_RATE = 16_000
+
+/** One utterance on its way to text. */
+export interface Transcript {
+  /** The next sound: 16-bit PCM, mono, HEARING_SAMPLE_RATE. Sent at once where the vendor takes it as it comes. */
+  push(pcm: Int16Array): void
+  /**
+   * The utterance is over.
+   *
+   * @returns its text; empty where there are no words
+   * @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted
+   */
+  finish(): Promise<string>
+}
+
+export interface TranscriptOptions {
+  /** Called with all text so far, whenever there is more; not by providers that take whole utterances. */
+  onPartial: (text: string) => void
+  /** Ends the work on this utterance. */
+  signal: AbortSignal
+}
+
+/** A recogniser at work for one session, as long as its ear is open. */
+export interface Transcriber {
+  begin(options: TranscriptOptions): Transcript
+  close(): void
+}
+
+export interface TranscriptionProvider {
+  readonly name: string
+  /** Text comes while the user speaks. */
+  readonly live: boolean
+  /** @param language of the session, as `en`; undefined where it is not known */
+  open(options: { language: string | undefined }): Transcriber
+  close(): Promise<void>
+}
