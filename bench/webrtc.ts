@@ -1,6 +1,7 @@
 /**
- * WebRTC in figures: encoding by codec and quality, what one stream costs, how a browser sees it, and what 50 connections
- * leave behind. `node bench/webrtc.ts [seconds]`; the browser's part needs Chromium.
+ * WebRTC in figures: encoding by codec and quality, what one stream costs, how a browser sees it, how soon it is seen and
+ * silent, how far apart sound and picture are, and what 50 connections leave behind. Three to four minutes.
+ * `node bench/webrtc.ts [seconds of a stream]`; the browser's part needs Chromium.
  */
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,7 +13,9 @@ import { Clock } from '../origin/pipeline/clock.ts'
 import { RtcEngine } from '../origin/rtc/index.ts'
 import { FPS, QUALITIES, type Quality, SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
 import { NO_CHROMIUM, openBrowser } from '../test/support/browser.ts'
+import { watchLoad } from '../test/support/machine-load.ts'
 import { RtcClient } from '../test/support/rtc-client.ts'
+import { startMarkedStream } from '../test/support/rtc-marker.ts'
 import { applyAnswer, inboundStats, longestPause, makeOffer, pageNow } from '../test/support/rtc-page.ts'
 import { createLogger } from '../test/support/silent-log.ts'
 
@@ -20,6 +23,12 @@ const CLIP = 'avatars/avatar_1/clips/idle.mp4'
 const PICTURES = 100
 const ENCODED = 250
 const CONNECTIONS = 50
+/** Tries from an offer to a picture, and of interrupts. */
+const STARTS = 10
+const CUTS = 20
+/** ms of markers, and of those the first. */
+const MARKED_MS = 30_000
+const EARLY_MS = 10_000
 /** Share of a core that sessions may take. */
 const CORE_SHARE = 0.7
 const seconds = Number(process.argv[2] ?? 30)
@@ -105,10 +114,8 @@ async function benchStream(codec: VideoCodec): Promise<void> {
       out.picture(rgb, atMs)
     },
   })
-  const startMs = performance.now()
   const sdp = await out.start(await makeOffer(browser.page, { codec, microphone: true }))
   await applyAnswer(browser.page, sdp)
-  figures[`${codec}_offer_to_picture_ms`] = Math.round(performance.now() - startMs)
   await delay(3_000)
   const from = await inboundStats(browser.page)
   const fromPageMs = await pageNow(browser.page)
@@ -135,6 +142,48 @@ async function benchStream(codec: VideoCodec): Promise<void> {
   out.close()
   await browser.close()
   await encoders.close()
+}
+
+/** From an offer to its first decoded picture, each in a new browser. */
+async function benchStarts(): Promise<void> {
+  const times: number[] = []
+  for (let i = 0; i < STARTS; i++) {
+    const browser = await openBrowser()
+    const stream = await startMarkedStream(browser.page)
+    times.push(stream.firstPictureMs)
+    await stream.close()
+    await browser.close()
+  }
+  figures.offer_to_picture_p50_ms = Math.round(quantile(times, 0.5))
+  figures.offer_to_picture_p95_ms = Math.round(quantile(times, 0.95))
+}
+
+async function benchSync(): Promise<void> {
+  const browser = await openBrowser()
+  const stream = await startMarkedStream(browser.page)
+  await delay(MARKED_MS)
+  const skews = await stream.skews()
+  const figure = (name: string, part: typeof skews): void => {
+    const values = part.map(({ skewMs }) => Math.abs(skewMs))
+    figures[`av_skew_${name}_p50_ms`] = Math.round(quantile(values, 0.5))
+    figures[`av_skew_${name}_p95_ms`] = Math.round(quantile(values, 0.95))
+  }
+  figure(
+    'first_10_s',
+    skews.filter(({ atMs }) => atMs < EARLY_MS),
+  )
+  figure(
+    'after',
+    skews.filter(({ atMs }) => atMs >= EARLY_MS),
+  )
+  const cuts: number[] = []
+  for (let i = 0; i < CUTS; i++) cuts.push(await stream.cut())
+  figures.interrupt_to_silence_p50_ms = Math.round(quantile(cuts, 0.5))
+  figures.interrupt_to_silence_p95_ms = Math.round(quantile(cuts, 0.95))
+  const { audioJitterBufferMs } = await inboundStats(browser.page)
+  figures.of_it_held_by_the_browser_ms = Math.round(audioJitterBufferMs)
+  await stream.close()
+  await browser.close()
 }
 
 /** Connections one after another, each with some media; both sides are in this process. */
@@ -173,11 +222,17 @@ async function benchLeaks(): Promise<void> {
   figures.connections_sockets_and_timers_left = after.held - before.held
 }
 
+const machine = watchLoad()
 await engine.warmUp()
 benchEncoding()
 await benchLeaks()
-if (NO_CHROMIUM === undefined) for (const codec of ['vp8', 'h264'] as const) await benchStream(codec)
-else console.log(`without a browser: ${NO_CHROMIUM}`)
+if (NO_CHROMIUM === undefined) {
+  for (const codec of ['vp8', 'h264'] as const) await benchStream(codec)
+  await benchStarts()
+  await benchSync()
+} else console.log(`without a browser: ${NO_CHROMIUM}`)
+// where it is small, the figures are those of a machine that others use
+figures.machine_idle_share = round(machine.idleShare())
 for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(40)} ${value}`)
 console.log(JSON.stringify({ bench: 'webrtc', seconds, ...figures }))
 process.exit()

@@ -8,8 +8,8 @@ import { EAR_SAMPLE_RATE } from '../../origin/codec/opus.ts'
 import { encodeWav } from '../../origin/codec/wav.ts'
 import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
 import { type Coturn, NO_COTURN, startCoturn } from '../support/coturn.ts'
-import { watchLateness } from '../support/lateness.ts'
 import { type LossyRelay, openRelay } from '../support/lossy-relay.ts'
+import { watchLoad } from '../support/machine-load.ts'
 import { descendantsOf } from '../support/processes.ts'
 import { startMarkedStream } from '../support/rtc-marker.ts'
 import { applyAnswer, heardSince, inboundStats, longestPause, makeOffer, pageNow, type RtcClientOptions } from '../support/rtc-page.ts'
@@ -102,7 +102,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     async ([codec, lastMs], { skip }) => {
       const session = await connect({ codec })
       const { client } = session
-      const lateness = watchLateness()
+      const machine = watchLoad()
       const from = await inboundStats(browser.page)
       const fromMs = await pageNow(browser.page)
       const fromEvent = client.events.length
@@ -117,8 +117,8 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
       // nothing of it comes over the socket
       expect(client.events.slice(fromEvent).filter(({ type }) => type === 'frame' || type === 'audio')).toEqual([])
       expect(browser.errors).toEqual([])
-      skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
-      const figures = JSON.stringify({ ...to, seconds, late: lateness.p95Ms() })
+      skip(machine.tooBusy() !== undefined, machine.tooBusy())
+      const figures = JSON.stringify({ ...to, seconds, idle: machine.idleShare() })
       expect((to.framesDecoded - from.framesDecoded) / seconds, figures).toBeGreaterThan(24)
       expect((to.framesDropped - from.framesDropped) / (to.framesDecoded - from.framesDecoded), figures).toBeLessThanOrEqual(0.01)
       expect(to.freezeCount - from.freezeCount, figures).toBe(0)
@@ -127,7 +127,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
   )
 
   it('connects within half a second', async ({ skip }) => {
-    const lateness = watchLateness()
+    const machine = watchLoad()
     const times: number[] = []
     for (let i = 0; i < 10; i++) {
       const { firstPictureMs, sessionId, client } = await connect({ quality: 'low' })
@@ -137,7 +137,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
       await browser.page.evaluate(() => globalThis.rtc.pc.close())
       live.pop()
     }
-    skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+    skip(machine.tooBusy() !== undefined, machine.tooBusy())
     expect(times.sort((a, b) => a - b)[5], `ms: ${times.map(Math.round).join(', ')}`).toBeLessThan(500)
   })
 
@@ -150,7 +150,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
   it('hears silence within 150 ms of an interrupt', async ({ skip }) => {
     const session = await connect()
     const { client } = session
-    const lateness = watchLateness()
+    const machine = watchLoad()
     const times: number[] = []
     for (let i = 0; i < 20; i++) {
       const from = client.events.length
@@ -167,25 +167,25 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     }
     times.sort((a, b) => a - b)
     const { audioJitterBufferMs } = await inboundStats(browser.page)
-    const shown = `ms: ${times.map(Math.round).join(', ')}; held ahead by the browser: ${Math.round(audioJitterBufferMs)}; timers late by ${Math.round(lateness.p95Ms())}`
+    const shown = `ms: ${times.map(Math.round).join(', ')}; held ahead by the browser: ${Math.round(audioJitterBufferMs)}; idle: ${machine.idleShare().toFixed(2)}`
     // at all, and for good
     expect(times[19] ?? 0, shown).toBeLessThan(490)
-    skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+    skip(machine.tooBusy() !== undefined, machine.tooBusy())
     expect(times[9] ?? 0, shown).toBeLessThan(150)
     expect(times[17] ?? 0, shown).toBeLessThan(200)
   })
 
   it('sees no pause over a second with 5 % loss and 50 ms delay each way, and is seen to lose packets', async ({ skip }) => {
     const { relay } = await connect({ network: { loss: 0.05, delayMs: 50 } })
-    const lateness = watchLateness()
+    const machine = watchLoad()
     const fromMs = await pageNow(browser.page)
     const from = await inboundStats(browser.page)
     await delay(10_000)
     const to = await inboundStats(browser.page)
     expect(relay?.lost()).toBeGreaterThan(20)
     expect(to.nackCount).toBeGreaterThan(from.nackCount)
-    skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
-    const figures = JSON.stringify({ ...to, lost: relay?.lost(), late: lateness.p95Ms() })
+    skip(machine.tooBusy() !== undefined, machine.tooBusy())
+    const figures = JSON.stringify({ ...to, lost: relay?.lost(), idle: machine.idleShare() })
     expect(await longestPause(browser.page, fromMs), figures).toBeLessThan(1_000)
     expect(to.framesDecoded - from.framesDecoded, figures).toBeGreaterThan(200)
   })
@@ -225,7 +225,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
 
   it('is seen again within 10 s of the end of the origin’s process, in the same session', async ({ skip }) => {
     const { sessionId, client } = await connect()
-    const lateness = watchLateness()
+    const machine = watchLoad()
     const from = client.events.length
     const killedMs = performance.now()
     const origin = descendantsOf(system.pid).find(({ command }) => /origin\/index/.test(command))
@@ -242,7 +242,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     await applyAnswer(browser.page, sdp.sdp)
     const backMs = performance.now() - killedMs
     await client.next('transport', { from, where: ({ active }) => active === 'webrtc' })
-    skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+    skip(machine.tooBusy() !== undefined, machine.tooBusy())
     expect(backMs).toBeLessThan(10_000)
   })
 })
@@ -298,7 +298,7 @@ describe.skipIf(NO_TURN !== undefined)(`through a TURN server (${NO_TURN ?? 'cot
 describe.skipIf(NO_CHROMIUM !== undefined)('sound and picture', { timeout: 90_000 }, () => {
   it('are in step within 40 ms from the first word on, and the microphone arrives as it was', async ({ skip }) => {
     const mic: Int16Array[] = []
-    const lateness = watchLateness()
+    const machine = watchLoad()
     const stream = await startMarkedStream(browser.page, { onMic: (pcm) => mic.push(pcm) })
     try {
       const skews = await until(
@@ -314,7 +314,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)('sound and picture', { timeout: 90_00
       const crossings = pcm.slice(1).filter((sample, i) => sample < 0 !== (pcm[i] ?? 0) < 0).length
       expect((crossings / 2 / pcm.length) * EAR_SAMPLE_RATE).toBeCloseTo(MIC_HZ, -2)
       const shown = `ms: ${skews.map(({ skewMs }) => Math.round(skewMs)).join(', ')}`
-      skip(lateness.tooBusy() !== undefined, lateness.tooBusy())
+      skip(machine.tooBusy() !== undefined, machine.tooBusy())
       const within = (limitMs: number): number => skews.filter(({ skewMs }) => Math.abs(skewMs) <= limitMs).length / skews.length
       expect(within(40), shown).toBeGreaterThanOrEqual(0.8)
       expect(within(80), shown).toBeGreaterThanOrEqual(0.9)

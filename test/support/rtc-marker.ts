@@ -25,7 +25,8 @@ export interface Skew {
 }
 
 export interface MarkedStream {
-  out: PeerOut
+  /** ms from the offer to the first decoded picture. */
+  firstPictureMs: number
   /** @returns one for each flash so far */
   skews(): Promise<Skew[]>
   /** Sounds for a second in place of markers, then is interrupted. @returns ms to the last sound that was heard */
@@ -72,15 +73,19 @@ export async function startMarkedStream(
     await page.evaluate(() => globalThis.rtc.pc.close())
     await encoders.close()
   }
+  let firstPictureMs: number
   try {
-    await applyAnswer(page, await out.start(await makeOffer(page, { microphone: true })))
+    const offer = await makeOffer(page, { microphone: true })
+    const offeredMs = performance.now()
+    await applyAnswer(page, await out.start(offer))
+    firstPictureMs = performance.now() - offeredMs
     await watchFlashes(page)
   } catch (thrown) {
     await close()
     throw thrown
   }
   return {
-    out,
+    firstPictureMs,
     close,
     skews: async () => {
       const flashes = await page.evaluate(() => globalThis.rtc.flashes)
