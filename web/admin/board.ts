@@ -33,8 +33,8 @@ export class Board {
     showText(byId('more-sessions', HTMLParagraphElement), more > 0 ? `${plural(more, 'older session')} more.` : '')
     const tiles: [string, string, string][] = [
       ['Sessions', String(totals.sessions), `${totals.speaking} speaking`],
-      ['Room', String(totals.capacity), 'may speak at a time'],
-      ['Render hosts', String(totals.origins), drained(origins)],
+      ['Room', String(totals.capacity), 'can speak at once'],
+      ['Hosts', String(totals.origins), drained(origins)],
       ['Sockets', String(totals.sockets), 'of clients'],
       ['Ever opened', String(totals.sessions_created), 'sessions'],
       ['Store', bytes(totals.store_bytes), 'at the edge'],

@@ -6,7 +6,9 @@ import { clock } from './format.ts'
 /** Units of the drawing; the page scales it. */
 const WIDTH = 480
 const HEIGHT = 132
-const SPAN_S = 3_600
+/** What is shown at most, and while there is less to show, s. */
+const MAX_SPAN_S = 3_600
+const MIN_SPAN_S = 600
 /** Points further apart than this are not joined: nobody was there to count, s. */
 const GAP_S = 35
 const SVG = 'http://www.w3.org/2000/svg'
@@ -39,6 +41,7 @@ export class Plot {
   readonly #drawn: SVGElement[] = []
   #points: readonly HistoryPoint[] = []
   #endS = 0
+  #spanS = MAX_SPAN_S
   #max = 1
 
   constructor(options: PlotOptions) {
@@ -61,6 +64,7 @@ export class Plot {
   show(points: readonly HistoryPoint[], nowS: number): void {
     this.#points = points
     this.#endS = nowS
+    this.#spanS = Math.min(MAX_SPAN_S, Math.max(MIN_SPAN_S, nowS - (points[0]?.at ?? 0)))
     const { series, atLeast } = this.#options
     const values = points.flatMap((point) => series.map(({ of }) => of(point))).filter((value) => value !== null)
     this.#max = roundUp(Math.max(atLeast, ...values))
@@ -68,7 +72,7 @@ export class Plot {
     for (const [at, one] of series.entries()) this.#draw(one, at === 0)
     this.#empty.hidden = values.length > 0
     this.#top.textContent = this.#options.format(this.#max)
-    this.#from.textContent = clock(nowS - SPAN_S)
+    this.#from.textContent = clock(nowS - this.#spanS)
     this.#svg.setAttribute('aria-label', `${this.#options.title} over the last hour: ${this.#summary()}`)
     this.#point(undefined)
   }
@@ -95,7 +99,7 @@ export class Plot {
   }
 
   #x(atS: number): number {
-    return WIDTH * (1 - (this.#endS - atS) / SPAN_S)
+    return WIDTH * (1 - (this.#endS - atS) / this.#spanS)
   }
 
   #y(value: number): number {
@@ -105,32 +109,30 @@ export class Plot {
 
   /** Shows what it was there; at no place, what it is. @param share of the width */
   #point(share: number | undefined): void {
-    const atS = share === undefined ? undefined : this.#endS - SPAN_S * (1 - share)
+    const atS = share === undefined ? undefined : this.#endS - this.#spanS * (1 - share)
     const point = atS === undefined ? this.#points.at(-1) : this.#points.find(({ at }) => Math.abs(at - atS) < 15)
     this.#marker.classList.toggle('on', atS !== undefined && point !== undefined)
     if (atS !== undefined && point) {
       this.#marker.setAttribute('x1', String(this.#x(point.at)))
       this.#marker.setAttribute('x2', String(this.#x(point.at)))
     }
-    const when = atS !== undefined && point ? `${clock(point.at)} · ` : ''
-    this.#now.textContent = point ? `${when}${this.#told(point)}` : ''
+    const told = point ? this.#told(point).map((text, at) => el('span', at === 0 ? '' : 'second', text)) : []
+    this.#now.replaceChildren(...(atS !== undefined && point ? [`at ${clock(point.at)}`, ...told] : told))
   }
 
-  #told(point: HistoryPoint): string {
+  #told(point: HistoryPoint): string[] {
     const { series, format } = this.#options
-    return series
-      .map(({ name, of }) => {
-        const value = of(point)
-        return value === null ? '–' : `${format(value)}${series.length > 1 ? ` ${name}` : ''}`
-      })
-      .join(', ')
+    return series.map(({ name, of }) => {
+      const value = of(point)
+      return value === null ? '–' : `${format(value)}${series.length > 1 ? ` ${name}` : ''}`
+    })
   }
 
   #summary(): string {
     const { series, format } = this.#options
     const last = this.#points.at(-1)
     const values = this.#points.map(series[0].of).filter((value) => value !== null)
-    return last && values.length > 0 ? `now ${this.#told(last)}; highest ${format(Math.max(...values))}` : 'nothing yet'
+    return last && values.length > 0 ? `now ${this.#told(last).join(', ')}; highest ${format(Math.max(...values))}` : 'nothing yet'
   }
 }
 

@@ -6,16 +6,25 @@ import { CONNECTION, PATHS, type Phase, TRANSPORTS } from './words.ts'
 const PING_EVERY_MS = 5_000
 /** Round trips of which the quickest is shown. */
 const PINGS = 4
+/** Without an answer for so long something is wrong; sooner where the device says that its network is gone, ms. */
+const QUIET_AFTER_MS = 6_000
+const OFFLINE_AFTER_MS = 1_500
 
 export class Connection {
+  readonly #onQuiet: (quiet: boolean) => void
   #session: AvatarSession | undefined
   #phase: Phase = 'opening'
   #transport: Transport = 'socket'
   #stats: TransportStats | undefined
   #pings: number[] = []
 
-  constructor() {
+  /** @param onQuiet the server does not answer, though the connection stands; or it does again */
+  constructor(onQuiet: (quiet: boolean) => void) {
+    this.#onQuiet = onQuiet
     setInterval(() => void this.#measure(), PING_EVERY_MS)
+    // a server on this device answers all the same
+    addEventListener('offline', () => void this.#measure(OFFLINE_AFTER_MS))
+    addEventListener('online', () => void this.#measure())
   }
 
   set phase(phase: Phase) {
@@ -41,15 +50,20 @@ export class Connection {
     })
   }
 
-  async #measure(): Promise<void> {
+  async #measure(quietAfterMs = QUIET_AFTER_MS): Promise<void> {
     const session = this.#session
-    if (this.#phase !== 'live' || !session || document.hidden) return
+    if (session?.connection !== 'open' || document.hidden) return
+    const late = setTimeout(() => session === this.#session && this.#onQuiet(true), quietAfterMs)
     try {
       const tookMs = await session.ping()
-      if (session === this.#session) this.#pings = [...this.#pings.slice(1 - PINGS), tookMs]
+      if (session !== this.#session) return
+      this.#pings = [...this.#pings.slice(1 - PINGS), tookMs]
+      this.#onQuiet(false)
     } catch {
       // just lost: the phase says it
       this.#pings = []
+    } finally {
+      clearTimeout(late)
     }
     this.#show()
   }

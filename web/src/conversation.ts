@@ -15,9 +15,14 @@ export interface ConversationParts {
   notices: Notices
   composer: Composer
   microphone: Microphone
+  /** Whether somebody is there. */
+  isLive: () => boolean
   /** The transcript has changed. */
   onChange: () => void
 }
+
+/** The microphone says the one; the other is about what the page does by itself: people's messages do not go by the socket. */
+const TOLD_ELSEWHERE = ['STT_UNAVAILABLE', 'RATE_LIMITED']
 
 interface Message {
   text: string
@@ -53,12 +58,12 @@ export class Conversation {
 
   /** Something typed; waits for the next session where there is none now. */
   say(text: string, mode: Mode): void {
-    const { transcript, notices, stage, onChange } = this.#parts
+    const { transcript, notices, stage, isLive, onChange } = this.#parts
     stage.startSound()
     notices.clear()
     const message = { text, mode, takeBack: mode === 'chat' ? transcript.typed(text).takeBack : () => undefined }
     onChange()
-    if (this.#session?.connection === 'open') void this.#send(message)
+    if (isLive()) void this.#send(message)
     else {
       this.#giveBack()
       this.#waiting = message
@@ -114,7 +119,9 @@ export class Conversation {
       transcript.interrupted(task_id, spoken_text)
       stage.caption('')
     })
-    session.on('error', ({ code, message }) => notices.show(explainMessage({ code, message })))
+    session.on('error', ({ code, message }) => {
+      if (!TOLD_ELSEWHERE.includes(code)) notices.show(explainMessage({ code, message }))
+    })
     session.on('session_expiring', ({ in_s, reason }) => this.#warn(session, in_s, reason))
   }
 

@@ -32,6 +32,8 @@ export class Lifecycle {
   #session: AvatarSession | undefined
   #attempt = new AbortController()
   #hurry: (() => void) | undefined
+  /** Reconnecting is only said, because nobody answers. */
+  #quiet = false
   phase: Phase = 'opening'
 
   constructor(client: AvatarClient, events: LifecycleEvents) {
@@ -69,6 +71,14 @@ export class Lifecycle {
   retryNow(): void {
     this.#hurry?.()
     this.#session?.retryNow()
+  }
+
+  /** The server does not answer, though the connection stands; or it does again. */
+  quiet(quiet: boolean): void {
+    if (quiet && this.phase === 'live') {
+      this.#say({ phase: 'reconnecting', hostLost: false })
+      this.#quiet = true
+    } else if (!quiet && this.#quiet) this.#say({ phase: 'live' })
   }
 
   /** Lets go of the session; one that was opened here ends. */
@@ -133,6 +143,7 @@ export class Lifecycle {
   }
 
   #say(situation: Situation): void {
+    this.#quiet = false
     this.phase = situation.phase
     this.#events.onSituation(situation)
   }

@@ -32,7 +32,7 @@ const hints = document.querySelectorAll<HTMLButtonElement>('.hint')
 
 const notices = new Notices()
 const ledger = new Ledger()
-const connection = new Connection()
+const connection = new Connection((quiet) => lifecycle.quiet(quiet))
 const transcript = new Transcript(byId('transcript', HTMLOListElement), byId('scroll', HTMLDivElement))
 const stage = new Stage({
   onSpeech: (atMs) => ledger.heard(atMs),
@@ -52,7 +52,16 @@ const microphone = new Microphone({
   },
   onTrouble: (text) => notices.show(text),
 })
-const conversation = new Conversation({ stage, transcript, ledger, notices, composer, microphone, onChange: showWelcome })
+const conversation = new Conversation({
+  stage,
+  transcript,
+  ledger,
+  notices,
+  composer,
+  microphone,
+  isLive: () => lifecycle.phase === 'live',
+  onChange: showWelcome,
+})
 const settings = new Settings(() => startAnew())
 const share = new Share(() => notices.toast('Link copied. Whoever opens it joins this session.'))
 const lifecycle = new Lifecycle(client, { onSituation: show, onSession: meet })
@@ -129,7 +138,12 @@ function coverOf(situation: Situation): Cover | undefined {
       return { title: 'One moment…', text: '', pill, busy: true }
     case 'reconnecting': {
       if (situation.hostLost) return { ...HOST_LOST, pill, busy: true }
-      return { ...RECONNECTING, pill, busy: true, action: { label: 'Try now', run: () => lifecycle.retryNow() } }
+      return {
+        ...(navigator.onLine ? RECONNECTING : OFFLINE),
+        pill,
+        busy: true,
+        action: { label: 'Try now', run: () => lifecycle.retryNow() },
+      }
     }
     case 'waiting': {
       const action = { label: `Try now (${situation.inS})`, run: () => lifecycle.retryNow() }
@@ -182,11 +196,7 @@ listenForShortcuts(composer.field, {
   toggleCaptions,
   type: () => composer.focus(),
 })
-addEventListener('offline', () => notices.show(OFFLINE))
-addEventListener('online', () => {
-  notices.clear()
-  lifecycle.retryNow()
-})
+addEventListener('online', () => lifecycle.retryNow())
 addEventListener('pagehide', () => {
   leaving = true
   microphone.close()

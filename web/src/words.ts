@@ -31,9 +31,9 @@ export interface Explanation {
 
 export const RECONNECTING: Explanation = {
   title: 'Connection lost',
-  text: 'Coming back by itself as soon as the network allows.',
+  text: 'It comes back by itself as soon as the server answers.',
 }
-export const OFFLINE = 'This device is offline. The conversation goes on by itself when the network is back.'
+export const OFFLINE: Explanation = { title: 'You are offline', text: 'It goes on by itself when this device has a network again.' }
 export const HOST_LOST: Explanation = { title: 'The render host went away', text: 'Waiting for it to come back.' }
 
 const ENDED: Partial<Record<SessionEndReason, string>> = {
