@@ -47,6 +47,25 @@ describe('sessions', () => {
     expect(api.calls).toEqual([])
   })
 
+  it('are opened with a person, tools and a way to take turns', async () => {
+    const options = {
+      system_prompt: 'Be brief.',
+      language: 'en',
+      turn_detection: { mode: 'vad', silence_ms: 600 },
+      tools: [{ type: 'function', function: { name: 'weather' } }],
+    } as const
+    await client.createSession({ ...options, tools: [...options.tools] })
+    expect(api.calls[0]?.body).toEqual(options)
+  })
+
+  it('are joined by the answer of streaming.new, with its ICE servers', async () => {
+    const ice_servers = [{ urls: 'stun:stun.example.com' }]
+    const session = client.attachSession({ access_token: TOKEN, ice_servers, ws_url: `${api.wsUrl}/${SESSION_ID}` })
+    await session.connect()
+    expect(session.ice_servers).toEqual(ice_servers)
+    await session.disconnect()
+  })
+
   it('that were created here end by leaving', async () => {
     const session = await client.createSession()
     await session.connect()

@@ -7,7 +7,7 @@ import {
   type ServerEvent,
 } from '../../sdk/typescript/src/index.ts'
 import { encodeBinaryMedia } from '../../shared/binary-media.ts'
-import { FakeAvatarApi, failure, SESSION_ID, sse, TOKEN } from '../support/fake-avatar-api.ts'
+import { FakeAvatarApi, failure, SESSION_ID, TOKEN } from '../support/fake-avatar-api.ts'
 
 const JPEG = Uint8Array.from([0xff, 0xd8, 0xff, 0xd9])
 const FRAME = { type: 'frame' as const, data: Buffer.from(JPEG).toString('base64'), frame_id: 7, timestamp: 1_700_000_000.04 }
@@ -47,6 +47,11 @@ describe('connecting', () => {
     expect(url.pathname).toBe(`/ws/${SESSION_ID}`)
     expect(Object.fromEntries(url.searchParams)).toEqual({ media: 'binary', audio: 'chunks', video: 'off' })
     expect(protocols.split(/, ?/)).toEqual(['avatar', `avatar.token.${TOKEN}`])
+  })
+
+  it('asks for further events by name, and for media beside WebRTC', async () => {
+    await session.connect({ events: ['words', 'stats'], webrtc: 'beside' })
+    expect(Object.fromEntries(api.upgrades[0]?.url.searchParams ?? [])).toMatchObject({ events: 'words,stats', webrtc: 'beside' })
   })
 
   it('says why it was refused', async () => {
@@ -159,33 +164,21 @@ describe('speaking', () => {
     await expect(finished).rejects.toMatchObject({ code: 'SESSION_ENDED', details: { reason: 'idle_timeout' } })
   })
 
+  it('may take the place of what is being said, with a face to it', async () => {
+    await session.speak('No, wait.', { mode: 'interrupt', emotion: 'serious', cues: [{ type: 'nod', at_ms: 0, value: 4 }] })
+    expect(api.calls.at(-1)?.body).toEqual({
+      session_id: SESSION_ID,
+      text: 'No, wait.',
+      mode: 'interrupt',
+      emotion: 'serious',
+      cues: [{ type: 'nod', at_ms: 0, value: 4 }],
+    })
+  })
+
   it('is interrupted over the socket, and by a call without one', async () => {
     expect(await session.interrupt()).toMatchObject({ dropped_ms: 2 })
     await session.connect()
     expect(await session.interrupt()).toEqual({ task_id: 'task_000001', played_ms: 320, spoken_text: 'Once upon', dropped_ms: 900 })
-  })
-})
-
-describe('chat', () => {
-  it('resolves with the reply', async () => {
-    expect(await session.chat('Hello, how are you?')).toBe('Hello there!')
-    expect(api.calls.at(-1)?.body).toEqual({
-      session_id: SESSION_ID,
-      messages: [{ role: 'user', content: 'Hello, how are you?' }],
-      stream: true,
-    })
-  })
-
-  it('yields the reply as it comes', async () => {
-    const pieces: string[] = []
-    for await (const piece of session.chatStream([{ role: 'user', content: 'Hi' }], { model: 'gpt-4' })) pieces.push(piece)
-    expect(pieces).toEqual(['Hello', ' there', '!'])
-    expect(api.calls.at(-1)?.body).toMatchObject({ model: 'gpt-4' })
-  })
-
-  it('throws what breaks it off', async () => {
-    api.scripted.set('/chat.completions', [{ status: 200, raw: sse(['Hel'], failure('PROVIDER_FAILED', 'the model is away')) }])
-    await expect(session.chat('Hi')).rejects.toMatchObject({ code: 'PROVIDER_FAILED', message: 'the model is away', retryable: true })
   })
 })
 
@@ -219,6 +212,21 @@ describe('speaking sound', () => {
       [2, 0, 3, 0],
     ])
     expect(sent[0]).toMatchObject({ format: 'pcm_s16le', sample_rate: 16_000, channels: 1 })
+  })
+
+  it('can be given up while its source gives nothing', async () => {
+    await session.connect()
+    const control = new AbortController()
+    const source = (async function* () {
+      yield new Uint8Array(4800)
+      await new Promise(() => undefined)
+    })()
+    const speaking = session.speakAudio(source, { signal: control.signal })
+    await api.until('the first piece', () => api.received.some(({ type }) => type === 'audio_buffer_append'))
+    const reason = new Error('enough')
+    control.abort(reason)
+    await expect(speaking).rejects.toBe(reason)
+    await api.until('the clear', () => api.received.some(({ type }) => type === 'audio_buffer_clear'))
   })
 
   it('forgets what was sent when the server refuses a piece', async () => {
@@ -281,9 +289,11 @@ describe('a lost connection', () => {
   })
 })
 
-it('measures the round trip', async () => {
+it('measures the round trip, and does not wait for it once the connection is lost', async () => {
   await session.connect()
   expect(await session.ping()).toBeGreaterThanOrEqual(0)
+  api.onEvent = () => api.drop()
+  await expect(session.ping()).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
 })
 
 function wavOf(samples: Int16Array): Uint8Array<ArrayBuffer> {

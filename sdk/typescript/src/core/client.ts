@@ -9,7 +9,8 @@ import type {
 import { avatarError } from './errors.ts'
 import { Http } from './http.ts'
 import type { AvatarClientOptions, Logger, SessionGrant, SessionOptions, WebSocketConstructor } from './options.ts'
-import type { Session, SessionFacts, SessionSetup } from './session.ts'
+import type { Session } from './session.ts'
+import type { SessionFacts, SessionSetup } from './session-connection.ts'
 
 const TIMEOUT_MS = 20_000
 const MAX_RETRIES = 2

@@ -49,7 +49,7 @@ export class SessionSocket {
   #lastSeq: number | undefined
   #heardAtMs = 0
   #pingedAtMs: number | undefined
-  #pongs: ((ms: number) => void)[] = []
+  #pongs: { resolve: (ms: number) => void; reject: (error: AvatarError) => void }[] = []
   #watch: ReturnType<typeof setInterval> | undefined
   #stop = new AbortController()
   #hurry: (() => void) | undefined
@@ -79,15 +79,15 @@ export class SessionSocket {
   /** @throws AvatarError NOT_CONNECTED */
   send(event: ClientEvent): void {
     if (this.#ws?.readyState !== 1) {
-      throw avatarError({ code: 'NOT_CONNECTED', message: 'There is no connection now; call connect() first, or wait until it is back.' })
+      throw lostError()
     }
     this.#ws.send(JSON.stringify(event))
   }
 
-  /** Round trip to the server, ms. */
-  ping(): Promise<number> {
+  /** Round trip to the server, ms. @throws AvatarError NOT_CONNECTED, also when the connection is lost meanwhile */
+  async ping(): Promise<number> {
     this.#sendPing()
-    return new Promise((resolve) => this.#pongs.push(resolve))
+    return await new Promise((resolve, reject) => this.#pongs.push({ resolve, reject }))
   }
 
   /** While reconnecting: tries again at once, as when the network is back. */
@@ -187,7 +187,7 @@ export class SessionSocket {
   #ponged(): void {
     const tookMs = now() - (this.#pingedAtMs ?? now())
     this.#pingedAtMs = undefined
-    for (const resolve of this.#pongs.splice(0)) resolve(tookMs)
+    for (const { resolve } of this.#pongs.splice(0)) resolve(tookMs)
   }
 
   #look(ws: WebSocket): void {
@@ -201,7 +201,7 @@ export class SessionSocket {
     const ws = this.#ws
     this.#ws = undefined
     this.#pingedAtMs = undefined
-    this.#pongs = []
+    for (const { reject } of this.#pongs.splice(0)) reject(lostError())
     if (ws) quietlyClose(ws, code)
   }
 
@@ -248,6 +248,10 @@ export class SessionSocket {
     this.#state = event.state
     this.#options.onConnection(event)
   }
+}
+
+function lostError(): AvatarError {
+  return avatarError({ code: 'NOT_CONNECTED', message: 'There is no connection now; call connect() first, or wait until it is back.' })
 }
 
 function unreachable(message: string): AvatarError {

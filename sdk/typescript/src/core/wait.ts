@@ -27,6 +27,20 @@ export function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefin
   })
 }
 
+/** The items of a source, until the signal. @throws the signal's reason, also while the source gives nothing */
+export async function* abortable<T>(source: AsyncGenerator<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
+  try {
+    for (;;) {
+      const next = await withSignal(source.next(), signal)
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    // not awaited: a source that gives nothing does not end either
+    source.return(undefined).catch(() => undefined)
+  }
+}
+
 /**
  * Pause before attempt number `attempt` (from 1), ms: full jitter, so that clients which lost the same server do not come back together.
  *
