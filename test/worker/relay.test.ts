@@ -49,6 +49,28 @@ describe('relay', () => {
     expect(await session.peer.next('client_event')).toMatchObject({ event: { type: 'interrupt' } })
   })
 
+  // Broke: as soon as one socket wanted media beside WebRTC, all had it.
+  it('gives media to those alone that want it beside WebRTC, while that carries it, through an eviction', async () => {
+    const { client: instead } = await openClient(sessionId, '?audio=off')
+    const { client: beside } = await openClient(sessionId, '?audio=off&webrtc=beside')
+    const frame = (frame_id: number): void => session.emit({ type: 'frame', frame_id, timestamp: 1, data: 'AAAA' }, { class: 'frame' })
+    const transport = (active: 'webrtc' | 'socket'): void =>
+      session.emit({ type: 'transport', active, reason: active === 'webrtc' ? 'connected' : 'failed' })
+    frame(1)
+    expect(await instead.next('frame')).toMatchObject({ frame_id: 1 })
+    transport('webrtc')
+    await instead.next('transport')
+    await evict()
+    const { client: later } = await openClient(sessionId, '?audio=off')
+    frame(2)
+    transport('socket')
+    frame(3)
+    // 2 would have come first
+    expect(await instead.next('frame')).toMatchObject({ frame_id: 3 })
+    expect(await later.next('frame')).toMatchObject({ frame_id: 3 })
+    for (const frame_id of [1, 2, 3]) expect(await beside.next('frame')).toMatchObject({ frame_id })
+  })
+
   it('hands words, figures and levels to those that asked by name, and to nobody who comes back', async () => {
     const { client: plain } = await openClient(sessionId, '?video=off')
     const { client: asks } = await openClient(sessionId, '?video=off&media=binary&events=words,levels')

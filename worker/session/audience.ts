@@ -10,6 +10,8 @@ import { frameIdOf } from './frame-flow.ts'
 /** An event that the edge itself says. */
 export type EdgeEvent = OriginEvent extends infer Event ? (Event extends { session_id: string } ? Omit<Event, 'session_id'> : never) : never
 
+/** Stands in the one event of the origin that the edge looks into; within a string, its quotes would be escaped. */
+const TRANSPORT_EVENT = '"type":"transport"'
 /** Byte offset of `frame_id` in a binary picture. */
 const FRAME_ID_OFFSET = 8
 const KINDS = { [BINARY_KIND.frame]: 'frame', [BINARY_KIND.clause]: 'clause', [BINARY_KIND.chunk]: 'chunk' } as const
@@ -27,6 +29,8 @@ export class Audience {
   readonly #messagesPerSecond: number
   readonly #events: EventLog
   readonly #clients = new Map<WebSocket, ClientSocket>()
+  /** WebRTC carries the media, as far as the origin has said. */
+  #webRtc = false
 
   constructor({ sessionId, messagesPerSecond, events, sockets }: AudienceOptions) {
     this.#sessionId = sessionId
@@ -34,7 +38,7 @@ export class Audience {
     this.#events = events
     for (const ws of sockets) {
       const attachment = ClientAttachment.safeParse(ws.deserializeAttachment())
-      if (attachment.success && ws.readyState === WebSocket.OPEN) this.#add(ws, attachment.data)
+      if (attachment.success && ws.readyState === WebSocket.OPEN) this.#webRtc = this.#add(ws, attachment.data).webRtc || this.#webRtc
     }
   }
 
@@ -47,12 +51,19 @@ export class Audience {
   }
 
   /** A new socket: it is told the state first, then what it missed. */
-  join(ws: WebSocket, attachment: ClientAttachment, state: 'live' | 'reconnecting', resumeFrom: number | undefined): void {
-    ws.serializeAttachment(attachment)
-    const client = this.#add(ws, attachment)
+  join(ws: WebSocket, attachment: Omit<ClientAttachment, 'webrtc'>, state: 'live' | 'reconnecting', resumeFrom: number | undefined): void {
+    const placed = { ...attachment, webrtc: this.#webRtc }
+    ws.serializeAttachment(placed)
+    const client = this.#add(ws, placed)
     const replay = resumeFrom === undefined ? { events: [], missed: 0 } : this.#events.since(resumeFrom, Date.now())
     this.tell(client, { type: 'session_state', state, resumed: resumeFrom !== undefined, missed: replay.missed })
     for (const event of replay.events) client.send(event)
+  }
+
+  #carryByWebRtc(carries: boolean): void {
+    this.#webRtc = carries
+    // the sockets outlive this object
+    for (const client of this.#clients.values()) client.webRtc = carries
   }
 
   /** False when it was no client's. */
@@ -73,11 +84,12 @@ export class Audience {
     if (header.class !== 'control') {
       const kind = header.class
       for (const client of this.#clients.values()) {
-        if (!client.wants(kind, 'json')) continue
+        if (!client.gets(kind, 'json')) continue
         if (kind === 'frame') this.#sendFrame(client, json, frameIdOf(eventJson))
         else client.send(json)
       }
     } else if (header.to === undefined) {
+      if (eventJson.includes(TRANSPORT_EVENT)) this.#carryByWebRtc((JSON.parse(eventJson) as { active?: unknown }).active === 'webrtc')
       this.#events.keep(seq, json, Date.now())
       for (const client of this.#clients.values()) client.send(json)
     } else {
@@ -93,7 +105,7 @@ export class Audience {
     if (kind === undefined) return
     view.setUint32(BINARY_SEQ_OFFSET, this.#events.nextSeq(), true)
     for (const client of this.#clients.values()) {
-      if (!client.wants(kind, 'binary')) continue
+      if (!client.gets(kind, 'binary')) continue
       if (kind === 'frame') this.#sendFrame(client, message, view.getUint32(FRAME_ID_OFFSET, true))
       else client.send(message)
     }
@@ -101,6 +113,8 @@ export class Audience {
 
   /** Says something to everyone. `kept`: clients that come back hear it too. */
   announce(event: EdgeEvent, { kept = false }: { kept?: boolean } = {}): void {
+    // another process of the origin: the connection ended with the one before
+    if (event.type === 'session_state' && event.state === 'live' && !event.resumed) this.#carryByWebRtc(false)
     const seq = this.#events.nextSeq()
     const json = this.#numbered(event, seq)
     if (kept) this.#events.keep(seq, json, Date.now())

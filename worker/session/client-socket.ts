@@ -13,6 +13,8 @@ export const ClientAttachment = z.object({
   options: SocketOptions.omit({ token: true, resume_from: true }),
   /** Has sent a frame_ack. */
   acks: z.boolean(),
+  /** WebRTC carries the media of the session. */
+  webrtc: z.boolean().default(false),
 })
 export type ClientAttachment = z.infer<typeof ClientAttachment>
 
@@ -38,6 +40,22 @@ export class ClientSocket {
 
   get besideWebRtc(): boolean {
     return this.#attachment.options.webrtc === 'beside'
+  }
+
+  /** WebRTC carries the media: a socket that does not want it beside has none. */
+  get webRtc(): boolean {
+    return this.#attachment.webrtc
+  }
+
+  set webRtc(carries: boolean) {
+    if (carries === this.#attachment.webrtc) return
+    this.#attachment = { ...this.#attachment, webrtc: carries }
+    this.ws.serializeAttachment(this.#attachment)
+  }
+
+  /** What it gets now of what it wants. */
+  gets(kind: Exclude<RelayClass, 'control'>, form: MediaForm): boolean {
+    return this.wants(kind, form) && (FURTHER[kind] !== undefined || !this.#attachment.webrtc || this.besideWebRtc)
   }
 
   wants(kind: Exclude<RelayClass, 'control'>, form: MediaForm): boolean {
