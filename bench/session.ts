@@ -1,12 +1,15 @@
 /**
  * A client written from the API reference alone, measured: how soon she appears, speaks and stops, and how steadily.
- * `node bench/session.ts [API_URL WS_URL] [seconds]`; without addresses it starts the system itself.
+ * `node bench/session.ts [API_URL WS_URL] [seconds]`; without addresses it starts the system itself, with a language model
+ * that is played by the script, and measures its conversation too.
  */
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { difference, mouthRegion } from '../test/support/mouth.ts'
 import { startSystem } from '../test/support/running-system.ts'
 import { type ReceivedEvent, SocketClient } from '../test/support/socket-client.ts'
+import { startVendorServer } from '../test/support/vendor-server.ts'
+import { measureTurns } from './turns.ts'
 
 const TEXT = 'Welcome to our interactive AI avatar system! I can say anything you type.'
 const SPEAKS = 12
@@ -15,7 +18,10 @@ const INTERRUPTS = 12
 const given = process.argv.slice(2)
 const seconds = Number(given.find((argument) => /^\d+$/.test(argument)) ?? 60)
 const addresses = given.filter((argument) => /^(http|ws)/.test(argument))
-const system = addresses.length === 2 ? undefined : await startSystem({ RATE_LIMIT_SPEAK: '1000' })
+const mind = await startVendorServer()
+const MIND_ENV = { OPENAI_API_KEY: 'sk-bench', OPENAI_BASE_URL: `${mind.url}/v1`, TTS_PROVIDER: 'flite' }
+const LIMITS_ENV = { RATE_LIMIT_SPEAK: '1000', RATE_LIMIT_CHAT: '1000', RATE_LIMIT_SESSIONS: '1000' }
+const system = addresses.length === 2 ? undefined : await startSystem({ ...LIMITS_ENV, ...MIND_ENV })
 const apiUrl = system?.apiUrl ?? addresses[0] ?? ''
 const wsUrl = system?.wsUrl ?? addresses[1] ?? ''
 
@@ -35,6 +41,7 @@ function quantile(values: readonly number[], q: number): number {
 }
 const p50 = (values: readonly number[]): number => quantile(values, 0.5)
 const p95 = (values: readonly number[]): number => quantile(values, 0.95)
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 const figures: Record<string, number> = {}
 const startMs = performance.now()
@@ -135,6 +142,16 @@ function motion(frames: readonly ReceivedEvent[]): number[] {
 
 client.close()
 await post('/v1/streaming.stop', { session_id })
+if (system) {
+  const { sounds_after_interrupts = [], requests_left_running = [], ...times } = await measureTurns({ ...system, mind })
+  for (const [name, values] of Object.entries(times)) {
+    figures[`${name}_p50_ms`] = p50(values)
+    figures[`${name}_p95_ms`] = p95(values)
+  }
+  figures.sounds_after_interrupts = sum(sounds_after_interrupts)
+  figures.requests_left_running = sum(requests_left_running)
+}
 await system?.stop()
-for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(30)} ${value}`)
+await mind.close()
+for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(36)} ${value}`)
 console.log(JSON.stringify({ bench: 'session', seconds, ...figures }))
