@@ -4,15 +4,7 @@ import type { HistoryPoint } from '../shared/admin.ts'
 import type { AvatarInfo, VoiceInfo } from '../shared/api.ts'
 import type { ChatRequest } from '../shared/chat.ts'
 import { ERRORS } from '../shared/errors.ts'
-import {
-  type ControlDown,
-  ControlUp,
-  HEARTBEAT_S,
-  type OriginHello,
-  type OriginLoad,
-  type SessionConfig,
-  type SessionReport,
-} from '../shared/link.ts'
+import { type ControlDown, ControlUp, type OriginHello, type SessionConfig } from '../shared/link.ts'
 import { PROTOCOL_VERSION } from '../shared/version.ts'
 import type { Env } from './env.ts'
 import { log } from './log.ts'
@@ -20,17 +12,16 @@ import type { CallResult } from './pending-calls.ts'
 import { chooseOrigin, leastLoaded } from './pool/choose-origin.ts'
 import { ControlSocket, restoreControls } from './pool/control-socket.ts'
 import { History, momentOf } from './pool/history.ts'
+import { LostOrigins, SILENCE_MS } from './pool/lost-origins.ts'
 import { Opening } from './pool/opening.ts'
-import { type PlacedSession, Placements, type SessionFigures } from './pool/placements.ts'
+import { Placements, type SessionFigures } from './pool/placements.ts'
+import { type PoolSession, type PoolSnapshot, poolOrigin } from './pool/snapshot.ts'
 import { TextChats } from './pool/text-chats.ts'
 import { fromOrigin, noOrigin, type Result, succeed } from './result.ts'
 import { closeQuietly } from './session/client-socket.ts'
 import { type OriginNews, type Placement, samePlacement } from './session-state.ts'
 import { socketResponse } from './socket.ts'
 import { sessionStub } from './stubs.ts'
-
-/** An origin that was silent for this long is lost, ms. */
-export const SILENCE_MS = 3 * HEARTBEAT_S * 1000
 
 export interface Placed {
   placement: Placement
@@ -39,40 +30,10 @@ export interface Placed {
   warnings: string[]
 }
 
-export interface PoolOrigin {
-  origin_id: string
-  version: string
-  started_at: number
-  /** Unix ms of its last heartbeat. */
-  seen_at: number
-  device: string
-  avatars: string[]
-  draining: boolean
-  /** Placed there. */
-  sessions: number
-  load: OriginLoad
-}
-
-export interface PoolSnapshot {
-  origins: PoolOrigin[]
-  active_sessions: number
-  total_sessions: number
-  client_sockets: number
-  store_bytes: number
-}
-
-/** One session and what its origin last said of it. */
-export type PoolSession = PlacedSession & { report: SessionReport | undefined }
-
 export class OriginPool extends DurableObject<Env> {
   readonly #placements: Placements
   readonly #controls: Map<WebSocket, ControlSocket>
-  /** When control sockets closed, Unix ms, by process; a process is given SILENCE_MS to dial again. */
-  readonly #lostAt = new Map<string, number>()
-  /** What stands in storage was not compared with the sessions since this object started. */
-  #unchecked = true
-  /** Processes whose sessions were told of the loss; their sessions may come back without the control socket. */
-  readonly #told = new Set<string>()
+  readonly #lost: LostOrigins
   readonly #opening = new Opening()
   readonly #chats = new TextChats()
   readonly #history: History
@@ -82,6 +43,11 @@ export class OriginPool extends DurableObject<Env> {
     this.#placements = new Placements(ctx.storage)
     this.#controls = restoreControls(ctx)
     this.#history = new History(ctx.storage)
+    this.#lost = new LostOrigins({
+      placements: this.#placements,
+      connected: () => this.#connectedBoots(),
+      tellNews: (sessionId, placement, news) => this.#tellNews(sessionId, placement, news),
+    })
   }
 
   // --- calls ----------------------------------------------------------------------------------------------------------
@@ -148,21 +114,11 @@ export class OriginPool extends DurableObject<Env> {
   }
 
   async snapshot(): Promise<PoolSnapshot> {
-    if (this.#unchecked) await this.#checkOrphans(Date.now())
+    if (!this.#lost.checked) await this.#lost.check(Date.now())
     const counts = this.#placements.countByOrigin()
     const totals = this.#placements.totals(this.#connectedBoots())
     return {
-      origins: [...this.#controls.values()].map(({ hello, load, draining, seenAt }) => ({
-        origin_id: hello.origin_id,
-        version: hello.version,
-        started_at: hello.started_at,
-        seen_at: seenAt,
-        device: hello.device,
-        avatars: hello.avatars.map(({ avatar_id }) => avatar_id),
-        draining,
-        sessions: counts.get(hello.origin_id) ?? 0,
-        load,
-      })),
+      origins: [...this.#controls.values()].map((control) => poolOrigin(control, counts.get(control.hello.origin_id) ?? 0)),
       ...totals,
       store_bytes: totals.store_bytes + this.ctx.storage.sql.databaseSize,
     }
@@ -239,26 +195,12 @@ export class OriginPool extends DurableObject<Env> {
       if (now - control.seenAt < SILENCE_MS) continue
       closeQuietly(ws, ERRORS.ORIGIN_UNAVAILABLE.close, 'no heartbeat')
       this.#lose(ws)
-      this.#lostAt.delete(control.hello.boot_id)
+      this.#lost.gaveUp(control.hello.boot_id)
     }
-    await this.#checkOrphans(now)
+    await this.#lost.check(now)
     if (this.#controls.size === 0 && this.#placements.all().length === 0) return
     const oldest = Math.min(now, ...[...this.#controls.values()].map(({ seenAt }) => seenAt))
     await this.ctx.storage.setAlarm(Math.max(now + 1000, oldest + SILENCE_MS))
-  }
-
-  /** Asks the sessions of processes that are not here what became of them; at the first time they are told of the loss. */
-  async #checkOrphans(now: number): Promise<void> {
-    this.#unchecked = false
-    const here = this.#connectedBoots()
-    const orphans = this.#placements
-      .all()
-      .filter(({ placement: { boot_id } }) => !here.has(boot_id) && now - (this.#lostAt.get(boot_id) ?? 0) >= SILENCE_MS)
-    const news = orphans.map(({ session_id, placement }) =>
-      this.#tellNews(session_id, placement, this.#told.has(placement.boot_id) ? 'nothing' : 'lost'),
-    )
-    for (const { placement } of orphans) this.#told.add(placement.boot_id)
-    await Promise.all(news)
   }
 
   #beat(control: ControlSocket, { load, sessions }: Extract<ControlUp, { type: 'heartbeat' }>): void {
@@ -287,8 +229,7 @@ export class OriginPool extends DurableObject<Env> {
     }
     const control = new ControlSocket(ws, hello, Date.now())
     this.#controls.set(ws, control)
-    this.#told.delete(hello.boot_id)
-    this.#lostAt.delete(hello.boot_id)
+    this.#lost.isBack(hello.boot_id)
     this.#placements.keepHello(hello)
     control.send({ type: 'welcome', protocol_version: PROTOCOL_VERSION } satisfies ControlDown)
     log.info('origin connected', { origin_id: hello.origin_id, device: hello.device, capacity: hello.load.capacity })
@@ -320,7 +261,7 @@ export class OriginPool extends DurableObject<Env> {
     if (control === undefined) return
     this.#controls.delete(ws)
     this.#chats.lost(control)
-    this.#lostAt.set(control.hello.boot_id, Date.now())
+    this.#lost.lost(control.hello.boot_id, Date.now())
     log.warn('origin lost', { origin_id: control.hello.origin_id })
   }
 

@@ -1,35 +1,32 @@
 /** The Durable Object of one session: a shell that hands sockets, calls and deadlines to the parts in session/. */
 import { DurableObject } from 'cloudflare:workers'
 import type { IceServer, SessionSummary } from '../shared/api.ts'
-import { AvatarError, ERRORS, toAvatarError } from '../shared/errors.ts'
-import type { ClientEvent, SessionEndReason } from '../shared/events.ts'
+import { ERRORS } from '../shared/errors.ts'
 import { newId } from '../shared/ids.ts'
-import { decodeRelay, type LinkCall, type SessionConfig, SessionUp } from '../shared/link.ts'
+import type { LinkCall, SessionConfig } from '../shared/link.ts'
 import type { Env } from './env.ts'
-import { detached, log, reasonOf } from './log.ts'
+import { detached } from './log.ts'
 import { ANSWER_MS, type CallResult, CHAT_MS, PendingCalls } from './pending-calls.ts'
-import { fail, fromOrigin, NO_ORIGIN, noOrigin, noSession, type Result, succeed } from './result.ts'
+import { fail, NO_ORIGIN, noOrigin, noSession, type Result, succeed } from './result.ts'
 import { Audience } from './session/audience.ts'
-import { readClientMessage } from './session/client-message.ts'
-import { type ClientSocket, closeQuietly } from './session/client-socket.ts'
+import { ClientMessages } from './session/client-messages.ts'
+import { closeQuietly } from './session/client-socket.ts'
+import { Ending } from './session/ending.ts'
 import { EventLog } from './session/event-log.ts'
+import { OriginMessages, parseUp } from './session/origin-messages.ts'
 import { OriginSide } from './session/origin-side.ts'
 import type { OriginAttachment } from './session/origin-socket.ts'
 import { SessionStore } from './session/session-store.ts'
 import {
-  type Deadline,
   deadlines,
   durationS,
-  enter,
   expiresInS,
-  LAST_WORDS_MS,
   type OriginNews,
   openSession,
   type Placement,
   placementOf,
   type SessionSettings,
   type SessionState,
-  STOP_MS,
   samePlacement,
 } from './session-state.ts'
 import { refusal, type SocketRole, socketResponse, socketRole } from './socket.ts'
@@ -50,9 +47,11 @@ export class SessionRelay extends DurableObject<Env> {
   readonly #store: SessionStore
   readonly #calls: PendingCalls<LinkCall>
   readonly #origin: OriginSide
+  readonly #ending: Ending
+  readonly #clients: ClientMessages
+  readonly #words: OriginMessages
   /** Undefined where there is no session. */
   #audience: Audience | undefined
-  #endWaiters: ((duration: number) => void)[] = []
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -72,10 +71,14 @@ export class SessionRelay extends DurableObject<Env> {
         audience: () => this.#audience,
         place: (config, waitMs) => poolStub(env).place(config, this.#store.state?.tenant ?? '', waitMs),
         lost: () => this.#calls.failAll(noOrigin(NO_ORIGIN).error),
-        finish: (reason) => this.#finish(reason),
+        finish: (reason) => this.#ending.finish(reason),
       },
       ctx.getWebSockets('origin'),
     )
+    const parts = { store: this.#store, origin: this.#origin, calls: this.#calls, audience: () => this.#audience }
+    this.#ending = new Ending({ ...parts, forget: () => this.#forget() })
+    this.#clients = new ClientMessages(parts)
+    this.#words = new OriginMessages({ ...parts, closed: (reason) => detached('end of session', this.#ending.closed(reason)) })
     // after a restart, and not only an eviction, the sockets are gone without a word
     if (this.#audience?.size === 0 && state?.joined === true && state.clientsLeftAt === null) {
       this.#store.change({ clientsLeftAt: Date.now() })
@@ -126,19 +129,12 @@ export class SessionRelay extends DurableObject<Env> {
 
   async stop(tenant: string): Promise<Result<{ duration: number }>> {
     // also while the last sentence is being spoken: it is cut off
-    return this.#store.state?.tenant === tenant ? this.#stopped('client_stop') : noSession(this.#sessionId)
+    return this.#store.state?.tenant === tenant ? succeed({ duration: await this.#ending.stop('client_stop') }) : noSession(this.#sessionId)
   }
 
   /** The same for an operator, whoever's session it is. */
   async adminStop(): Promise<Result<{ duration: number }>> {
-    return this.#store.state === undefined ? noSession(this.#sessionId) : this.#stopped('admin')
-  }
-
-  async #stopped(reason: SessionEndReason): Promise<Result<{ duration: number }>> {
-    const { promise, resolve } = Promise.withResolvers<number>()
-    this.#endWaiters.push(resolve)
-    await this.#close(reason, false)
-    return succeed({ duration: await promise })
+    return this.#store.state === undefined ? noSession(this.#sessionId) : succeed({ duration: await this.#ending.stop('admin') })
   }
 
   /** What clients of this session find their way with. */
@@ -199,12 +195,12 @@ export class SessionRelay extends DurableObject<Env> {
 
   override webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): void {
     if (this.#origin.owns(ws)) {
-      this.#fromOrigin(message)
+      this.#words.take(message)
       return
     }
     const client = this.#audience?.find(ws)
     if (client !== undefined) {
-      this.#fromClient(client, message)
+      this.#clients.take(client, message)
       return
     }
     const hello = parseUp(message)
@@ -230,23 +226,9 @@ export class SessionRelay extends DurableObject<Env> {
     const now = Date.now()
     for (const deadline of this.#store.state === undefined ? [] : deadlines(this.#store.state)) {
       if (deadline.at > now || this.#store.state === undefined) break
-      await this.#meet(deadline, now)
+      await this.#ending.meet(deadline, now)
     }
     this.#store.arm()
-  }
-
-  async #meet(deadline: Deadline, now: number): Promise<void> {
-    switch (deadline.kind) {
-      case 'warn':
-        this.#warn(deadline.reason, deadline.warnS, now)
-        return
-      case 'end':
-        return this.#close(deadline.reason, deadline.afterSpeech)
-      case 'origin_lost':
-        return this.#origin.replace()
-      case 'closed':
-        return this.#finish(deadline.reason)
-    }
   }
 
   #acceptClient(role: Extract<SocketRole, { role: 'client' }>, ws: WebSocket): Response | undefined {
@@ -277,108 +259,7 @@ export class SessionRelay extends DurableObject<Env> {
     detached('report of sockets', poolStub(this.env).reportSession(this.#sessionId, report))
   }
 
-  #fromClient(client: ClientSocket, message: string | ArrayBuffer): void {
-    const now = Date.now()
-    try {
-      if (client.limit.take(now)) {
-        this.#act(client, readClientMessage(message), now)
-      } else if (client.limit.mayReport(now)) {
-        const limit = this.#store.state?.settings.messagesPerSecond
-        throw new AvatarError('RATE_LIMITED', `At most ${limit} messages a second; this one was not acted on.`, { limit, window_s: 1 })
-      }
-    } catch (thrown) {
-      if (!(thrown instanceof AvatarError)) log.error('client message failed', { session_id: this.#sessionId, reason: reasonOf(thrown) })
-      this.#audience?.tellError(client, toAvatarError(thrown))
-    }
-  }
-
-  #act(client: ClientSocket, event: ClientEvent, now: number): void {
-    if (event.type === 'frame_ack') {
-      client.ack(event.frame_id, now)
-      return
-    }
-    if (event.type === 'ping') {
-      client.send('{"type":"pong"}')
-      return
-    }
-    this.#store.touch(now)
-    if (event.type === 'keep_alive' || this.#origin.send({ type: 'client_event', client_id: client.id, event })) return
-    this.#audience?.tellError(client, noOrigin(NO_ORIGIN).error)
-  }
-
-  #fromOrigin(message: string | ArrayBuffer): void {
-    if (typeof message !== 'string') {
-      this.#audience?.relayBinary(message)
-      return
-    }
-    const relayed = decodeRelay(message)
-    if (relayed === undefined) {
-      this.#answerOf(message)
-      return
-    }
-    // the number is written in front of the first field: what has none cannot be handed on
-    if (!relayed.eventJson.startsWith('{"')) return
-    if (relayed.header.class === 'control') this.#origin.observe(relayed.eventJson)
-    this.#audience?.relay(relayed.header, relayed.eventJson)
-  }
-
-  #answerOf(message: string): void {
-    const answer = parseUp(message)
-    switch (answer?.type) {
-      case 'response':
-        this.#calls.settle(answer.id, succeed(answer.result))
-        break
-      case 'failure':
-        this.#calls.settle(answer.id, fromOrigin(answer))
-        break
-      case 'chunk':
-        this.#calls.chunk(answer.id, answer.data)
-        break
-      case 'activity':
-        this.#store.change({ busy: answer.busy, lastActivityAt: Date.now(), warnedIdleS: 0 })
-        break
-      case 'closed':
-        detached('end of session', this.#finish(this.#store.state?.phase === 'closing' ? this.#store.state.reason : answer.reason))
-        break
-      default:
-        log.warn('origin message not understood', { session_id: this.#sessionId, length: message.length })
-    }
-  }
-
-  // --- the end --------------------------------------------------------------------------------------------------------
-
-  #warn(reason: 'idle_timeout' | 'max_duration', warnS: number, now: number): void {
-    const { state } = this.#store
-    if (state === undefined) return
-    const endAt = deadlines(state).find((deadline) => deadline.kind === 'end' && deadline.reason === reason)?.at ?? now
-    this.#store.change(reason === 'idle_timeout' ? { warnedIdleS: warnS } : { warnedMaxS: warnS })
-    this.#audience?.announce({ type: 'session_expiring', in_s: Math.max(0, Math.round((endAt - now) / 1000)), reason })
-  }
-
-  /** Asks the origin to end the session and waits for its word, which comes after the sentence being spoken. */
-  async #close(reason: SessionEndReason, afterSpeech: boolean): Promise<void> {
-    const { state } = this.#store
-    if (state === undefined) return
-    if (!this.#origin.send({ type: 'close', reason, after_speech: afterSpeech })) {
-      await this.#finish(reason)
-      return
-    }
-    const deadline = Date.now() + (afterSpeech ? LAST_WORDS_MS : STOP_MS)
-    this.#store.enter(enter(state, { phase: 'closing', placement: placementOf(state), reason, deadline }))
-  }
-
-  /** Everyone is told, everything is closed and forgotten. */
-  async #finish(reason: SessionEndReason): Promise<void> {
-    const { state } = this.#store
-    if (state === undefined) return
-    const duration = durationS(state, Date.now())
-    this.#origin.failOpenTasks()
-    this.#audience?.announce({ type: 'session_ended', reason, duration })
-    log.info('session ended', { session_id: state.config.session_id, reason, duration_s: duration })
-    await this.#forget()
-    for (const waiter of this.#endWaiters.splice(0)) waiter(duration)
-  }
-
+  /** Everything is closed and nothing is kept. */
   async #forget(): Promise<void> {
     const { state } = this.#store
     if (state === undefined) return
@@ -405,15 +286,5 @@ export class SessionRelay extends DurableObject<Env> {
   #openAudience({ config: { session_id: sessionId }, settings: { messagesPerSecond } }: SessionState): void {
     const events = new EventLog(this.ctx.storage)
     this.#audience = new Audience({ sessionId, messagesPerSecond, events, sockets: this.ctx.getWebSockets('client') })
-  }
-}
-
-/** Undefined for what is no message of an origin. */
-function parseUp(message: string | ArrayBuffer): SessionUp | undefined {
-  try {
-    return typeof message === 'string' ? SessionUp.parse(JSON.parse(message)) : undefined
-  } catch {
-    // undefined says so
-    return undefined
   }
 }

@@ -3,7 +3,7 @@ import { HealthResponse } from '../../shared/api.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { App, AppContext } from '../context.ts'
 import { log, reasonOf } from '../log.ts'
-import type { PoolSnapshot } from '../origin-pool.ts'
+import type { PoolSnapshot } from '../pool/snapshot.ts'
 import { poolStub } from '../stubs.ts'
 import { get } from './define.ts'
 
