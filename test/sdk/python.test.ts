@@ -2,19 +2,27 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ensurePythonEnvironment, PYTHON, runCommand, VENV } from '../support/python-environment.ts'
 import { type RunningSystem, startSystem } from '../support/running-system.ts'
+import type { VendorServer } from '../support/vendor-server.ts'
+import { HEARD, startVendorStandIn } from '../support/vendor-stand-in.ts'
 
 const MINUTES = 60_000
 
 let system: RunningSystem | undefined
+let vendor: VendorServer | undefined
 
 beforeAll(async () => {
   await ensurePythonEnvironment()
-  system = await startSystem({ RATE_LIMIT_SESSIONS: '1000', RATE_LIMIT_SPEAK: '1000', RATE_LIMIT_CHAT: '1000' })
+  vendor = await startVendorStandIn()
+  const limits = { RATE_LIMIT_SESSIONS: '1000', RATE_LIMIT_SPEAK: '1000', RATE_LIMIT_CHAT: '1000' }
+  system = await startSystem({ ...limits, TTS_PROVIDER: 'flite', OPENAI_API_KEY: 'stand-in', OPENAI_BASE_URL: `${vendor.url}/v1` })
 }, 10 * MINUTES)
-afterAll(async () => system?.stop())
+afterAll(async () => {
+  await system?.stop()
+  await vendor?.close()
+})
 
 it('passes its own tests where it is installed, and against the running system', { timeout: 5 * MINUTES }, async () => {
-  const env = { AVATAR_TEST_API_URL: `${system?.apiUrl}/v1`, AVATAR_TEST_WS_URL: system?.wsUrl ?? '' }
+  const env = { AVATAR_TEST_API_URL: `${system?.apiUrl}/v1`, AVATAR_TEST_WS_URL: system?.wsUrl ?? '', AVATAR_TEST_HEARD: HEARD }
   const printed = await runCommand(PYTHON, ['-m', 'pytest', '-q', '--color=no'], env)
   expect(printed).toMatch(/^\d+ passed in/m)
   expect(printed).not.toContain('skipped')

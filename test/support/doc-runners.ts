@@ -47,7 +47,7 @@ export class DocRunner {
   async python(block: DocBlock): Promise<string> {
     const program = join(this.#folder, `${nameOf(block)}.py`)
     writeFileSync(program, this.#here(block.text))
-    return await this.#run(PYTHON, ['-X', 'dev', '-W', 'error', program])
+    return await this.#run(PYTHON, ['-W', 'error', program])
   }
 
   /** As a bundler and a browser run it, on a page of another origin. @returns errors that nobody caught */
