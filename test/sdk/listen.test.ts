@@ -112,6 +112,22 @@ describe('a source of sound', () => {
     await listening.stop()
   })
 
+  it('waits for a connection that is being made, and makes one where there is none', async () => {
+    const { source, push } = handMade()
+    const other = new AvatarClient({ apiUrl: api.apiUrl, wsUrl: api.wsUrl }).attachSession(TOKEN)
+    const connecting = other.connect({ video: 'off' })
+    const listening = await other.listen({ source })
+    await connecting
+    push(new Int16Array(2400))
+    await api.until('its sound', () => voices().length === 1)
+    await listening.stop()
+    await other.disconnect()
+    expect(api.upgrades).toHaveLength(2)
+    await other.listen({ source: handMade().source })
+    expect(api.upgrades).toHaveLength(3)
+    await other.disconnect()
+  })
+
   it('ends with the session', async () => {
     const { source } = handMade()
     const listening = await session.listen({ source })

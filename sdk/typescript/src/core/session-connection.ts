@@ -10,6 +10,7 @@ import type { ConnectOptions, Logger } from './options.ts'
 import { type EventOf, eventOfBinary, mediaOfBinary, mediaOfEvent, type SessionEventMap } from './session-events.ts'
 import { type ConnectionState, SessionSocket, type SessionSocketOptions } from './socket.ts'
 import { SpeechTasks } from './speech-tasks.ts'
+import { withSignal } from './wait.ts'
 
 /** A session as `streaming.new` answers it; a token alone is enough to come back to one. */
 export interface SessionFacts {
@@ -94,6 +95,18 @@ export class SessionConnection implements AsyncIterable<ServerEvent> {
     const over = this.#endedError()
     if (over) throw over
     await this.socket.open(options)
+  }
+
+  /** Connects where that was not done, and waits where it is being done. @throws AvatarError, or the signal's reason */
+  protected async whenOpen(signal: AbortSignal | undefined): Promise<void> {
+    if (this.connection === 'closed') return await this.connect(signal ? { signal } : {})
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const off = this.on('connection', ({ state, error }) => {
+      if (state === 'open') resolve()
+      else if (state === 'closed') reject(error ?? this.#endedError() ?? closedError())
+    })
+    if (this.connection === 'open') resolve()
+    await withSignal(promise, signal).finally(off)
   }
 
   /** While the connection is being restored: tries again at once. */

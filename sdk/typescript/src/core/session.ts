@@ -132,8 +132,9 @@ export class Session extends SessionConnection {
     return listening
   }
 
-  /** Opens the user's ear; `listen()` does that too. @throws AvatarError STT_UNAVAILABLE where nothing recognises speech */
+  /** Opens the user's ear; connects if that was not done. `listen()` does that too. @throws AvatarError STT_UNAVAILABLE where nothing recognises speech */
   async startListening({ mode, signal }: { mode?: ListenMode; signal?: AbortSignal } = {}): Promise<void> {
+    await this.whenOpen(signal)
     this.socket.send({ type: 'start_listening', ...(mode ? { data: { mode } } : {}) })
     try {
       const where = ({ status }: EventOf<'status'>): boolean => status === 'listening'
