@@ -3,7 +3,6 @@ import {
   AV_LOG_FATAL,
   AV_PICTURE_TYPE_I,
   AV_PICTURE_TYPE_NONE,
-  AV_PIX_FMT_RGB24,
   AV_PIX_FMT_YUV420P,
   AVCOL_RANGE_MPEG,
   AVCOL_SPC_SMPTE170M,
@@ -12,8 +11,9 @@ import {
   FF_ENCODER_LIBX264,
   SWS_FAST_BILINEAR,
 } from 'node-av/constants'
-import { Codec, CodecContext, FFmpegError, Frame, Log, Packet, Rational, SoftwareScaleContext } from 'node-av/lib'
+import { Codec, CodecContext, FFmpegError, type Frame, Log, Packet, Rational, SoftwareScaleContext } from 'node-av/lib'
 import { FPS } from '../../shared/media.ts'
+import { pictureFrames } from './picture-frames.ts'
 
 // what fails is thrown; the library would write it to stderr besides
 Log.setLevel(AV_LOG_FATAL)
@@ -68,8 +68,8 @@ const H264_OPTIONS = {
 export class VideoEncoder {
   readonly #options: VideoEncoderOptions
   readonly #packet = new Packet()
-  readonly #rgb = new Frame()
-  readonly #yuv = new Frame()
+  readonly #rgb: Frame
+  readonly #yuv: Frame
   readonly #scaler = new SoftwareScaleContext()
   #context: CodecContext
   #bitrateBps: number
@@ -81,21 +81,11 @@ export class VideoEncoder {
     this.#options = options
     this.#bitrateBps = options.bitrateBps
     this.#packet.alloc()
-    const { size } = options
+    const { rgb, yuv } = pictureFrames(options.size)
+    this.#rgb = rgb
+    this.#yuv = yuv
     this.#scaler.allocContext()
     this.#scaler.setOption('sws_flags', SWS_FAST_BILINEAR)
-    for (const [frame, format] of [
-      [this.#rgb, AV_PIX_FMT_RGB24],
-      [this.#yuv, AV_PIX_FMT_YUV420P],
-    ] as const) {
-      frame.alloc()
-      frame.width = size
-      frame.height = size
-      frame.format = format
-      FFmpegError.throwIfError(frame.getBuffer(), 'no memory for a picture')
-    }
-    this.#yuv.colorSpace = AVCOL_SPC_SMPTE170M
-    this.#yuv.colorRange = AVCOL_RANGE_MPEG
     this.#context = open(options)
   }
 

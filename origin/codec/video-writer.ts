@@ -2,7 +2,6 @@
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
   AV_LOG_FATAL,
-  AV_PIX_FMT_RGB24,
   AV_PIX_FMT_YUV420P,
   AVCOL_RANGE_MPEG,
   AVCOL_SPC_SMPTE170M,
@@ -12,8 +11,9 @@ import {
   SWS_ACCURATE_RND,
   SWS_BICUBIC,
 } from 'node-av/constants'
-import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet, Rational, SoftwareScaleContext } from 'node-av/lib'
+import { Codec, CodecContext, FFmpegError, FormatContext, type Frame, Log, Packet, Rational, SoftwareScaleContext } from 'node-av/lib'
 import { FPS } from '../../shared/media.ts'
+import { pictureFrames } from './picture-frames.ts'
 
 // what fails is thrown; the library would write it to stderr besides
 Log.setLevel(AV_LOG_FATAL)
@@ -29,8 +29,8 @@ export interface VideoFileOptions {
 export class VideoFile {
   readonly #file: string
   readonly #packet = new Packet()
-  readonly #rgb = new Frame()
-  readonly #yuv = new Frame()
+  readonly #rgb: Frame
+  readonly #yuv: Frame
   readonly #scaler = new SoftwareScaleContext()
   readonly #context = new CodecContext()
   readonly #output = new FormatContext()
@@ -44,21 +44,12 @@ export class VideoFile {
     this.#file = file
     const codec = Codec.findEncoderByName(FF_ENCODER_LIBX264)
     if (!codec) throw new Error('this build has no H.264 encoder')
+    const { rgb, yuv } = pictureFrames(size)
+    this.#rgb = rgb
+    this.#yuv = yuv
     this.#packet.alloc()
     this.#scaler.allocContext()
     this.#scaler.setOption('sws_flags', SWS_BICUBIC | SWS_ACCURATE_RND)
-    for (const [frame, format] of [
-      [this.#rgb, AV_PIX_FMT_RGB24],
-      [this.#yuv, AV_PIX_FMT_YUV420P],
-    ] as const) {
-      frame.alloc()
-      frame.width = size
-      frame.height = size
-      frame.format = format
-      this.#check(frame.getBuffer(), 'no memory for')
-    }
-    this.#yuv.colorSpace = AVCOL_SPC_SMPTE170M
-    this.#yuv.colorRange = AVCOL_RANGE_MPEG
     const context = this.#context
     context.allocContext3(codec)
     context.width = size

@@ -1,5 +1,4 @@
 /** Lets the packets of one picture go one after another until it is due: a large one at once would overflow a narrow line. */
-import { performance } from 'node:perf_hooks'
 
 /** Packets that go together: most pictures are no larger and take one timer. */
 const SLICE = 6

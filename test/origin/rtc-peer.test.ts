@@ -161,6 +161,22 @@ describe('feedback', () => {
     expect(rig.peer.stats().nacks).toBe(1)
   })
 
+  // Broke: what was sent again bore the stamp of the first time, and receivers took the line for slow.
+  it('for a packet brings it with the time of now, and not twice at once', async () => {
+    const rig = await connect()
+    await sendPicture(rig, 3_000, performance.now())
+    const first = rig.client.video[1]
+    const lost = first?.header.sequenceNumber ?? 0
+    const before = rig.client.video.length
+    const stampOf = (packet: typeof first): number => (packet?.header.extensions[0]?.payload.readUIntBE(0, 3) ?? 0) / 2 ** 18
+    for (let i = 0; i < 3; i++) await rig.client.feedback(nack(rig, [lost]))
+    await until('all requests to arrive', () => rig.peer.stats().nacks === 3)
+    await until('the packet', () => rig.client.video.length > before)
+    expect(rig.peer.stats().packetsResent).toBe(1)
+    const again = rig.client.video.slice(before).find(({ header }) => header.sequenceNumber === lost)
+    expect(stampOf(again)).not.toBe(stampOf(first))
+  })
+
   it('about the bandwidth is told', async () => {
     const rig = await connect()
     await sendPicture(rig, 100, performance.now())
