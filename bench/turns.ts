@@ -139,6 +139,8 @@ export async function measureTurns(options: MeasureTurnsOptions): Promise<Record
   const figures: Record<string, number[]> = {}
   const bench = await Bench.open(options)
   const tokenToSound: number[] = []
+  const tokenToVoice: number[] = []
+  const voiceToSound: number[] = []
   for (let i = 0; i < ROUNDS; i++) {
     const from = bench.client.events.length
     const exchange = await bench.ask()
@@ -146,7 +148,13 @@ export async function measureTurns(options: MeasureTurnsOptions): Promise<Record
     tokenToSound.push((await bench.client.next('audio', { from })).atMs - writtenMs)
     await bench.writeRest(exchange)
     await bench.interrupt()
+    const { metrics } = (await bench.client.next('turn_metrics', { from })) as unknown as { metrics: Record<string, number> }
+    const { llm_first_token = Number.NaN, tts_first_byte = Number.NaN, first_sound = Number.NaN } = metrics
+    tokenToVoice.push(tts_first_byte - llm_first_token)
+    voiceToSound.push(first_sound - tts_first_byte)
   }
+  figures.token_to_voice = tokenToVoice
+  figures.voice_to_sound = voiceToSound
   figures.token_to_first_sound = tokenToSound
   const leaks: number[] = []
   const cancelled: number[] = []
