@@ -42,10 +42,15 @@ class FaceMeshes:
         faces = [
             face
             for face, group in zip(person.body.faces, person.body.groups)
-            if group == "body" and person.head_share[face].min() > 0 and metres[face, 1].min() < _BACK and np.abs(person.neutral[face, 0]).max() < _SIDE
+            if group == "body"
+            and person.head_share[face].min() > 0
+            and metres[face, 1].min() < _BACK
+            and np.abs(person.neutral[face, 0]).max() < _SIDE
         ]
         self._skin = SmoothMesh("skin", faces, metres)
-        self._fitted = {name: SmoothMesh(name, person.parts[name].obj.faces, to_metres(person.part(name, rest))) for name in ("teeth", "tongue")}
+        self._fitted = {
+            name: SmoothMesh(name, person.parts[name].obj.faces, to_metres(person.part(name, rest))) for name in ("teeth", "tongue")
+        }
         still, open_ = self._surfaces({}), self._surfaces({"jawOpen": 1.0})
         moved = np.linalg.norm(open_["teeth"] - still["teeth"], axis=1)
         lower = (moved > moved.max() / 2)[self._fitted["teeth"].triangles].all(1)
@@ -81,7 +86,11 @@ def face_geometry(person: Person) -> dict[str, np.ndarray]:
     out = {"K": k, "R": r, "t": t, "shapes": np.array(shapes), "neck_joint": to_metres(person.neck[None])[0],
            "eye_look_degrees": np.array(EYE_LOOK_DEGREES)}  # fmt: skip
     for part in PARTS:
-        out |= {f"{part}_v": rest[part].astype(np.float32), f"{part}_tri": meshes.triangles[part].astype(np.int32), f"{part}_d": np.stack(deltas[part])}
+        out |= {
+            f"{part}_v": rest[part].astype(np.float32),
+            f"{part}_tri": meshes.triangles[part].astype(np.int32),
+            f"{part}_d": np.stack(deltas[part]),
+        }
     for side in "lr":
         centre, radius = person.eye(side)
         local, triangles = eyeball(radius)
