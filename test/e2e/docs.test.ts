@@ -1,5 +1,5 @@
 /**
- * Every block of code in the README and under docs/, run against one running system as a reader would paste it. What a block is, its
+ * Every block of code in the README, in those of the SDKs and under docs/, run against one running system as a reader would paste it. What a block is, its
  * fence says: `sh`, `ts`, `python` are run; `ts browser` in Chromium; `json NAME` fits that schema; `env origin` and `env edge` are read
  * as configuration; `text` is a figure. `no-run` needs a reason in the list below.
  */
@@ -33,6 +33,8 @@ const NOT_RUN: readonly [file: string, words: string, reason: string][] = [
     'needs a film of a person and weights; test/origin/create-avatar.test.ts makes a pack',
   ],
   ['docs/guides/your-own-llm-and-voice.md', 'sherpa-onnx-node', 'downloads a model'],
+  ['sdk/python/README.md', 'pip install ./sdk/python', 'as above'],
+  ['sdk/python/README.md', 'pytest && mypy', 'test/sdk/python.test.ts runs both'],
   ['docs/guides/deploy.md', 'wrangler secret put', 'needs a Cloudflare account'],
   [
     'docs/guides/deploy.md',
@@ -46,15 +48,19 @@ const NOT_RUN: readonly [file: string, words: string, reason: string][] = [
 ]
 
 const SCHEMAS: Readonly<Record<string, unknown>> = { ...api, ...avatarPack, ...chat, ...events, ...turnDetection }
-const PAGES = ['README.md', 'docs/**/*.md']
+const PAGES = ['README.md', 'docs/**/*.md', 'sdk/*/README.md']
 /** Of the Worker, beside its variables. */
 const BINDINGS = ['SESSION', 'TENANT', 'POOL', 'ASSETS']
 const blocks = blocksOf(PAGES)
 const notRun = blocks.filter(({ meta }) => meta.includes('no-run'))
 const toRun = blocks.filter(({ meta }) => !meta.includes('no-run'))
 const inBrowser = toRun.filter(({ meta }) => meta.includes('browser'))
+/** Components of other people's pages: typed, not run. */
+const components = toRun.filter(({ language }) => language === 'tsx')
+/** Run by the package's own tests, see test/sdk/python.test.ts. */
+const byPytest = toRun.filter(({ file, language }) => file === 'sdk/python/README.md' && language === 'python')
 const ofLanguage = (...languages: string[]): DocBlock[] =>
-  toRun.filter((block) => languages.includes(block.language) && !inBrowser.includes(block))
+  toRun.filter((block) => languages.includes(block.language) && !inBrowser.includes(block) && !byPytest.includes(block))
 const perPlace = (list: readonly DocBlock[]): [string, DocBlock][] => list.map((block) => [placeOf(block), block])
 /** By address: what the edge is written against are the types of another platform. */
 const { parseConfig } = (await import(new URL('../../worker/env.ts', import.meta.url).href)) as { parseConfig(env: object): object }
@@ -72,7 +78,13 @@ function anchorsOf(text: string): (string | undefined)[] {
 }
 
 it('every block says how it is treated', () => {
-  const treated = new Set([...ofLanguage('sh', 'ts', 'js', 'python', 'json', 'env', 'text'), ...inBrowser, ...notRun])
+  const treated = new Set([
+    ...ofLanguage('sh', 'ts', 'js', 'python', 'json', 'env', 'text'),
+    ...inBrowser,
+    ...components,
+    ...byPytest,
+    ...notRun,
+  ])
   expect(blocks.filter((block) => !treated.has(block)).map(placeOf)).toEqual([])
   expect(inBrowser.filter(({ language }) => !['ts', 'js'].includes(language)).map(placeOf)).toEqual([])
   const reasons = (block: DocBlock) => NOT_RUN.filter(([file, words]) => block.file === file && block.text.includes(words))
@@ -160,10 +172,10 @@ describe('blocks against the running system', { timeout: 120_000 }, () => {
   it.each([...new Set(ofLanguage('sh').map(({ file }) => file))])('the commands of %s', async (file) => {
     expect(await runner.shell(ofLanguage('sh').filter((block) => block.file === file))).not.toBe('')
   })
-  it.each(perPlace(ofLanguage('ts', 'js')))('%s in Node', async (_place, block) => {
+  it.concurrent.each(perPlace(ofLanguage('ts', 'js')))('%s in Node', async (_place, block) => {
     await runner.node(block)
   })
-  it.each(perPlace(ofLanguage('python')))('%s in Python', async (_place, block) => {
+  it.concurrent.each(perPlace(ofLanguage('python')))('%s in Python', async (_place, block) => {
     await runner.python(block)
   })
   it.skipIf(NO_CHROMIUM).each(perPlace(inBrowser))(`%s in a browser${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, async (_place, block) => {

@@ -82,10 +82,13 @@ export class DocRunner {
       lib: ['ES2024', 'DOM', 'DOM.Iterable'],
       types: ['node'],
       typeRoots: [resolve('node_modules/@types')],
-      jsx: 'preserve',
+      jsx: 'react-jsx',
       // of few readers' compilers
       exactOptionalPropertyTypes: false,
-      paths: { '@avatar/sdk': [resolve('sdk/typescript/src/index.ts')] },
+      paths: {
+        '@avatar/sdk': [resolve('sdk/typescript/src/index.ts')],
+        '@avatar/sdk/react': [resolve('sdk/typescript/src/react/index.ts')],
+      },
     }
     const config = { extends: resolve('tsconfig.base.json'), compilerOptions, include: ['*'] }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
