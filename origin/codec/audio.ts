@@ -59,7 +59,7 @@ const decoder = new JobQueue<DecodeJob, Decoded>({
   onCrash: (why) => log.error({ why }, 'the decoder process ended; the next sound starts a new one'),
 })
 
-/** Sound as an event carries it. @throws AvatarError `AUDIO_PROCESSING_ERROR`, `PAYLOAD_TOO_LARGE` */
+/** Sound as an event carries it. @throws AvatarError `AUDIO_PROCESSING_ERROR`, `AUDIO_BUFFER_FULL`, `PAYLOAD_TOO_LARGE` */
 export async function decodeAudioData({ audio, ...hint }: AudioData): Promise<DecodedAudio> {
   return decodeAudio(decodeBase64Audio(audio), hint)
 }
@@ -82,7 +82,7 @@ export function decodeBase64Audio(text: string): Uint8Array {
 /**
  * Sound of any accepted form. A header in the bytes wins over the hint.
  *
- * @throws AvatarError `AUDIO_PROCESSING_ERROR` naming what was found and what is accepted; `PAYLOAD_TOO_LARGE`
+ * @throws AvatarError `AUDIO_PROCESSING_ERROR` naming what was found and what is accepted; `AUDIO_BUFFER_FULL` past one minute; `PAYLOAD_TOO_LARGE`
  */
 export async function decodeAudio(bytes: Uint8Array, hint: AudioHint): Promise<DecodedAudio> {
   if (bytes.length > MAX_INPUT_BYTES) throw tooLarge(bytes.length)
@@ -174,9 +174,8 @@ function failure(found: string, details: Record<string, unknown> = {}, cause?: u
 
 function tooLong(): AvatarError {
   const maxS = MAX_AUDIO_BUFFER_MS / 1000
-  return new AvatarError('AUDIO_PROCESSING_ERROR', `Failed to process audio input: it is longer than ${maxS} s; send it in parts.`, {
-    max_ms: MAX_AUDIO_BUFFER_MS,
-  })
+  const message = `The sound is longer than ${maxS} s, which is all that is held; send less, and commit it before the next.`
+  return new AvatarError('AUDIO_BUFFER_FULL', message, { max_ms: MAX_AUDIO_BUFFER_MS })
 }
 
 function tooLarge(bytes: number): AvatarError {

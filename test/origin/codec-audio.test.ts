@@ -177,6 +177,7 @@ describe('WAV', () => {
   it('refuses more than 60 s without decoding it', async () => {
     const error = await refusal(decodeAudio(encodeWav(new Int16Array(61 * RATE), RATE), HINT))
     expect(error.message).toContain('longer than 60 s')
+    expect(error.code).toBe('AUDIO_BUFFER_FULL')
     expect((await decodeAudio(encodeWav(new Int16Array(60 * RATE), RATE), HINT)).durationMs).toBe(60_000)
   })
 
