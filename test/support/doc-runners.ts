@@ -10,7 +10,7 @@ import { type DocBlock, placeOf } from './doc-blocks.ts'
 import { PYTHON } from './python-environment.ts'
 import type { RunningSystem } from './running-system.ts'
 
-const BLOCK_TIMEOUT_MS = 60_000
+const BLOCK_TIMEOUT_MS = 100_000
 /** What a page of the reader's would have: blocks for the browser find their elements in it. */
 const PAGE = `<!doctype html><title>docs</title>
 <video id="video" autoplay playsinline></video><img id="picture" alt=""><div id="stage" style="width:360px;height:360px"></div>
