@@ -29,14 +29,14 @@ let api: FakeAvatarApi
 let page: Page
 let clock: ReturnType<typeof setInterval> | undefined
 
-describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 30_000 }, () => {
+describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 60_000 }, () => {
   beforeAll(async () => {
     const entryPoints = ['sdk/typescript/src/index.ts']
     const { outputFiles } = await build({ entryPoints, bundle: true, write: false, format: 'iife', globalName: 'avatarSdk' })
     script = outputFiles[0]?.text ?? ''
     const args = ['--no-sandbox', '--disable-gpu', '--autoplay-policy=no-user-gesture-required']
     browser = await chromium.launch({ executablePath: CHROMIUM, args })
-  }, 30_000)
+  }, 60_000)
   afterAll(async () => browser?.close())
 
   beforeEach(async () => {
@@ -59,7 +59,7 @@ describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROM
       globalThis.probe = { ...probe, view }
     }, TOKEN)
     await api.until('the socket', () => api.upgrades.length === 1)
-  })
+  }, 60_000)
   afterEach(async () => {
     clearInterval(clock)
     await page?.close()

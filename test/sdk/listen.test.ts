@@ -23,7 +23,7 @@ const samplesOf = ({ data }: Voice): Int16Array => {
 }
 const types = (): string[] => api.received.map(({ type }) => type)
 
-describe('a source of sound', () => {
+describe('a source of sound', { timeout: 20_000 }, () => {
   let session: AvatarSession
   beforeEach(async () => {
     const logger = { debug: () => undefined, warn: () => undefined }
@@ -159,7 +159,7 @@ describe('changing the rate', () => {
   })
 })
 
-describe.skipIf(NO_CHROMIUM)(`a microphone${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 30_000 }, () => {
+describe.skipIf(NO_CHROMIUM)(`a microphone${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 60_000 }, () => {
   let browser: Browser
   let script: string
   let page: Page
@@ -171,7 +171,7 @@ describe.skipIf(NO_CHROMIUM)(`a microphone${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : 
     // without --use-fake-ui-for-media-stream: who has no permission is refused
     const args = ['--no-sandbox', '--disable-gpu', '--autoplay-policy=no-user-gesture-required', '--use-fake-device-for-media-stream']
     browser = await chromium.launch({ executablePath: CHROMIUM, args })
-  }, 30_000)
+  }, 60_000)
   afterAll(async () => browser?.close())
   afterEach(async () => page?.context().close())
 
@@ -228,6 +228,29 @@ describe.skipIf(NO_CHROMIUM)(`a microphone${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : 
       message: expect.stringContaining('settings'),
     })
     expect(types()).not.toContain('start_listening')
+  })
+
+  it('that is no longer wanted when it is there is closed again, and the server is told nothing', async () => {
+    await open()
+    const left = await page.evaluate(async (token) => {
+      const client = new sdkUnderTest.AvatarClient({ apiUrl: `${location.origin}/v1`, wsUrl: `ws://${location.host}/ws` })
+      const session = client.attachSession(token)
+      await session.connect({ video: 'off', audio: 'off' })
+      const tracks: MediaStreamTrack[] = []
+      const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+      const control = new AbortController()
+      navigator.mediaDevices.getUserMedia = async (constraints) => {
+        const stream = await ask(constraints)
+        tracks.push(...stream.getTracks())
+        control.abort(new Error('enough'))
+        return stream
+      }
+      const reason = await session.listen({ signal: control.signal }).then(String, String)
+      await session.ping()
+      return { reason, states: tracks.map(({ readyState }) => readyState) }
+    }, TOKEN)
+    expect(left).toEqual({ reason: 'Error: enough', states: ['ended'] })
+    expect(types()).toEqual(['ping'])
   })
 
   it('that is not there is an error that says what to do', async () => {

@@ -38,7 +38,7 @@ let errors: string[]
 const callsOf = (path: string): number => api.calls.filter((call) => call.path === path).length
 const shows = (selector: string, text: string): Promise<unknown> => page.locator(selector, { hasText: text }).waitFor()
 
-describe.skipIf(NO_CHROMIUM)(`useAvatar${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 30_000 }, () => {
+describe.skipIf(NO_CHROMIUM)(`useAvatar${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 60_000 }, () => {
   beforeAll(async () => {
     const { outputFiles } = await build({
       stdin: { contents: APP, resolveDir: '.', loader: 'ts' },
@@ -49,7 +49,7 @@ describe.skipIf(NO_CHROMIUM)(`useAvatar${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}
     })
     script = outputFiles[0]?.text ?? ''
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] })
-  }, 30_000)
+  }, 60_000)
   afterAll(async () => browser?.close())
 
   beforeEach(async () => {
@@ -59,7 +59,7 @@ describe.skipIf(NO_CHROMIUM)(`useAvatar${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}
     page.on('pageerror', (error) => errors.push(error.message))
     await page.goto(`http://127.0.0.1:${api.port}/`)
     await page.setContent('<div id="root"></div>')
-  })
+  }, 60_000)
   afterEach(async () => {
     await page?.close()
     await api?.stop()

@@ -80,7 +80,7 @@ export class FakeAvatarApi {
   /** Resolves when the check holds; it is looked at whenever something arrives. */
   async until<T>(what: string, check: () => T | undefined | false): Promise<T> {
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`the fake server waited 5 s for ${what}`)), 5_000)
+      const timer = setTimeout(() => reject(new Error(`the fake server waited 15 s for ${what}`)), 15_000)
       const look = (): void => {
         const found = check()
         if (found === undefined || found === false) return

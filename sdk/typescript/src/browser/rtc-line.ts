@@ -20,7 +20,7 @@ const STALLED_MS = 1_500
 const DEAD_MS = 4_000
 const WATCH_EVERY_MS = 500
 /** After the server is back, a connection that shows nothing within this time died with it, ms. */
-const SURVIVED_WITHIN_MS = 400
+const SURVIVED_WITHIN_MS = 800
 
 /** Why media comes another way now. */
 export type TransportReason = 'connected' | 'not_connected' | 'lost' | 'stalled' | 'failed' | 'server_lost' | 'taken_over'
@@ -47,6 +47,7 @@ export class RtcLine {
   #up = false
   #attempts = 0
   #seenMs = Number.NEGATIVE_INFINITY
+  #lookedMs = Number.NEGATIVE_INFINITY
   #retry: ReturnType<typeof setTimeout> | undefined
   #deadline: ReturnType<typeof setTimeout> | undefined
   /** The last word of the server: who has its media, and whether that was told since our offer. */
@@ -165,8 +166,12 @@ export class RtcLine {
 
   /** Pictures may stop while the connection stands. */
   #look(): void {
+    const now = performance.now()
+    // a page that was held up itself has missed nothing yet
+    if (now - this.#lookedMs > 2 * WATCH_EVERY_MS) this.#seenMs = now
+    this.#lookedMs = now
     if (document.hidden || this.#peer?.state !== 'connected') return
-    const silentMs = performance.now() - this.#seenMs
+    const silentMs = now - this.#seenMs
     if (silentMs > STALLED_MS) this.#fall('stalled')
     if (silentMs > DEAD_MS) this.#giveUp('stalled')
   }

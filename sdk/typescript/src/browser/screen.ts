@@ -14,6 +14,8 @@ export class Screen {
   readonly canvas: HTMLCanvasElement
   readonly #button: HTMLButtonElement | undefined
   readonly #offs: (() => void)[] = []
+  /** There is a picture on the canvas. */
+  #drawn = false
 
   /** Fills an element; its position becomes `relative` where it was `static`. */
   static in(element: HTMLElement, options: ScreenOptions, onSound: () => void): Screen {
@@ -66,7 +68,7 @@ export class Screen {
     this.canvas = document.createElement('canvas')
     this.canvas.setAttribute('role', 'img')
     this.canvas.setAttribute('aria-label', label)
-    Object.assign(this.canvas.style, { position: 'absolute', pointerEvents: 'none' })
+    Object.assign(this.canvas.style, { position: 'absolute', pointerEvents: 'none', visibility: 'hidden' })
     video.after(this.canvas)
     if (!soundButton) return
     this.#button = makeSoundButton(onSound)
@@ -78,16 +80,20 @@ export class Screen {
     this.canvas.style.visibility = 'hidden'
   }
 
-  /** The canvas is seen from now on, and on it, to begin with, the video's last picture. */
+  /** The canvas is seen from now on, and on it, to begin with, the video's last picture; an empty one is not. */
   showCanvas(): void {
-    if (this.canvas.style.visibility !== 'hidden') return
+    const { canvas } = this
+    if (canvas.style.visibility !== 'hidden') return
     this.#holdPicture()
-    this.canvas.style.visibility = 'visible'
+    if (this.#drawn) canvas.style.visibility = 'visible'
   }
 
-  /** Gives a video element that shows nothing yet the shape of the pictures. */
-  shape(): void {
-    if (this.video.style.aspectRatio === '') this.video.style.aspectRatio = `${this.canvas.width} / ${this.canvas.height}`
+  /** A picture was drawn on the canvas: it is seen, and a video element that shows nothing yet takes its shape. */
+  drawn(): void {
+    const { canvas, video } = this
+    this.#drawn = true
+    canvas.style.visibility = 'visible'
+    if (video.style.aspectRatio === '') video.style.aspectRatio = `${canvas.width} / ${canvas.height}`
   }
 
   set needsGesture(needed: boolean) {
@@ -108,6 +114,7 @@ export class Screen {
       canvas.height = video.videoHeight
     }
     canvas.getContext('2d')?.drawImage(video, 0, 0)
+    this.#drawn = true
   }
 }
 

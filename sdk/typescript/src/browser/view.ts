@@ -81,7 +81,7 @@ export class View {
       canvas: screen.canvas,
       bufferMs: options.bufferMs,
       onPicture: (timestampMs, skewMs) => {
-        screen.shape()
+        if (!this.#line?.up) screen.drawn()
         this.#shown(timestampMs, skewMs)
       },
       onSpeech: (heardAtMs) => options.onSpeech?.(heardAtMs),

@@ -34,6 +34,7 @@ export class Listening {
   #pendingMs = 0
   #sampleRate = 24_000
   #lost = false
+  #asked = false
   #muted = false
   #stopping: Promise<void> | undefined
 
@@ -85,6 +86,7 @@ export class Listening {
 
   /** @internal @throws AvatarError */
   async start(signal: AbortSignal | undefined): Promise<void> {
+    this.#asked = true
     try {
       await this.#session.startListening({ ...(this.#mode ? { mode: this.#mode } : {}), ...(signal ? { signal } : {}) })
     } catch (error) {
@@ -141,7 +143,8 @@ export class Listening {
 
   /** @internal What is to be let go of with it. */
   onEnd(off: () => void): void {
-    this.#offs.push(off)
+    if (this.active) this.#offs.push(off)
+    else off()
   }
 
   /** The last of the user's voice is on its way. */
@@ -151,7 +154,7 @@ export class Listening {
     try {
       this.#flush()
       await this.lastSound()
-      if (this.#session.connection === 'open') this.#session.stopListening()
+      if (this.#asked && this.#session.connection === 'open') this.#session.stopListening()
     } catch (thrown) {
       // lost in this moment: then nobody listens any more
       if (!(thrown instanceof AvatarError)) throw thrown
