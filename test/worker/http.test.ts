@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ErrorBody, HealthResponse, MetricsResponse, NewSessionResponse, SessionListResponse } from '../../shared/api.ts'
 import { callEdge, errorOf, fetchEdge, openClient } from './support/edge.ts'
 import { FakeOrigin } from './support/fake-origin.ts'
-import { jump, newSession, newSessionOn } from './support/sessions.ts'
+import { evictSession, jump, newSession, newSessionOn } from './support/sessions.ts'
 
 const UNKNOWN = '550e8400-e29b-41d4-a716-446655440000'
 
@@ -104,6 +104,37 @@ describe('browsers', () => {
 })
 
 describe('sessions', () => {
+  it('takes persona, tools, language and turn detection to the origin, also to the next one', async () => {
+    const options = {
+      system_prompt: 'You are a lighthouse keeper.',
+      tools: [{ type: 'function', function: { name: 'get_tide', parameters: { type: 'object', properties: {} } } }],
+      language: 'de-CH',
+      turn_detection: { silence_ms: 900, barge_in: 'off' },
+    }
+    const origin = await FakeOrigin.start()
+    const { sessionId } = await newSession(options)
+    const told = { ...options, turn_detection: { mode: 'vad', threshold: 0.5, silence_ms: 900, barge_in: 'off' } }
+    expect(origin.opened[0]).toMatchObject(told)
+    await evictSession(sessionId)
+    origin.session(sessionId).peer.ws.close(1011)
+    const again = await origin.dialSession(sessionId)
+    expect(await again.peer.next('welcome')).toMatchObject({ config: { session_id: sessionId, ...told } })
+    const plain = await newSession()
+    expect(Object.keys(origin.opened[1] ?? {})).toEqual(['session_id', 'avatar_id', 'voice_id', 'quality', 'created_at', 'ice_servers'])
+    expect(plain.sessionId).not.toBe(sessionId)
+  })
+
+  it.each([
+    ['an empty persona', { system_prompt: '  ' }, 'system_prompt'],
+    ['a language that is none', { language: 'german' }, 'language'],
+    ['a silence too short', { turn_detection: { silence_ms: 1 } }, 'turn_detection.silence_ms'],
+    ['a tool without a name', { tools: [{ type: 'function', function: {} }] }, 'tools.0.function.name'],
+  ])('refuses %s', async (_what, options, path) => {
+    const { status, body } = await callEdge('/v1/streaming.new', { body: options })
+    expect(status).toBe(400)
+    expect(errorOf(body).details.issues).toMatchObject([{ path }])
+  })
+
   it('answers a new session as documented', async () => {
     await FakeOrigin.start()
     const { body, sessionId } = await newSession({ quality: 'medium', avatar_id: 'avatar_1' })
