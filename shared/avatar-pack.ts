@@ -53,6 +53,7 @@ export const Layer = z.object({
     z.object({
       kind: z.literal('decoder'),
       file: File,
+      half: File.optional().meta({ description: 'The same in half precision, inputs and output as before; for accelerators.' }),
       inputs: z.array(z.enum(FACE_PARAMS)).min(1),
       viseme_gain: z.number().min(0.5).max(1.5),
     }),

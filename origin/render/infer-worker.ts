@@ -5,12 +5,12 @@ import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import ort from 'onnxruntime-node'
-import { decoderGraph } from './adapters/decoder.ts'
+import { decoderFile, decoderGraph } from './adapters/decoder.ts'
 import type { GraphAdapter, GraphShape } from './adapters/types.ts'
 import { wav2lipGraph } from './adapters/wav2lip.ts'
 import { serveJobs } from './worker-host.ts'
 
-export type InferModel = GraphShape & ({ kind: 'decoder'; inputs: number } | { kind: 'wav2lip' })
+export type InferModel = GraphShape & ({ kind: 'decoder'; inputs: number; halfFile?: string | undefined } | { kind: 'wav2lip' })
 export interface InferSetup {
   /** Undefined for those that this thread need not load. */
   models: (InferModel | undefined)[]
@@ -146,7 +146,8 @@ function requireProviderLibrary(device: string): void {
 }
 
 /** One session, warmed by a first run that also proves the model's names and shapes. */
-async function loadModel(model: InferModel, device: string, intraOpThreads: number): Promise<Loaded> {
+async function loadModel(given: InferModel, device: string, intraOpThreads: number): Promise<Loaded> {
+  const model = given.kind === 'decoder' ? { ...given, file: decoderFile(given, device) } : given
   const adapter = adapterOf(model)
   let session: ort.InferenceSession
   try {

@@ -46,6 +46,8 @@ export interface FaceLayer extends LayerBase {
   /** Indices into FACE_PARAMS, in the model's order. */
   inputs: number[]
   visemeGain: number
+  /** Absolute path of the model in half precision, for accelerators. */
+  halfFile?: string
 }
 /** A layer that sound drives; its model also sees the clip's own picture under the patch. */
 export interface SoundLayer extends LayerBase {
@@ -57,7 +59,7 @@ export type PackLayer = FaceLayer | SoundLayer
 export function inferModel(layer: PackLayer): InferModel {
   const { modelFile: file, width, height } = layer
   return layer.kind === 'decoder'
-    ? { kind: layer.kind, file, width, height, inputs: layer.inputs.length }
+    ? { kind: layer.kind, file, halfFile: layer.halfFile, width, height, inputs: layer.inputs.length }
     : { kind: layer.kind, file, width, height }
 }
 
@@ -179,7 +181,9 @@ async function loadLayer(files: PackFiles, manifest: AvatarManifest, layer: Laye
   const { model } = layer
   const base: LayerBase = { name: layer.name, width, height, grid: layer.grid, mask, placements, modelFile: await files.path(model.file) }
   if (model.kind === 'decoder') {
-    return { ...base, kind: model.kind, inputs: model.inputs.map((input) => FACE_PARAMS.indexOf(input)), visemeGain: model.viseme_gain }
+    const half = model.half === undefined ? {} : { halfFile: await files.path(model.half) }
+    const inputs = model.inputs.map((input) => FACE_PARAMS.indexOf(input))
+    return { ...base, kind: model.kind, inputs, visemeGain: model.viseme_gain, ...half }
   }
   await requireAcceptedLicence(files, model.file, base.modelFile, model.licence)
   return { ...base, kind: model.kind }

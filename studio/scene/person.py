@@ -1,7 +1,6 @@
 """Who she is: the body as a mix of public morphs, the resting face, and where every part is for any face shape. Decimetres, y up, z to the front."""
 
 import json
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +98,7 @@ class Person:
         reach = (self.neutral[:, 1] - (self.neck[1] - 0.25)) / (head[1] - self.neck[1] + 0.1)
         self.head_share = smoothstep(reach) * (np.abs(self.neutral[:, 0]) < 1.3)
         self._tongue, self._lower_teeth = self.group("helper-tongue"), self.group("helper-lower-teeth")
+        self._own_tongue = {name: self._tongue_of(name) for name in self._morphs}
         base = assets / "assets" / "base"
         fitted = {"teeth": "teeth/teeth_base", "tongue": "tongue/tongue01", "lashes": "eyelashes/eyelashes01", "brows": "eyebrows/eyebrow001",
                   "suit": "clothes/male_casualsuit05"}  # fmt: skip
@@ -144,11 +144,10 @@ class Person:
         v[self._tongue] = self.neutral[self._tongue] + _TONGUE_FOLLOWS * jaw
         for name, weight in weights.items():
             if name not in _JAW_ONLY:
-                v[self._tongue] += weight * self._own_tongue(name)
+                v[self._tongue] += weight * self._own_tongue[name]
         return self._posed(v)
 
-    @cache
-    def _own_tongue(self, morph: str) -> np.ndarray:
+    def _tongue_of(self, morph: str) -> np.ndarray:
         """What a morph does to the tongue beyond what it does to the lower teeth."""
         move = np.zeros_like(self.neutral)
         self._morphs[morph].add_to(move, 1.0)

@@ -41,4 +41,8 @@ def traced(name: str) -> tuple[int, int, int, int]:
         return _ALL if name == "sil" else _WIDE_MOUTH
     if name.startswith("smile"):
         return _FACE
-    return _EYES if name.split("_")[0] in ("blink", "browsUp", "browDown", "lookLeft", "lookRight", "lookUp", "lookDown") else _MOUTH
+    return (
+        _EYES
+        if name.split("_", maxsplit=1)[0] in ("blink", "browsUp", "browDown", "lookLeft", "lookRight", "lookUp", "lookDown")
+        else _MOUTH
+    )

@@ -1,10 +1,11 @@
 import { mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { decoderFile } from '../../origin/render/adapters/decoder.ts'
 import { createRenderer } from '../../origin/render/index.ts'
-import { loadPack, PackError } from '../../origin/render/pack.ts'
+import { inferModel, loadPack, PackError } from '../../origin/render/pack.ts'
 import { decodeGreyPng } from '../../origin/render/png.ts'
 import { addHead, floats, GRID, greyPng, IDLE_PICTURES, makeAvatarPack, PATCH } from '../support/avatar-pack.ts'
 import { tinyDecoder } from '../support/tiny-onnx.ts'
@@ -31,6 +32,18 @@ describe('a sound pack', () => {
     expect(pack.layers.map((layer) => layer.name)).toEqual(['mouth', 'eyes'])
     expect(pack.layers[0]?.placements.idle?.length).toBe(IDLE_PICTURES * (4 + 2 * GRID * GRID))
     expect(pack.layers[0]?.mask[(PATCH / 2) * PATCH + PATCH / 2]).toBe(255)
+  })
+})
+
+describe('a pack with models in half precision', () => {
+  it('loads them for accelerators; a cpu runs the others', async () => {
+    await writeFile(join(folder, 'mouth.half.onnx'), '')
+    await editManifest(({ layers }) => ((layers[0]?.model as Json).half = 'mouth.half.onnx'))
+    const { layers } = await loadPack(folder)
+    const [mouth, eyes] = layers.map(inferModel)
+    if (mouth?.kind !== 'decoder' || eyes?.kind !== 'decoder') throw new Error('both layers are decoders')
+    expect([decoderFile(mouth, 'cuda'), decoderFile(mouth, 'cpu')].map((file) => basename(file))).toEqual(['mouth.half.onnx', 'mouth.onnx'])
+    expect(basename(decoderFile(eyes, 'cuda'))).toBe('eyes.onnx')
   })
 })
 

@@ -18,3 +18,8 @@ export function decoderGraph({ file, width, height, inputs }: GraphShape & { inp
     },
   }
 }
+
+/** The file that a device runs: on an accelerator the one in half precision, where the pack has it; a CPU would only be slower with it. */
+export function decoderFile({ file, halfFile }: { file: string; halfFile?: string | undefined }, device: string): string {
+  return device === 'cpu' ? file : (halfFile ?? file)
+}
