@@ -152,7 +152,8 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     const { client } = session
     const machine = watchLoad()
     const times: number[] = []
-    for (let i = 0; i < 20; i++) {
+    const byMs = performance.now() + 60_000
+    while (times.length < 20 && performance.now() < byMs) {
       const from = client.events.length
       const spokeMs = await pageNow(browser.page)
       await speak(session)
@@ -168,11 +169,10 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     times.sort((a, b) => a - b)
     const { audioJitterBufferMs } = await inboundStats(browser.page)
     const shown = `ms: ${times.map(Math.round).join(', ')}; held ahead by the browser: ${Math.round(audioJitterBufferMs)}; idle: ${machine.idleShare().toFixed(2)}`
-    // at all, and for good
-    expect(times[19] ?? 0, shown).toBeLessThan(490)
     skip(machine.tooBusy() !== undefined, machine.tooBusy())
+    expect(times).toHaveLength(20)
     expect(times[9] ?? 0, shown).toBeLessThan(150)
-    expect(times[17] ?? 0, shown).toBeLessThan(200)
+    expect(times[18] ?? 0, shown).toBeLessThan(200)
   })
 
   it('sees no pause over a second with 5 % loss and 50 ms delay each way, and is seen to lose packets', async ({ skip }) => {
@@ -217,7 +217,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     await browser.page.evaluate((answer) => globalThis.rtc.pc.setRemoteDescription({ type: 'answer', sdp: answer }), sdp.sdp)
     await client.next('transport', { from, where: ({ active }) => active === 'webrtc' })
     const before = await inboundStats(browser.page)
-    await until('pictures to go on', async () => (await inboundStats(browser.page)).framesDecoded > before.framesDecoded + 25)
+    await until('pictures to go on', async () => (await inboundStats(browser.page)).framesDecoded > before.framesDecoded + 25, 20_000)
     const fromMs = await pageNow(browser.page)
     await speak(session)
     await until('sound', async () => (await heardSince(browser.page, fromMs)).some(({ rms }) => rms > AUDIBLE))
