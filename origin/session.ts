@@ -27,18 +27,11 @@ import type { SessionParts } from './session-parts.ts'
 import { SoundFeed } from './sound-feed.ts'
 import { type SpeakTask, Speech, type SpokenTick } from './speech.ts'
 import { unixSeconds } from './speech-out.ts'
+import { type Status, StatusLine } from './status-line.ts'
 import type { Viewers } from './viewers.ts'
 
 /** ms that a sentence may go on past the end of the session. */
 const LAST_WORDS_MS = 30_000
-
-const STATUS_MESSAGES = {
-  idle: 'Avatar is idle.',
-  listening: 'Avatar is now listening...',
-  thinking: 'Avatar is thinking...',
-  speaking: 'Avatar is speaking...',
-} as const
-export type Status = keyof typeof STATUS_MESSAGES
 
 /** The session's way to the edge. */
 export interface SessionSink extends MediaSink {
@@ -76,8 +69,7 @@ export class Session {
   readonly #hearing: SoundFeed | undefined
   /** What sockets want, and what of it also while WebRTC carries the media. */
   #wants = { all: NO_WANTS, beside: NO_WANTS }
-  #status: Status = 'idle'
-  #busy = false
+  readonly #status: StatusLine
   #ending: { reason: SessionEndReason; byMs: number } | undefined
   #ended = false
 
@@ -108,7 +100,7 @@ export class Session {
       emit: (event, relayClass) => this.#emit(event, { relayClass }),
       sendError: (error, taskId) => this.#sendError(error, taskId === undefined ? {} : { taskId }),
       cutOff: () => this.#rtc?.cutOff(),
-      onChange: () => this.#showStatus(),
+      onChange: () => this.#status.show(),
       wantsWords: () => this.#wants.all.words,
       requireOpen: () => this.#requireOpen(),
     })
@@ -121,7 +113,13 @@ export class Session {
         if (this.#wants.all.levels) this.#emit(event, { relayClass: 'level' })
       },
       sendError: (error) => this.#sendError(error, {}),
-      onListeningChange: () => this.#showStatus(),
+      onListeningChange: () => this.#status.show(),
+    })
+    this.#status = new StatusLine({
+      speech: this.#speech,
+      ear: this.#ear,
+      tell: (status, message) => this.#emit({ type: 'status', session_id: this.id, status, message }),
+      tellBusy: (busy) => sink.sendActivity(busy),
     })
     this.#clientEvents = new ClientEvents({
       sessionId: this.id,
@@ -144,7 +142,7 @@ export class Session {
   }
 
   get status(): Status {
-    return this.#status
+    return this.#status.now
   }
 
   /** What the latest turn took; null before the first. */
@@ -221,7 +219,7 @@ export class Session {
 
   prepare(dueMs: number): PreparedTick {
     const spoken = this.#speech.next(dueMs)
-    const shown = this.#presence.next({ mouth: spoken.sound?.mouth, status: this.#status })
+    const shown = this.#presence.next({ mouth: spoken.sound?.mouth, status: this.#status.now })
     const heard = this.#hearing?.next(spoken.sound?.pcm, this.#speech.ahead(this.#hearing.aheadSamples))
     const { avatar_id: avatarId, quality } = this.#config
     const jpeg = this.#media.wantsFrames
@@ -279,27 +277,6 @@ export class Session {
   #transportChanged(news: TransportNews): void {
     this.#chooseWants()
     this.#emit({ type: 'transport', session_id: this.id, ...news })
-  }
-
-  #showStatus(): void {
-    const status = this.#statusNow()
-    if (status !== this.#status) {
-      this.#status = status
-      this.#emit({ type: 'status', session_id: this.id, status, message: STATUS_MESSAGES[status] })
-    }
-    const busy = this.#speech.current !== undefined || this.#ear.listening
-    if (busy !== this.#busy) {
-      this.#busy = busy
-      this.#sink.sendActivity(busy)
-    }
-  }
-
-  #statusNow(): Status {
-    const { current, paused } = this.#speech
-    if (paused) return 'listening'
-    if (current?.startedMs !== undefined) return 'speaking'
-    if (current?.kind === 'chat' || current?.kind === 'voice') return 'thinking'
-    return this.#ear.listening ? 'listening' : 'idle'
   }
 
   #sendError(error: AvatarError, { to, taskId }: { to?: string; taskId?: string }): void {
