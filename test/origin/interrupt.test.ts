@@ -1,6 +1,6 @@
 /** Interrupts at every point of a turn, against servers that speak the vendors' protocols. */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { JobWorker } from '../../origin/jobs.ts'
 import { threadWorker } from '../../origin/jobs.ts'
 import { createFliteVoice } from '../../origin/providers/flite/index.ts'
@@ -11,6 +11,7 @@ import { createRig, type Rig } from '../support/session-fakes.ts'
 import { until } from '../support/until.ts'
 import { type Exchange, Gate, pcmBytes, startVendorServer, type VendorServer } from '../support/vendor-server.ts'
 
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 let mind: VendorServer
 let mouth: VendorServer
 beforeAll(async () => {

@@ -300,4 +300,4 @@ it(`holds in ${RUNS} random orders of events, from seed ${SEED} on`, async () =>
       throw new Error(`PROPERTY_SEED=${seed} repeats it: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown })
     })
   }
-}, 120_000)
+}, 600_000)
