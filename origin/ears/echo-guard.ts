@@ -10,26 +10,25 @@ import type { PlayedSound } from './types.ts'
 
 /** ms in one frame. */
 const FRAME_MS = (HOP / MEL_SAMPLE_RATE) * 1000
-/** Longest way from here to the microphone's sound, frames: network both ways, buffers, the room. */
-const MAX_LAG = 80
+/** Ways from here to the microphone's sound that are told apart: up to 800 ms (network both ways, buffers, the room), every 20 ms. */
+const LAGS = 41
+const LAG_FRAMES = 2
 /** Frames of played sound that are kept. */
-const KEPT = 2 * MAX_LAG
-/** Share of what was learned about the delay that is left after one frame: a memory of about two seconds. */
-const MEMORY = 0.995
-/** Correlation from which a delay is believed. */
-const SURE = 0.35
+const KEPT = 2 * LAGS * LAG_FRAMES
+/** Every so many frames something is learned: neighbours say the same. */
+const LEARN_EVERY = 3
+/** Share of what was learned that is left after that: a memory of about three seconds of her speech. */
+const MEMORY = 0.99
+/** Frames of audible play-out before what was learned is trusted; until then an echo may come at any time, as loud as it was played. */
+const LEARNING_FRAMES = 40
 /** Frames around the delay: microphone packets do not come evenly. */
 const SPREAD = 3
 /** Of ln(energy) a frame: how quickly a room falls silent (0.4 s for 60 dB). */
 const ROOM_DECAY = 0.35
-/** Of ln(energy) a frame: how quickly the learned coupling rises and falls. It comes to rest where 30 % of the frames are below. */
-const RISE = 0.03
-const FALL = 0.07
 /** Energy that is taken away, over what is learned: 6 dB. */
 const MARGIN = 4
 /** ln(energy) above which a played band says something about the coupling. */
 const AUDIBLE = Math.log(MEL_FLOOR) + 4
-const COUPLING_RANGE = { most: Math.log(10), least: Math.log(1e-7) }
 /** Of a band's mean level a frame, for what correlates is change. */
 const MEAN_RATE = 0.01
 /** Of the background's energy a frame: 3 dB a second upwards, at once downwards. */
@@ -53,10 +52,19 @@ export class EchoGuard {
   #micFrames = 0
   /** Played frame that sounds with microphone frame 0. */
   #distance: number | undefined
-  readonly #product = new Float64Array(MAX_LAG + 1)
-  readonly #playedPower = new Float64Array(MAX_LAG + 1)
-  #micPower = 0
-  readonly #coupling = new Float64Array(MEL_BANDS)
+  /** By lag: how alike the changes of levels are, and how much changed there. */
+  readonly #alike = new Float64Array(LAGS)
+  readonly #changed = new Float64Array(LAGS)
+  /** By lag and band: sums of played energy, of its square, and of its product with the microphone's. */
+  readonly #sum = new Float64Array(LAGS * MEL_BANDS)
+  readonly #squares = new Float64Array(LAGS * MEL_BANDS)
+  readonly #products = new Float64Array(LAGS * MEL_BANDS)
+  readonly #micSum = new Float64Array(MEL_BANDS)
+  #weight = 0
+  #learned = 0
+  /** What follows from it: the most likely lag, and what each band gives back there. */
+  #likeliest = 0
+  readonly #couplings = new Float64Array(MEL_BANDS)
   readonly #tail = new Float64Array(MEL_BANDS)
   readonly #background = new Float64Array(MEL_BANDS).fill(MEL_FLOOR)
   /** Frames since something was played; long ago: nothing to be done. */
@@ -68,10 +76,9 @@ export class EchoGuard {
     this.#now = now
   }
 
-  /** The delay that is believed, ms; undefined while none is. */
-  get delayMs(): number | undefined {
-    const lag = this.#lag()
-    return lag === undefined ? undefined : lag * FRAME_MS
+  /** The most likely delay, ms. */
+  get delayMs(): number {
+    return this.#likeliest * LAG_FRAMES * FRAME_MS
   }
 
   /** Frames of the microphone, row-major [frames, MEL_BANDS]; without the echo afterwards. */
@@ -81,9 +88,7 @@ export class EchoGuard {
     this.#alignClocks(count)
     for (let i = 0; i < count; i++) {
       this.#micFrames += 1
-      const frame = frames.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS)
-      this.#learnDelay(frame)
-      this.#take(frame)
+      this.#take(frames.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
     }
   }
 
@@ -128,45 +133,68 @@ export class EchoGuard {
     this.#distance = known === undefined || distance < known ? distance : known + (distance - known) * CLOCK_RATE * coming
   }
 
-  /** Ring place of the played frame that a lag says the latest microphone frame holds; undefined where it is not there. */
-  #place(lag: number): number | undefined {
-    const index = Math.round(this.#micFrames - 1 + (this.#distance ?? 0)) - lag
+  /** Ring place of the frame that was played so many frames before the latest of the microphone; undefined where it is not there. */
+  #place(framesBefore: number): number | undefined {
+    const index = Math.round(this.#micFrames - 1 + (this.#distance ?? 0)) - framesBefore
     return index < 0 || index >= this.#playedFrames || index < this.#playedFrames - KEPT ? undefined : (index % KEPT) * MEL_BANDS
   }
 
-  #learnDelay(frame: Float32Array): void {
-    const change = frame.map((value, band) => follow(this.#micMean, band, Math.log(melEnergy(value) + MEL_FLOOR)))
+  #learn(energies: Float64Array): void {
+    const changes = energies.map((energy, band) => follow(this.#micMean, band, Math.log(energy + MEL_FLOOR)))
     if (this.#quietFrames >= KEPT) return
-    this.#micPower = this.#micPower * MEMORY + dot(change, change)
-    for (let lag = 0; lag <= MAX_LAG; lag++) {
-      const place = this.#place(lag)
-      const played = place === undefined ? undefined : this.#changes.subarray(place, place + MEL_BANDS)
-      this.#product[lag] = (this.#product[lag] ?? 0) * MEMORY + (played ? dot(played, change) : 0)
-      this.#playedPower[lag] = (this.#playedPower[lag] ?? 0) * MEMORY + (played ? dot(played, played) : 0)
+    if (this.#quietFrames === 0) this.#learned += 1
+    if (this.#micFrames % LEARN_EVERY !== 0) return
+    this.#weight = this.#weight * MEMORY + 1
+    for (let band = 0; band < MEL_BANDS; band++) this.#micSum[band] = (this.#micSum[band] ?? 0) * MEMORY + (energies[band] ?? 0)
+    for (let lag = 0; lag < LAGS; lag++) {
+      const place = this.#place(lag * LAG_FRAMES)
+      let [alike, changed] = [0, 0]
+      for (let band = 0; band < MEL_BANDS; band++) {
+        const at = lag * MEL_BANDS + band
+        const played = place === undefined ? 0 : (this.#energies[place + band] ?? 0)
+        const change = place === undefined ? 0 : (this.#changes[place + band] ?? 0)
+        alike += change * (changes[band] ?? 0)
+        changed += change * change
+        this.#sum[at] = (this.#sum[at] ?? 0) * MEMORY + played
+        this.#squares[at] = (this.#squares[at] ?? 0) * MEMORY + played * played
+        this.#products[at] = (this.#products[at] ?? 0) * MEMORY + played * (energies[band] ?? 0)
+      }
+      this.#alike[lag] = (this.#alike[lag] ?? 0) * MEMORY + alike
+      this.#changed[lag] = (this.#changed[lag] ?? 0) * MEMORY + changed
     }
+    this.#likeliest = this.#lag()
+    for (let band = 0; band < MEL_BANDS; band++) this.#couplings[band] = this.#coupling(this.#likeliest, band)
   }
 
-  #lag(): number | undefined {
-    let best: number | undefined
-    let most = SURE
-    for (let lag = 0; lag <= MAX_LAG; lag++) {
-      const alike = (this.#product[lag] ?? 0) / Math.sqrt(this.#micPower * (this.#playedPower[lag] ?? 0) + 1e-9)
-      if (alike > most) {
-        most = alike
-        best = lag
-      }
+  /** The lag at which levels change most alike. */
+  #lag(): number {
+    let best = 0
+    let most = Number.NEGATIVE_INFINITY
+    for (let lag = 0; lag < LAGS; lag++) {
+      const alike = (this.#alike[lag] ?? 0) / Math.sqrt((this.#changed[lag] ?? 0) + 1e-9)
+      if (alike > most) [most, best] = [alike, lag]
     }
     return best
   }
 
+  /** Energy that a band gives back of what is played: the slope of one over the other, so that what is always there does not count. */
+  #coupling(lag: number, band: number): number {
+    const at = lag * MEL_BANDS + band
+    const [sum, products] = [this.#sum[at] ?? 0, this.#products[at] ?? 0]
+    const spread = (this.#squares[at] ?? 0) - (sum * sum) / this.#weight
+    return spread < 1e-9 ? 0 : Math.max(0, (products - (sum * (this.#micSum[band] ?? 0)) / this.#weight) / spread)
+  }
+
   /** Takes the echo out of one frame, and learns from it. */
   #take(frame: Float32Array): void {
+    const energies = Float64Array.from(frame, melEnergy)
+    this.#learn(energies)
     const echoes = this.#quietFrames < KEPT
-    const lag = echoes ? this.#lag() : undefined
-    const [from, to] = lag === undefined ? [0, MAX_LAG] : [Math.max(0, lag - SPREAD), Math.min(MAX_LAG, lag + SPREAD)]
+    const knows = this.#learned >= LEARNING_FRAMES
+    const lag = this.#likeliest
+    const [from, to] = knows ? [lag * LAG_FRAMES - SPREAD, lag * LAG_FRAMES + SPREAD] : [0, (LAGS - 1) * LAG_FRAMES]
     const places = echoes ? Array.from({ length: to - from + 1 }, (_, i) => this.#place(from + i)) : []
-    for (const [band, value] of frame.entries()) {
-      const heard = melEnergy(value)
+    for (const [band, heard] of energies.entries()) {
       const noise = Math.max(MEL_FLOOR, (this.#background[band] ?? 0) * NOISE_RISE)
       this.#background[band] = Math.min(heard, noise)
       if (!echoes) continue
@@ -174,16 +202,9 @@ export class EchoGuard {
       for (const place of places) if (place !== undefined) played = Math.max(played, this.#energies[place + band] ?? 0)
       const tail = Math.max(played, (this.#tail[band] ?? 0) * Math.exp(-ROOM_DECAY))
       this.#tail[band] = tail
-      const explained = MARGIN * Math.exp(this.#coupling[band] ?? 0) * tail
-      if (Math.log(played + MEL_FLOOR) > AUDIBLE) this.#learnCoupling(band, Math.log((heard + MEL_FLOOR) / played))
+      const explained = MARGIN * (knows ? (this.#couplings[band] ?? 0) : 1) * tail
       if (explained > MEL_FLOOR) frame[band] = melOf(Math.max(heard - explained, Math.min(heard, this.#background[band] ?? 0)))
     }
-  }
-
-  #learnCoupling(band: number, ratio: number): void {
-    const known = this.#coupling[band] ?? 0
-    const next = known + (ratio > known ? RISE : -FALL)
-    this.#coupling[band] = Math.max(COUPLING_RANGE.least, Math.min(COUPLING_RANGE.most, next))
   }
 }
 
@@ -192,10 +213,4 @@ function follow(mean: Float64Array, band: number, level: number): number {
   const before = mean[band] ?? 0
   mean[band] = before + (level - before) * MEAN_RATE
   return level - before
-}
-
-function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0)
-  return sum
 }

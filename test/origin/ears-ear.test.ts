@@ -1,0 +1,322 @@
+import { performance } from 'node:perf_hooks'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { Ear } from '../../origin/ears/ear.ts'
+import type { SpeechControl, UserSpeechTimes } from '../../origin/ears/types.ts'
+import { AvatarError } from '../../shared/errors.ts'
+import type { OriginEvent } from '../../shared/events.ts'
+import { TurnDetection } from '../../shared/turn-detection.ts'
+import { ears, type FakeTranscription, fakeTranscription } from '../support/ears-fakes.ts'
+import { toPcm } from '../support/noise.ts'
+import { embeddedSpeech } from '../support/test-speech.ts'
+
+const RATE = 16_000
+const PACKET = RATE / 50
+
+/** Her side of the conversation, as far as the ear may act on it. */
+class FakeSpeech implements SpeechControl {
+  speaking = false
+  paused = false
+  /** What happened, in order. */
+  readonly acts: string[] = []
+  readonly times: (UserSpeechTimes | undefined)[] = []
+  readonly played = { recent: () => new Int16Array(24_000), untilMs: 0, levels: () => [] }
+
+  get current(): object | undefined {
+    return this.speaking || this.paused ? this : undefined
+  }
+  pauseSpeech(): boolean {
+    if (!this.speaking) return false
+    this.speaking = false
+    this.paused = true
+    this.acts.push('pause')
+    return true
+  }
+  resumeSpeech(): boolean {
+    if (!this.paused) return false
+    this.speaking = true
+    this.paused = false
+    this.acts.push('resume')
+    return true
+  }
+  interrupt(): ReturnType<SpeechControl['interrupt']> {
+    this.speaking = false
+    this.paused = false
+    this.acts.push('interrupt')
+    return { status: 'interrupted', task_id: null, played_ms: 0, spoken_text: '', dropped_ms: 0 }
+  }
+  answer(text: string, times?: UserSpeechTimes): void {
+    this.acts.push(`answer: ${text}`)
+    this.times.push(times)
+  }
+}
+
+interface Rig {
+  ear: Ear
+  speech: FakeSpeech
+  events: OriginEvent[]
+  levels: OriginEvent[]
+  errors: AvatarError[]
+  /** Sound as the microphone gives it, all at once. */
+  hear: (pcm: Int16Array) => void
+}
+
+function rig(transcription: FakeTranscription | undefined, settings: Partial<TurnDetection> = {}): Rig {
+  const speech = new FakeSpeech()
+  const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as AvatarError[] }
+  const ear = new Ear({
+    config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: TurnDetection.parse(settings) },
+    parts: ears(transcription),
+    speech,
+    emit: (event) => made.events.push(event),
+    emitLevel: (event) => made.levels.push(event),
+    sendError: (error) => made.errors.push(error),
+    onListeningChange: () => undefined,
+  })
+  const hear = (pcm: Int16Array): void => {
+    for (let at = 0; at < pcm.length; at += PACKET) ear.hear(pcm.subarray(at, at + PACKET))
+  }
+  return { ear, hear, ...made }
+}
+
+const silence = (ms: number): Int16Array => new Int16Array((RATE * ms) / 1000)
+const types = (events: readonly OriginEvent[]): string[] => events.map(({ type }) => type)
+const WAIT = { timeout: 20_000 }
+
+describe('the ear', { timeout: 60_000 }, () => {
+  /** About two seconds, of a voice that the detector was not trained with. */
+  let voice = new Int16Array(0)
+  beforeAll(async () => {
+    const [said] = await embeddedSpeech(['flite_rms'], ['Wait a moment, that is not what I meant.'])
+    voice = toPcm(said?.sound ?? new Float32Array(0))
+  }, 120_000)
+
+  it('hears a turn hands-free, from before its first sound, and answers it once, with its times', async () => {
+    const transcription = fakeTranscription(() => 'Wait a moment.')
+    const { ear, hear, speech, events } = rig(transcription)
+    ear.start()
+    hear(silence(600))
+    hear(voice)
+    hear(silence(1_000))
+    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Wait a moment.']), WAIT)
+    expect(types(events)).toEqual(['user_speech_started', 'user_speech_stopped'])
+    expect(events[1]).toMatchObject({ duration_ms: expect.closeTo((voice.length / RATE) * 1000, -3) })
+    expect(transcription.given).toHaveLength(1)
+    expect(transcription.languages).toEqual(['en'])
+    // the prefix of 300 ms and the silence that ended it are part of it
+    expect(transcription.given[0]?.samples).toBeGreaterThan(voice.length + 0.4 * RATE)
+    const { endMs = 0, vadEndMs = 0, sttFinalMs = 0 } = speech.times[0] ?? {}
+    expect(vadEndMs - endMs).toBeGreaterThanOrEqual(480)
+    expect(vadEndMs - endMs).toBeLessThan(800)
+    expect(sttFinalMs).toBeGreaterThanOrEqual(vadEndMs)
+    expect(performance.now()).toBeGreaterThanOrEqual(sttFinalMs)
+  })
+
+  it('asks nobody while nobody speaks, and closing it then is no turn', () => {
+    const transcription = fakeTranscription(() => 'never')
+    const { ear, hear, events } = rig(transcription)
+    ear.start()
+    hear(silence(2_000))
+    ear.stop()
+    expect(transcription.given).toEqual([])
+    expect(events).toEqual([])
+    expect(ear.listening).toBe(false)
+  })
+
+  it.each(['', '[BLANK_AUDIO]', '(keyboard clicks)', '...', '♪ ♪'])('takes the transcript "%s" for no turn', async (text) => {
+    const { ear, hear, speech, events } = rig(fakeTranscription(() => text))
+    ear.start()
+    hear(voice)
+    ear.stop()
+    await vi.waitFor(() => expect(types(events)).toContain('user_speech_stopped'), WAIT)
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    expect(speech.acts).toEqual([])
+  })
+
+  it('takes all between start and stop for one turn when told by hand', async () => {
+    const transcription = fakeTranscription(() => 'All of it.')
+    const { ear, hear, speech } = rig(transcription)
+    ear.start('manual')
+    hear(voice)
+    hear(silence(2_000))
+    hear(voice)
+    ear.stop()
+    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: All of it.']), WAIT)
+    expect(transcription.given.map(({ samples }) => samples)).toEqual([2 * voice.length + 2 * RATE])
+  })
+
+  it('takes sound of any length from the socket, and leaves the microphone out then', async () => {
+    const transcription = fakeTranscription(() => 'Over the socket.')
+    const { ear, speech } = rig(transcription)
+    ear.start('manual')
+    await ear.append(new Int16Array(24_000 * 3))
+    ear.hear(voice)
+    ear.stop()
+    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Over the socket.']), WAIT)
+    expect(Math.abs((transcription.given[0]?.samples ?? 0) - 3 * RATE)).toBeLessThan(100)
+  })
+
+  it('ends a turn at a minute', async () => {
+    const transcription = fakeTranscription(() => 'A long story.')
+    const { ear, hear, speech } = rig(transcription)
+    ear.start('manual')
+    hear(silence(60_500))
+    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: A long story.']), WAIT)
+    expect(ear.listening).toBe(true)
+    ear.close()
+  })
+
+  it('ends a turn whose sound stays away', async () => {
+    const { ear, hear, speech } = rig(
+      fakeTranscription(() => 'Hello?'),
+      { silence_ms: 200 },
+    )
+    ear.start()
+    hear(voice)
+    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Hello?']), WAIT)
+    ear.close()
+  })
+
+  it('tells levels ten times a second, with what the detector thinks', () => {
+    const { ear, hear, levels } = rig(fakeTranscription(() => ''))
+    ear.start()
+    hear(silence(500))
+    expect(levels).toHaveLength(5)
+    expect(levels[4]).toMatchObject({ type: 'level', level_db: -100, speech: expect.any(Number) })
+    hear(voice)
+    expect(levels.some((event) => event.type === 'level' && event.level_db > -30 && (event.speech ?? 0) > 0.9)).toBe(true)
+    ear.close()
+  })
+
+  it('says which variables to set where nobody hears', () => {
+    const { ear } = rig(undefined)
+    expect(() => ear.start()).toThrow(
+      expect.objectContaining({ code: 'STT_UNAVAILABLE', message: expect.stringContaining('OPENAI_API_KEY') }),
+    )
+    expect(() => ear.stop()).toThrow(AvatarError)
+  })
+
+  it('tells the failure of a recogniser, and hears the next turn', async () => {
+    let turns = 0
+    const transcription = fakeTranscription(() => {
+      turns += 1
+      if (turns === 1) throw new AvatarError('PROVIDER_FAILED', 'it broke')
+      return 'Again.'
+    })
+    const { ear, hear, speech, errors } = rig(transcription)
+    ear.start()
+    hear(voice)
+    hear(silence(1_000))
+    await vi.waitFor(() => expect(errors.map(({ code }) => code)).toEqual(['PROVIDER_FAILED']), WAIT)
+    hear(voice)
+    hear(silence(1_000))
+    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Again.']), WAIT)
+  })
+
+  it('ends all work when the session does', async () => {
+    const transcription = fakeTranscription(() => new Promise<string>(() => undefined))
+    const { ear, hear, errors, speech } = rig(transcription)
+    ear.start()
+    hear(voice)
+    hear(silence(1_000))
+    hear(voice)
+    ear.close()
+    expect(transcription.given.map(({ signal }) => signal.aborted)).toEqual([true, true])
+    await vi.waitFor(() => expect(transcription.openLines).toBe(0), WAIT)
+    expect(errors).toEqual([])
+    expect(speech.acts).toEqual([])
+  })
+
+  describe('while she speaks', () => {
+    it('holds her at once, ends her at words, and answers', async () => {
+      const { ear, hear, speech, events } = rig(fakeTranscription(() => 'Stop.'))
+      ear.start()
+      speech.speaking = true
+      hear(voice.subarray(0, RATE))
+      expect(speech.acts).toEqual(['pause'])
+      expect(types(events)).toEqual(['user_speech_started'])
+      hear(silence(1_000))
+      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt', 'answer: Stop.']), WAIT)
+    })
+
+    it('goes on when it was no word', async () => {
+      const { ear, hear, speech } = rig(fakeTranscription(() => '[cough]'))
+      ear.start()
+      speech.speaking = true
+      hear(voice)
+      hear(silence(1_000))
+      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
+    })
+
+    it('goes on when words do not come in time, and ends her when they come after all', async () => {
+      let say: (text: string) => void = () => undefined
+      const { ear, hear, speech } = rig(
+        fakeTranscription(() => new Promise<string>((resolve) => (say = resolve))),
+        { resume_ms: 500 },
+      )
+      ear.start()
+      speech.speaking = true
+      hear(voice)
+      hear(silence(1_000))
+      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
+      say('Late words.')
+      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume', 'interrupt', 'answer: Late words.']), WAIT)
+    })
+
+    it('goes on when the recogniser fails', async () => {
+      const { ear, hear, speech, errors } = rig(fakeTranscription(() => Promise.reject(new AvatarError('PROVIDER_FAILED', 'it broke'))))
+      ear.start()
+      speech.speaking = true
+      hear(voice)
+      hear(silence(1_000))
+      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
+      expect(errors).toHaveLength(1)
+    })
+
+    it('ends her at the first words of a live recogniser, which go out as they come', async () => {
+      const transcription = fakeTranscription(() => 'Please stop now.', { live: true })
+      const { ear, hear, speech, events } = rig(transcription)
+      ear.start()
+      speech.speaking = true
+      hear(voice.subarray(0, RATE))
+      transcription.given[0]?.partial('Please')
+      expect(speech.acts).toEqual(['pause', 'interrupt'])
+      expect(events.at(-1)).toMatchObject({ type: 'chat', role: 'user', content: 'Please', partial: true })
+      hear(silence(1_000))
+      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt', 'answer: Please stop now.']), WAIT)
+    })
+
+    it('looks at half time whether a long speech holds words, where the recogniser takes whole utterances', async () => {
+      const { ear, hear, speech } = rig(
+        fakeTranscription(() => 'And another thing'),
+        { resume_ms: 500, silence_ms: 5_000 },
+      )
+      ear.start()
+      speech.speaking = true
+      hear(voice)
+      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt']), WAIT)
+      ear.close()
+    })
+
+    it('is held again where the user goes on when she begins', () => {
+      const { ear, hear, speech } = rig(fakeTranscription(() => 'Words'))
+      ear.start()
+      hear(voice.subarray(0, RATE))
+      speech.speaking = true
+      hear(voice.subarray(RATE))
+      expect(speech.acts).toEqual(['pause'])
+      ear.close()
+    })
+
+    it('hears nothing of it with barge-in off', () => {
+      const transcription = fakeTranscription(() => 'Never heard.')
+      const { ear, hear, speech, events } = rig(transcription, { barge_in: 'off' })
+      ear.start()
+      speech.speaking = true
+      hear(voice)
+      hear(silence(1_000))
+      expect(speech.acts).toEqual([])
+      expect(transcription.given).toEqual([])
+      expect(events).toEqual([])
+    })
+  })
+})
