@@ -1,7 +1,8 @@
 /** Debian's Chromium, headless, with a microphone that plays a file, and a page that a test drives. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { createRequire } from 'node:module'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 export const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
 /** Undefined where the browser is there; else what to do about it. */
@@ -28,6 +29,69 @@ export interface TestBrowser {
   close(): Promise<void>
 }
 
+/** @param microphone a WAV file that the fake microphone plays, again and again */
+export async function launchChromium({ microphone }: { microphone?: string } = {}): Promise<Browser> {
+  return await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [...FLAGS, ...(microphone ? [`--use-file-for-fake-audio-capture=${microphone}`] : [])],
+  })
+}
+
+export interface Visit {
+  page: Page
+  /** Errors that the page did not catch, or wrote to its console. */
+  faults: string[]
+}
+
+/** A page of its own, as a visitor who was never here before. */
+export async function visit(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
+  const context = await browser.newContext(options)
+  const page = await context.newPage()
+  const faults: string[] = []
+  page.on('pageerror', (error) => faults.push(error.message))
+  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()))
+  await page.goto(url)
+  return { page, faults }
+}
+
+/** Closes all pages with what they remember. */
+export async function closeAll(browser: Browser): Promise<void> {
+  await Promise.all(browser.contexts().map((context) => context.close()))
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/**
+ * What axe finds of serious or critical impact: rule, and the elements. Empty: nothing.
+ *
+ * @param within a selector: only what stands in it is looked at
+ */
+export async function accessibilityFaults(page: Page, within = 'html'): Promise<string[]> {
+  // in the middle of its appearance everything is pale
+  await page.waitForFunction(() =>
+    document
+      .getAnimations()
+      .every(({ playState, effect }) => playState !== 'running' || effect?.getComputedTiming().endTime === Number.POSITIVE_INFINITY),
+  )
+  await page.evaluate(AXE)
+  return await page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: {
+        run: (
+          options: object,
+        ) => Promise<{ violations: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[] }>
+      }
+    }
+    const { violations } = await axe.run(selector, { resultTypes: ['violations'] })
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(
+        ({ id, impact, nodes }) =>
+          `${id} (${impact}): ${nodes.map(({ target, failureSummary }) => `${target.join(' ')}: ${failureSummary}`).join('; ')}`,
+      )
+  }, within)
+}
+
 /** @param microphone a WAV file that the fake microphone plays */
 export async function openBrowser({ microphone }: { microphone?: string } = {}): Promise<TestBrowser> {
   // a page of http://127.0.0.1 may use a microphone; about:blank may not
@@ -36,10 +100,7 @@ export async function openBrowser({ microphone }: { microphone?: string } = {}):
   const port = address && typeof address === 'object' ? address.port : 0
   let browser: Browser | undefined
   try {
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [...FLAGS, ...(microphone ? [`--use-file-for-fake-audio-capture=${microphone}`] : [])],
-    })
+    browser = await launchChromium({ ...(microphone ? { microphone } : {}) })
     const page = await browser.newPage()
     const errors: string[] = []
     page.on('pageerror', (error) => errors.push(error.message))

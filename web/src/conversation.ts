@@ -95,7 +95,7 @@ export class Conversation {
       this.status = status
     })
     session.on('chat', ({ role, content, task_id, partial = false }) => {
-      if (role === 'user') transcript.userSaid(content, { partial, spokenHere: microphone.ear !== 'closed' })
+      if (role === 'user') transcript.userSaid(content, { partial, spokenHere: microphone.heard })
       else {
         transcript.agentSaid(content, task_id)
         stage.caption(content)

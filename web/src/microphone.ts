@@ -5,6 +5,8 @@ import { explainMicrophone } from './words.ts'
 
 /** A press this long is push to talk; a shorter one is a click. */
 const HOLD_MS = 240
+/** What the user said is understood at most so long after the microphone was closed, ms. */
+const UNDERSTOOD_WITHIN_MS = 15_000
 
 export type Ear = 'closed' | 'asking' | 'open' | 'held'
 
@@ -26,6 +28,7 @@ export class Microphone {
   readonly #events: MicrophoneEvents
   readonly #button = byId('microphone', HTMLButtonElement)
   #ear: Ear = 'closed'
+  #closedAtMs = Number.NEGATIVE_INFINITY
   #listening: Listening | undefined
   /** Of the listening that is wanted now; aborted when it is not wanted any more. */
   #want = new AbortController()
@@ -52,8 +55,9 @@ export class Microphone {
     this.#show('closed')
   }
 
-  get ear(): Ear {
-    return this.#ear
+  /** Whether what a user of the session says may have been said here. */
+  get heard(): boolean {
+    return this.#ear !== 'closed' || performance.now() - this.#closedAtMs < UNDERSTOOD_WITHIN_MS
   }
 
   /** Hands-free on or off. */
@@ -83,6 +87,7 @@ export class Microphone {
     this.#want.abort()
     void this.#listening?.stop().catch(() => undefined)
     this.#listening = undefined
+    if (this.#ear !== 'closed') this.#closedAtMs = performance.now()
     this.#show('closed')
   }
 
