@@ -80,32 +80,22 @@ async function loadPackage(): Promise<SherpaModule> {
 /** The engine's description of a model, by the names that its publishers give the files; smaller int8 files are preferred. */
 function describeModel(dir: string): Record<string, unknown> {
   if (!existsSync(dir)) throw new Error(`SHERPA_MODEL_DIR=${dir}: there is no such folder`)
-  const files = readdirSync(dir)
-  const find = (...parts: string[]): string | undefined => {
-    const fits = files.filter((file) => file.endsWith('.onnx') && parts.every((part) => file.includes(part)))
-    const file = fits.find((name) => name.includes('int8')) ?? fits[0]
+  const files = readdirSync(dir).toSorted((a, b) => Number(b.includes('int8')) - Number(a.includes('int8')))
+  const find = (name: RegExp): string | undefined => {
+    const file = files.find((one) => name.test(one))
     return file && join(dir, file)
   }
-  const tokensFile = files.find((file) => file.endsWith('tokens.txt'))
-  const [encoder, decoder, joiner] = [find('encoder'), find('decoder'), find('joiner')]
-  const [preprocessor, encode, uncached, cached] = [find('preprocess'), find('encode'), find('uncached_decode'), find('cached_decode')]
-  const model = find('model')
-  if (!tokensFile) throw new Error(`SHERPA_MODEL_DIR=${dir}: tokens.txt is missing`)
-  const tokens = join(dir, tokensFile)
-  if (preprocessor && encode && uncached && cached) {
-    return {
-      tokens,
-      moonshine: { preprocessor, encoder: encode, uncachedDecoder: uncached, cachedDecoder: cachedOnly(files, dir) ?? cached },
-    }
-  }
+  const tokens = find(/tokens\.txt$/)
+  if (!tokens) throw new Error(`SHERPA_MODEL_DIR=${dir}: tokens.txt is missing`)
+  const [encoder, decoder, joiner] = [find(/encoder.*\.onnx$/), find(/decoder.*\.onnx$/), find(/joiner.*\.onnx$/)]
   if (encoder && decoder && joiner) return { tokens, transducer: { encoder, decoder, joiner } }
   if (encoder && decoder) return { tokens, whisper: { encoder, decoder } }
+  const [preprocessor, encode] = [find(/^preprocess.*\.onnx$/), find(/^encode.*\.onnx$/)]
+  const [uncachedDecoder, cachedDecoder] = [find(/^uncached_decode.*\.onnx$/), find(/^cached_decode.*\.onnx$/)]
+  if (preprocessor && encode && uncachedDecoder && cachedDecoder) {
+    return { tokens, moonshine: { preprocessor, encoder: encode, uncachedDecoder, cachedDecoder } }
+  }
+  const model = find(/^model.*\.onnx$/)
   if (model) return { tokens, senseVoice: { model, useInverseTextNormalization: 1 } }
   throw new Error(`SHERPA_MODEL_DIR=${dir}: no model of a known kind (transducer, whisper, moonshine, sense-voice) is in it`)
-}
-
-/** `cached_decode`, which `uncached_decode` contains. */
-function cachedOnly(files: readonly string[], dir: string): string | undefined {
-  const file = files.find((name) => name.startsWith('cached_decode'))
-  return file && join(dir, file)
 }
