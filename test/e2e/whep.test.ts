@@ -6,6 +6,7 @@ import { AdminOverview } from '../../shared/admin.ts'
 import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
 import { type RunningSystem, startSystem } from '../support/running-system.ts'
 import { SocketClient } from '../support/socket-client.ts'
+import { parseExposition } from '../worker/support/prometheus.ts'
 
 let system: RunningSystem
 let browser: TestBrowser | undefined
@@ -128,6 +129,9 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`WHEP (${NO_CHROMIUM ?? 'Chromium'})`
       },
       { timeout: 20_000, interval: 250 },
     )
+    const scraped = parseExposition(await (await fetch(`${system.apiUrl}/metrics`, { headers: { accept: 'text/plain' } })).text())
+    const firstSounds = scraped.get('avatar_turn_step_ms')?.samples.get('avatar_turn_step_ms_count{step="first_sound"}')
+    expect(firstSounds).toBeGreaterThan(0)
     own.close()
     await post('/v1/streaming.stop', { session_id })
   })
