@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createRenderer } from '../../origin/render/index.ts'
 import { decodeJpeg } from '../../origin/render/jpeg.ts'
 import type { Picture, PictureRequest, Renderer } from '../../origin/render/types.ts'
@@ -20,6 +20,9 @@ import {
   PACK_SIZE,
   PATCH,
 } from '../support/avatar-pack.ts'
+
+// renderers start threads and load models, which a loaded machine takes its time for
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let dir: string
 let renderer: Renderer
