@@ -22,6 +22,9 @@ const HISTORY = 512
 const RESEND_PAUSE_MS = 20
 /** Times that one packet is sent again. */
 const MAX_RESENDS = 8
+/** Share of what is sent that may be sent again, and octets of it at once: on a line that is too narrow, more would fill it. */
+const RESEND_SHARE = 0.3
+const RESEND_ROOM = 60_000
 
 export interface OutStreamOptions {
   transceiver: RTCRtpTransceiver
@@ -54,6 +57,8 @@ export class OutStream {
   readonly #history: (Sent | undefined)[] = []
   #sequence = randomInt(2 ** 15)
   #rtxSequence = randomInt(2 ** 15)
+  /** Octets that may be sent again now. */
+  #room = RESEND_ROOM
   /** Payloads sent, without those sent again. */
   packets = 0
   octets = 0
@@ -83,6 +88,7 @@ export class OutStream {
     this.#history[sequence % HISTORY] = { sequence, timestamp, marker, payload, resentMs: Number.NEGATIVE_INFINITY, resends: 0 }
     this.packets += 1
     this.octets += payload.length
+    this.#room = Math.min(RESEND_ROOM, this.#room + payload.length * RESEND_SHARE)
     this.#leave({ sequence, timestamp, marker, payload }, this.ssrc, this.#options.payloadType)
   }
 
@@ -91,7 +97,8 @@ export class OutStream {
     const sent = this.#history[sequence % HISTORY]
     if (sent?.sequence !== sequence || sent.resends >= MAX_RESENDS) return false
     const now = performance.now()
-    if (now - sent.resentMs < RESEND_PAUSE_MS) return true
+    if (now - sent.resentMs < RESEND_PAUSE_MS || sent.payload.length > this.#room) return true
+    this.#room -= sent.payload.length
     sent.resentMs = now
     sent.resends += 1
     this.resent += 1

@@ -3,6 +3,8 @@
 /** Share of lost packets from which the rate falls, and up to which it may rise again. */
 const LOSS_TOO_HIGH = 0.08
 const LOSS_FINE = 0.02
+/** Packets asked for again, as a share of those sent, that say the same sooner: reports of loss come late on a full line. */
+const ASKED_TOO_OFTEN = 0.25
 const DOWN = 0.7
 const UP = 1.25
 /** Below it a face is no longer a face. */
@@ -10,7 +12,10 @@ const FLOOR_BPS = 150_000
 /** s between changes: a changed VP8 stream begins anew with a key frame, which costs bits itself. */
 const HOLD_DOWN_S = 2
 const HOLD_UP_S = 8
-/** The receiver's estimate begins low and takes seconds to find the truth: it counts once it has been above the rate, or later than this. */
+/**
+ * The receiver's estimate begins low and takes seconds to find the truth: it counts once it has been above the rate, once packets are
+ * lost as well, or later than this.
+ */
 const TRUST_ESTIMATE_AFTER_S = 20
 /** Share of the estimate that must really be sent for it to be a limit: it never grows far beyond what comes. */
 const USED_SHARE = 0.9
@@ -24,6 +29,9 @@ export interface NetworkReport {
   estimateBps: number | undefined
   /** bit/s of video that were sent of late. */
   videoBps: number
+  /** Since the connection began: packets sent, and packets that the client asked for again. */
+  packetsSent: number
+  nacks: number
 }
 
 export class RateControl {
@@ -33,6 +41,7 @@ export class RateControl {
   #changedAt = 0
   /** The estimate has been as high as the rate, or had time to get there. */
   #trusted = false
+  #before = { packetsSent: 0, nacks: 0 }
 
   /** @param fullBps what the quality asks for */
   constructor(fullBps: number) {
@@ -45,14 +54,17 @@ export class RateControl {
   }
 
   /** To be called once a second. Returns the bitrate from now on. */
-  next({ loss, estimateBps, videoBps }: NetworkReport): number {
+  next({ loss, estimateBps, videoBps, packetsSent, nacks }: NetworkReport): number {
     this.#seconds += 1
-    if ((estimateBps ?? 0) * ESTIMATE_SHARE >= this.#bps || this.#seconds > TRUST_ESTIMATE_AFTER_S) this.#trusted = true
+    const asked = (nacks - this.#before.nacks) / Math.max(1, packetsSent - this.#before.packetsSent)
+    this.#before = { packetsSent, nacks }
+    const losing = loss > LOSS_TOO_HIGH || asked > ASKED_TOO_OFTEN
+    if (losing || (estimateBps ?? 0) * ESTIMATE_SHARE >= this.#bps || this.#seconds > TRUST_ESTIMATE_AFTER_S) this.#trusted = true
     const heldS = this.#seconds - this.#changedAt
     const ceiling = this.#ceiling(estimateBps, videoBps)
-    if (heldS >= HOLD_DOWN_S && (loss > LOSS_TOO_HIGH || ceiling < this.#bps)) {
-      this.#change(Math.min(loss > LOSS_TOO_HIGH ? this.#bps * DOWN : this.#bps, ceiling))
-    } else if (heldS >= HOLD_UP_S && loss <= LOSS_FINE && this.#bps < this.#fullBps) {
+    if (heldS >= HOLD_DOWN_S && (losing || ceiling < this.#bps)) {
+      this.#change(Math.min(losing ? this.#bps * DOWN : this.#bps, ceiling))
+    } else if (heldS >= HOLD_UP_S && loss <= LOSS_FINE && !losing && this.#bps < this.#fullBps) {
       const raised = Math.min(this.#fullBps, this.#bps * UP)
       if (raised <= ceiling) this.#change(raised)
     }

@@ -39,8 +39,9 @@ const FIRST_REPORTS = 25
  * in step by themselves only from 30 ms on, and take ten seconds.
  */
 const PICTURES_BEHIND_MS = 35
-/** ms between key frames that a client asks for. */
+/** ms between key frames that a client asks for, and between those that we think it needs: on a narrow line each costs more. */
 const KEYFRAME_EVERY_MS = 500
+const OWN_KEYFRAME_EVERY_MS = 2_000
 /** A client reports every second or so: one that has said nothing for this long hears nothing either. */
 const SILENT_MS = 4_000
 /** ms of silence after which the connection is given up (RFC 7675 section 5.1). */
@@ -312,13 +313,13 @@ class WeriftPeer implements RtcPeer {
     const video = this.#video
     if (!video || mediaSourceSsrc !== video.ssrc) return
     const again = lost.map((sequence) => video.resend(sequence))
-    if (again.includes(false)) this.#wantKeyframe()
+    if (again.includes(false)) this.#wantKeyframe(OWN_KEYFRAME_EVERY_MS)
   }
 
-  #wantKeyframe(): void {
+  #wantKeyframe(everyMs = KEYFRAME_EVERY_MS): void {
     this.#keyframeRequests += 1
     const now = performance.now()
-    if (now - this.#askedForKeyframeMs < KEYFRAME_EVERY_MS) return
+    if (now - this.#askedForKeyframeMs < everyMs) return
     this.#askedForKeyframeMs = now
     this.#options.onKeyframeRequest()
   }

@@ -15,12 +15,17 @@ export interface LossyRelayOptions {
   /** Share of media packets that are lost, both ways. */
   loss: number
   delayMs: number
+  /** What the line to the browser carries, bit/s: more waits, and is lost from QUEUE_MS on. @default no bound */
+  bps?: number
 }
+
+/** ms of packets that a narrow line keeps. */
+const QUEUE_MS = 300
 
 /** First bytes of RTP and RTCP (RFC 7983); STUN and DTLS, which have retransmission of their own, are only delayed. */
 const isMedia = (packet: Buffer): boolean => (packet[0] ?? 0) >= 128 && (packet[0] ?? 0) <= 191
 
-export async function openRelay(answerSdp: string, { loss, delayMs }: LossyRelayOptions): Promise<LossyRelay> {
+export async function openRelay(answerSdp: string, { loss, delayMs, bps }: LossyRelayOptions): Promise<LossyRelay> {
   const originPort = Number(/^a=candidate:\S+ \d+ udp \d+ 127\.0\.0\.1 (\d+) /m.exec(answerSdp)?.[1])
   const front = await bound()
   const back = await bound()
@@ -28,19 +33,23 @@ export async function openRelay(answerSdp: string, { loss, delayMs }: LossyRelay
   let lost = 0
   let blocked = false
   const timers = new Set<NodeJS.Timeout>()
-  const carry = (packet: Buffer, send: () => void): void => {
-    if (blocked || (isMedia(packet) && Math.random() < loss)) {
+  let freeMs = 0
+  const carry = (packet: Buffer, send: () => void, { narrow = false } = {}): void => {
+    const now = performance.now()
+    const waitMs = narrow && bps !== undefined ? Math.max(0, freeMs - now) + (packet.length * 8_000) / bps : 0
+    if (blocked || waitMs > QUEUE_MS || (isMedia(packet) && Math.random() < loss)) {
       lost += 1
       return
     }
-    if (delayMs === 0) {
+    if (waitMs > 0) freeMs = now + waitMs
+    if (delayMs + waitMs === 0) {
       send()
       return
     }
     const timer = setTimeout(() => {
       timers.delete(timer)
       send()
-    }, delayMs)
+    }, delayMs + waitMs)
     timers.add(timer)
   }
   front.on('message', (packet, from) => {
@@ -49,7 +58,7 @@ export async function openRelay(answerSdp: string, { loss, delayMs }: LossyRelay
   })
   back.on('message', (packet) => {
     const to = browser
-    if (to) carry(packet, () => front.send(packet, to.port, to.address))
+    if (to) carry(packet, () => front.send(packet, to.port, to.address), { narrow: true })
   })
   const candidate = `a=candidate:relay 1 udp 2130706431 127.0.0.1 ${front.address().port} typ host`
   let placed = false
