@@ -84,7 +84,7 @@ const WAIT = { timeout: 20_000 }
 
 describe('the ear', { timeout: 60_000 }, () => {
   /** About two seconds, of a voice that the detector was not trained with. */
-  let voice = new Int16Array(0)
+  let voice: Int16Array = new Int16Array(0)
   beforeAll(async () => {
     const [said] = await embeddedSpeech(['flite_rms'], ['Wait a moment, that is not what I meant.'])
     voice = toPcm(said?.sound ?? new Float32Array(0))

@@ -10,7 +10,7 @@ const TEXTS = ['Welcome to our interactive avatar system, I can say anything tha
 const USER_AT_MS = 4_500
 
 describe('her own voice out of loudspeakers', { timeout: 120_000 }, () => {
-  let played = new Int16Array(0)
+  let played: Int16Array = new Int16Array(0)
   let user: TestSpeech
   const room = (room: Pick<Room, 'echoDb' | 'delayMs'> & Partial<Room>): Room => ({ weights, played, noiseDb: -55, jitterMs: 20, ...room })
 

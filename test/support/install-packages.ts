@@ -9,6 +9,12 @@ const INSTALL_TIMEOUT_MS = 300_000
 const PACKAGES = [
   { name: 'chromium', file: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', without: 'tests in a browser' },
   { name: 'coturn', file: '/usr/bin/turnserver', without: 'tests through a TURN server' },
+  { name: 'pocketsphinx', file: '/usr/bin/pocketsphinx_continuous', without: 'a spoken dialogue' },
+  {
+    name: 'pocketsphinx-en-us',
+    file: '/usr/share/pocketsphinx/model/en-us/en-us.lm.bin',
+    without: 'a spoken dialogue',
+  },
 ]
 
 export default function installPackages(): void {

@@ -1,0 +1,123 @@
+/**
+ * A spoken dialogue, hands-free: a voice that the detector was not trained with speaks into Chromium's microphone, goes over WebRTC,
+ * is heard by a real recogniser, answered by a language model's stand-in, and the answer sounds in the browser.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { resample } from '../../origin/codec/resample.ts'
+import { encodeWav } from '../../origin/codec/wav.ts'
+import { ApiClient } from '../support/api-client.ts'
+import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
+import { toPcm } from '../support/noise.ts'
+import { applyAnswer, heardSince, makeOffer, pageNow } from '../support/rtc-page.ts'
+import { type RunningSystem, startSystem } from '../support/running-system.ts'
+import { NO_SPHINX, type SphinxServer, startSphinxServer } from '../support/sphinx-server.ts'
+import { embeddedSpeech } from '../support/test-speech.ts'
+import { startVendorServer, type VendorServer } from '../support/vendor-server.ts'
+
+const QUESTION = 'What will the weather be like tomorrow morning?'
+/** Words of it that tell the question from chance. */
+const TELLING = /\b(weather|tomorrow|morning)\b/
+const ANSWER = 'It will be sunny and warm.'
+const MIC_RATE = 48_000
+/** s of silence before and after the question; the microphone plays all of it again and again. */
+const PAUSE_S = 4
+const AUDIBLE = 0.01
+const PATIENCE_MS = 120_000
+
+const missing = NO_CHROMIUM ?? NO_SPHINX
+
+/** Asks of the stand-in for a language model, newest last. */
+const asked: { role: string; content: string }[][] = []
+
+async function startModel(): Promise<VendorServer> {
+  return await startVendorServer((exchange) => {
+    asked.push(exchange.body.messages as { role: string; content: string }[])
+    const common = { id: 'chat_1', object: 'chat.completion.chunk', created: 1, model: 'stand-in' }
+    const deltas = [
+      { delta: { content: ANSWER }, finish_reason: null },
+      { delta: {}, finish_reason: 'stop' },
+    ]
+    exchange.head(200, { 'content-type': 'text/event-stream' })
+    const chunks = deltas.map((choice) => JSON.stringify({ ...common, choices: [{ index: 0, ...choice }] }))
+    exchange.end([...chunks, '[DONE]'].map((data) => `data: ${data}\n\n`).join(''))
+    return true
+  })
+}
+
+describe.skipIf(missing !== undefined)(`a spoken dialogue (${missing ?? 'Chromium, pocketsphinx'})`, { timeout: 2 * PATIENCE_MS }, () => {
+  let folder: string
+  let sphinx: SphinxServer
+  let model: VendorServer
+  let system: RunningSystem
+  let browser: TestBrowser
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dialogue-'))
+    const [said] = await embeddedSpeech(['flite_rms'], [QUESTION])
+    if (!said) throw new Error('the embedded voice said nothing')
+    const speech = resample(toPcm(said.sound), 16_000, MIC_RATE)
+    const whole = new Int16Array(speech.length + 2 * PAUSE_S * MIC_RATE)
+    whole.set(speech, PAUSE_S * MIC_RATE)
+    const microphone = join(folder, 'question.wav')
+    await writeFile(microphone, encodeWav(whole, MIC_RATE))
+    sphinx = await startSphinxServer()
+    model = await startModel()
+    system = await startSystem({ STT_BASE_URL: sphinx.url, OPENAI_API_KEY: 'none', OPENAI_BASE_URL: `${model.url}/v1` })
+    browser = await openBrowser({ microphone })
+  }, PATIENCE_MS)
+  afterAll(async () => {
+    await browser?.close()
+    await system?.stop()
+    await model?.close()
+    await sphinx?.close()
+    if (folder) await rm(folder, { recursive: true })
+  }, PATIENCE_MS)
+
+  it('is heard, transcribed, answered and spoken, without a hand', async () => {
+    const api = new ApiClient(system)
+    // the microphone asks again while she answers; this is about one question
+    const turn_detection = { barge_in: 'off' }
+    const { session_id } = await api.expectOk<{ session_id: string }>('/v1/streaming.new', {
+      quality: 'low',
+      language: 'en',
+      turn_detection,
+    })
+    const client = await api.open(session_id, '?events=levels')
+    const offer = await makeOffer(browser.page, { microphone: true })
+    const { sdp } = await api.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', { session_id, sdp: { type: 'offer', sdp: offer } })
+    await applyAnswer(browser.page, sdp.sdp)
+    await client.next('transport', { where: ({ active }) => active === 'webrtc', timeoutMs: PATIENCE_MS })
+
+    const patience = { timeoutMs: PATIENCE_MS }
+    client.send({ type: 'start_listening' })
+    await client.next('user_speech_started', patience)
+    const stopped = await client.next('user_speech_stopped', patience)
+    expect(stopped.duration_ms).toBeGreaterThan(0)
+    const question = await client.next('chat', {
+      ...patience,
+      where: ({ role, content }) => role === 'user' && TELLING.test(String(content)),
+    })
+    expect(question.partial ?? false).toBe(false)
+    const { task_id } = question
+    const saidMs = await pageNow(browser.page)
+    const answer = await client.next('chat', { ...patience, where: (event) => event.role === 'agent' && event.task_id === task_id })
+    expect(answer.content).toBe(ANSWER)
+    const finished = await client.next('speech_finished', { ...patience, where: (event) => event.task_id === task_id })
+    expect(finished.reason).toBe('completed')
+    expect(asked.some((messages) => messages.at(-1)?.role === 'user' && messages.at(-1)?.content === question.content)).toBe(true)
+
+    // what comes back is her voice, in the browser
+    await expect
+      .poll(async () => (await heardSince(browser.page, saidMs)).filter(({ rms }) => rms > AUDIBLE).length, { timeout: PATIENCE_MS })
+      .toBeGreaterThan(20)
+    const metrics = await client.next('turn_metrics', { ...patience, where: (event) => event.task_id === task_id })
+    expect(metrics).toMatchObject({ kind: 'voice', metrics: { vad_end: expect.any(Number), stt_final: expect.any(Number) } })
+    await client.next('level', { ...patience, where: ({ level_db, speech }) => Number(level_db) > -40 && Number(speech) > 0.5 })
+    client.send({ type: 'stop_listening' })
+    client.close()
+    await api.expectOk('/v1/streaming.stop', { session_id })
+  })
+})
