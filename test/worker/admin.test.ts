@@ -127,7 +127,7 @@ describe('history', () => {
     expect((await history()).points).toMatchObject([{ cpu_usage: 20 }, { cpu_usage: 30, rss_bytes: 7, latency_p50: 150 }])
     await evictDurableObject(poolObject())
     expect((await history()).points).toHaveLength(2)
-    jump(3_595)
+    jump(3_590)
     await beat(origin, { cpu_usage: 40 })
     expect((await history()).points.map(({ cpu_usage }) => cpu_usage)).toEqual([30, 40])
   })
