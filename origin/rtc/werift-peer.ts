@@ -17,6 +17,7 @@ import { AvatarError } from '../../shared/errors.ts'
 import { announceAddresses, hostAddresses } from './addresses.ts'
 import { Flow } from './flow.ts'
 import { MicLine } from './mic-line.ts'
+import { askedFor } from './nack.ts'
 import { isUsableCandidate, type OfferedStream, type ParsedOffer, parseOffer } from './offer.ts'
 import { OutStream } from './out-stream.ts'
 import { Pacer } from './pacer.ts'
@@ -308,11 +309,12 @@ class WeriftPeer implements RtcPeer {
   }
 
   /** What is no longer kept, only a key frame makes good: browsers would ask for it for 3 s before they ask for that. */
-  #nack({ mediaSourceSsrc, lost }: GenericNack): void {
-    this.#nacks += lost.length
+  #nack(nack: GenericNack): void {
     const video = this.#video
-    if (!video || mediaSourceSsrc !== video.ssrc) return
-    const again = lost.map((sequence) => video.resend(sequence))
+    if (!video || nack.mediaSourceSsrc !== video.ssrc) return
+    const asked = askedFor(nack)
+    this.#nacks += asked.length
+    const again = asked.map((sequence) => video.resend(sequence))
     if (again.includes(false)) this.#wantKeyframe(OWN_KEYFRAME_EVERY_MS)
   }
 

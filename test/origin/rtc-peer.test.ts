@@ -118,6 +118,19 @@ const videoSsrc = ({ client }: Rig): number => client.video[0]?.header.ssrc ?? 0
 const nack = (rig: Rig, lost: number[]): RtcpTransportLayerFeedback =>
   new RtcpTransportLayerFeedback({ feedback: new GenericNack({ senderSsrc: 1, mediaSourceSsrc: videoSsrc(rig), lost }) })
 
+/** 800 kbit/s. */
+function estimate(rig: Rig): RtcpPayloadSpecificFeedback {
+  const feedback = new ReceiverEstimatedMaxBitrate({
+    senderSsrc: 1,
+    mediaSsrc: 0,
+    ssrcNum: 1,
+    ssrcFeedbacks: [videoSsrc(rig)],
+    brExp: 4,
+    brMantissa: 50_000,
+  })
+  return new RtcpPayloadSpecificFeedback({ feedback })
+}
+
 describe('feedback', () => {
   // Broke: with a microphone, the library handed a PLI to the microphone's receiver; the picture stood still for good.
   it('of a lost picture asks for a key frame, also when the client sends a microphone', async () => {
@@ -177,18 +190,25 @@ describe('feedback', () => {
     expect(stampOf(again)).not.toBe(stampOf(first))
   })
 
+  // Broke: the library read an estimate in the same message as packets asked for, dozens each time; every one cost a key frame.
+  it('for packets is not mistaken in a message that says more', async () => {
+    const rig = await connect()
+    for (let i = 0; i < 4; i++) await sendPicture(rig, 9_000, performance.now())
+    const sequences = rig.client.video.map(({ header }) => header.sequenceNumber)
+    const lost = [1, 3, 4, 25].map((i) => sequences[i] ?? 0)
+    const before = rig.client.video.length
+    await rig.client.feedback(nack(rig, lost), estimate(rig))
+    await until('the estimate', () => rig.peer.stats().estimateBps === 800_000)
+    await until('the packets', () => rig.client.video.length >= before + lost.length)
+    expect(rig.client.video.slice(before).map(({ header }) => header.sequenceNumber)).toEqual(lost)
+    expect(rig.peer.stats().nacks).toBe(lost.length) // without the cure: more
+    expect(rig.keyframeRequests()).toBe(0) // without the cure: 1
+  })
+
   it('about the bandwidth is told', async () => {
     const rig = await connect()
     await sendPicture(rig, 100, performance.now())
-    const remb = new ReceiverEstimatedMaxBitrate({
-      senderSsrc: 1,
-      mediaSsrc: 0,
-      ssrcNum: 1,
-      ssrcFeedbacks: [videoSsrc(rig)],
-      brExp: 4,
-      brMantissa: 50_000,
-    })
-    await rig.client.feedback(new RtcpPayloadSpecificFeedback({ feedback: remb }))
+    await rig.client.feedback(estimate(rig))
     await until('the estimate', () => rig.peer.stats().estimateBps === 800_000)
   })
 })

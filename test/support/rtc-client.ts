@@ -71,8 +71,9 @@ export class RtcClient {
     return this.pc.getTransceivers().find(({ kind }) => kind === 'audio')?.sender.ssrc ?? 0
   }
 
-  async feedback(packet: RtcpPacket): Promise<void> {
-    await this.pc.dtlsTransports[0]?.sendRtcp([packet])
+  /** All in one message. */
+  async feedback(...packets: RtcpPacket[]): Promise<void> {
+    await this.pc.dtlsTransports[0]?.sendRtcp(packets)
   }
 
   /** The next packet of our microphone. @param at its place, where it is not the next @param timestamp in RTP units, @default 20 ms a packet */
