@@ -61,6 +61,16 @@ export async function closeAll(browser: Browser): Promise<void> {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
+/** What is used of axe-core in a page. */
+interface Axe {
+  run(
+    context: string,
+    options: { resultTypes: string[] },
+  ): Promise<{
+    violations: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[]
+  }>
+}
+
 /**
  * What axe finds of serious or critical impact: rule, and the elements. Empty: nothing.
  *
@@ -74,15 +84,9 @@ export async function accessibilityFaults(page: Page, within = 'html'): Promise<
       .every(({ playState, effect }) => playState !== 'running' || effect?.getComputedTiming().endTime === Number.POSITIVE_INFINITY),
   )
   await page.evaluate(AXE)
-  return await page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: {
-        run: (
-          options: object,
-        ) => Promise<{ violations: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[] }>
-      }
-    }
-    const { violations } = await axe.run(selector, { resultTypes: ['violations'] })
+  return await page.evaluate(async (context) => {
+    const { axe } = window as unknown as { axe: Axe }
+    const { violations } = await axe.run(context, { resultTypes: ['violations'] })
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(
