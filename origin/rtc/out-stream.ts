@@ -92,12 +92,13 @@ export class OutStream {
     this.#leave({ sequence, timestamp, marker, payload }, this.ssrc, this.#options.payloadType)
   }
 
-  /** @returns false when the packet is no longer kept, or was sent again in vain too often */
+  /** @returns false when the packet is no longer kept, was sent again in vain too often, or would be one too many of those sent again */
   resend(sequence: number): boolean {
     const sent = this.#history[sequence % HISTORY]
     if (sent?.sequence !== sequence || sent.resends >= MAX_RESENDS) return false
     const now = performance.now()
-    if (now - sent.resentMs < RESEND_PAUSE_MS || sent.payload.length > this.#room) return true
+    if (now - sent.resentMs < RESEND_PAUSE_MS) return true
+    if (sent.payload.length > this.#room) return false
     this.#room -= sent.payload.length
     sent.resentMs = now
     sent.resends += 1

@@ -5,6 +5,8 @@ const LOSS_TOO_HIGH = 0.08
 const LOSS_FINE = 0.02
 /** Packets asked for again, as a share of those sent, that say the same sooner: reports of loss come late on a full line. */
 const ASKED_TOO_OFTEN = 0.25
+/** Weight of the latest report: a second has few packets, and by chance now and then twice the loss. */
+const LOSS_WEIGHT = 0.3
 const DOWN = 0.7
 const UP = 1.25
 /** Below it a face is no longer a face. */
@@ -41,6 +43,7 @@ export class RateControl {
   #changedAt = 0
   /** The estimate has been as high as the rate, or had time to get there. */
   #trusted = false
+  #loss = 0
   #before = { packetsSent: 0, nacks: 0 }
 
   /** @param fullBps what the quality asks for */
@@ -58,13 +61,14 @@ export class RateControl {
     this.#seconds += 1
     const asked = (nacks - this.#before.nacks) / Math.max(1, packetsSent - this.#before.packetsSent)
     this.#before = { packetsSent, nacks }
-    const losing = loss > LOSS_TOO_HIGH || asked > ASKED_TOO_OFTEN
+    this.#loss += (loss - this.#loss) * LOSS_WEIGHT
+    const losing = this.#loss > LOSS_TOO_HIGH || asked > ASKED_TOO_OFTEN
     if (losing || (estimateBps ?? 0) * ESTIMATE_SHARE >= this.#bps || this.#seconds > TRUST_ESTIMATE_AFTER_S) this.#trusted = true
     const heldS = this.#seconds - this.#changedAt
     const ceiling = this.#ceiling(estimateBps, videoBps)
     if (heldS >= HOLD_DOWN_S && (losing || ceiling < this.#bps)) {
       this.#change(Math.min(losing ? this.#bps * DOWN : this.#bps, ceiling))
-    } else if (heldS >= HOLD_UP_S && loss <= LOSS_FINE && !losing && this.#bps < this.#fullBps) {
+    } else if (heldS >= HOLD_UP_S && this.#loss <= LOSS_FINE && !losing && this.#bps < this.#fullBps) {
       const raised = Math.min(this.#fullBps, this.#bps * UP)
       if (raised <= ceiling) this.#change(raised)
     }
