@@ -126,8 +126,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     },
   )
 
-  it('connects within half a second', async ({ skip }) => {
-    const machine = watchLoad()
+  it('connects within half a second', async () => {
     const times: number[] = []
     for (let i = 0; i < 10; i++) {
       const { firstPictureMs, sessionId, client } = await connect({ quality: 'low' })
@@ -137,7 +136,6 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
       await browser.page.evaluate(() => globalThis.rtc.pc.close())
       live.pop()
     }
-    skip(machine.tooBusy() !== undefined, machine.tooBusy())
     expect(times.sort((a, b) => a - b)[5], `ms: ${times.map(Math.round).join(', ')}`).toBeLessThan(500)
   })
 
