@@ -166,6 +166,6 @@ async function speech(text: string): Promise<Int16Array> {
     }
     return samples
   } finally {
-    voice.close()
+    await voice.close()
   }
 }
