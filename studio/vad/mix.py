@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import fftconvolve, resample_poly
-
 from features import log_mel
 from noise import noise
+from scipy.signal import fftconvolve, resample_poly
+
 from speech import RATE, ROWS, TRAINED, labels, sentence, utterances, words
 
 # RMS of speech before its random gain.

@@ -21,7 +21,7 @@ _PAUSE_ROWS = 8
 
 _SYLLABLES = {
     "latin": ("b c d f g l m n p r s t v z br st tr pr gr fl sp k h j".split(), "a e i o u".split(), ["", "", "", "n", "s", "r", "l"]),
-    "cyrillic": ("б в г д ж з к л м н п р с т ф х ч ш ст пр".split(), "а е и о у ы я ю".split(), ["", "", "", "н", "с", "р", "л"]),
+    "cyrillic": ("б в г д ж з к л м н п р с т ф х ч ш ст пр".split(), "а е и о у ы я ю".split(), ["", "", "", "н", "с", "р", "л"]),  # noqa: RUF001
 }
 
 

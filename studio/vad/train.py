@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-
 from features import BANDS
+from torch import nn
 
 WIDTH, MEMORY = 24, 32
 # Rows of 20 ms by which an answer trails its sound: what tells a bang from a word.
