@@ -16,7 +16,7 @@ const DELAY_RESOLUTION_MS = 5
 /** Ticks before the clock counts: memory is taken, threads wake up. */
 const WARM_TICKS = 10
 
-/** All numbers of sessions in one process, in an order that turns round each round: medians by "quality x sessions". */
+/** All numbers of sessions in one process, in an order that turns round each round: medians by "quality x sessions", `in_time_share` of the worst round. */
 export async function benchSessions(
   packsDir: string,
   { rounds, seconds }: { rounds: number; seconds: number },
@@ -41,7 +41,8 @@ export async function benchSessions(
     renderer: { start_ms: startMs, rss_mb: process.memoryUsage().rss / 1e6, patch_ms_p50, decode_ms_p50, compose_ms_p50, encode_ms_p50 },
   }
   for (const [name, figures] of runs) {
-    results[name] = Object.fromEntries(Object.keys(figures[0] ?? {}).map((key) => [key, median(figures.map((run) => run[key] ?? 0))]))
+    const middle = Object.fromEntries(Object.keys(figures[0] ?? {}).map((key) => [key, median(figures.map((run) => run[key] ?? 0))]))
+    results[name] = { ...middle, in_time_share: Math.min(...figures.map((run) => run.in_time_share ?? 0)) }
   }
   return results
 }

@@ -1,7 +1,7 @@
 /**
  * What does a speaking face cost, how many does this machine carry, how good is it?
  *
- *     node bench/render.ts [--packs avatars] [--rounds 2] [--seconds 3]
+ *     node bench/render.ts [--packs avatars] [--rounds 3] [--seconds 3]
  *
  * Prints what it measured variant by variant, then every figure beside its goal, then one JSON line. About three minutes.
  */
@@ -26,7 +26,7 @@ const RUNS = 24
 const { values: args } = parseArgs({
   options: {
     packs: { type: 'string', default: 'avatars' },
-    rounds: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '3' },
     variant: { type: 'string' },
   },
