@@ -7,6 +7,7 @@ import type { Phone, SpeechProvider } from '../origin/providers/types.ts'
 import { VISEMES, type Viseme } from '../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../shared/media.ts'
 
+const SHIPPED = new URL('../models/lipsync/lipsync.onnx', import.meta.url).pathname
 const WIDTH = VISEMES.length
 const PP = VISEMES.indexOf('PP')
 /** Share of PP from which the lips count as shut. */
@@ -31,7 +32,7 @@ const JAW: Record<Viseme, number> = {
   oh: 0.55,
   ou: 0.25,
 }
-const SENTENCES = [
+export const SENTENCES = [
   'Bob met Mama five times.',
   'Peter, Bob and Mary bought a big purple balloon in the park.',
   'Five very brave firefighters saved every family from the fire.',
@@ -50,6 +51,50 @@ const SENTENCES = [
   'Our oldest daughter has always wanted to become a doctor.',
 ]
 
+/** Lists 1 to 4 of the Harvard sentences (IEEE Recommended Practice for Speech Quality Measurements, 1969). */
+export const HARVARD = [
+  'The birch canoe slid on the smooth planks.',
+  'Glue the sheet to the dark blue background.',
+  "It's easy to tell the depth of a well.",
+  'These days a chicken leg is a rare dish.',
+  'Rice is often served in round bowls.',
+  'The juice of lemons makes fine punch.',
+  'The box was thrown beside the parked truck.',
+  'The hogs were fed chopped corn and garbage.',
+  'Four hours of steady work faced us.',
+  'A large size in stockings is hard to sell.',
+  'The boy was there when the sun rose.',
+  'A rod is used to catch pink salmon.',
+  'The source of the huge river is the clear spring.',
+  'Kick the ball straight and follow through.',
+  'Help the woman get back to her feet.',
+  'A pot of tea helps to pass the evening.',
+  'Smoky fires lack flame and heat.',
+  "The soft cushion broke the man's fall.",
+  'The salt breeze came across from the sea.',
+  'The girl at the booth sold fifty bonds.',
+  'The small pup gnawed a hole in the sock.',
+  'The fish twisted and turned on the bent hook.',
+  'Press the pants and sew a button on the vest.',
+  'The swan dive was far short of perfect.',
+  'The beauty of the view stunned the young boy.',
+  'Two blue fish swam in the tank.',
+  'Her purse was full of useless trash.',
+  'The colt reared and threw the tall rider.',
+  'It snowed, rained, and hailed the same morning.',
+  'Read verse out loud for pleasure.',
+  'Hoist the load to your left shoulder.',
+  'Take the winding path to reach the lake.',
+  'Note closely the size of the gas tank.',
+  'Wipe the grease off his dirty face.',
+  'Mend the coat before you go out.',
+  'The wrist was badly strained and hung limp.',
+  'The stray cat gave birth to kittens.',
+  'The young girl gave no clear response.',
+  'The meal was cooked before the bell rang.',
+  'What joy there is in living.',
+]
+
 export interface VoiceFigures {
   voice: string
   /** Whether the network learned from this voice. */
@@ -62,8 +107,8 @@ export interface VoiceFigures {
 }
 
 /** Every voice says all sentences. */
-export async function benchLipsync(): Promise<VoiceFigures[]> {
-  const lipSync = await createLipSync({ modelPath: new URL('../models/lipsync/lipsync.onnx', import.meta.url).pathname })
+export async function benchLipsync({ modelPath = SHIPPED, sentences = [...SENTENCES, ...HARVARD] } = {}): Promise<VoiceFigures[]> {
+  const lipSync = await createLipSync({ modelPath })
   const speech = await createFliteVoice()
   try {
     const figures: VoiceFigures[] = []
@@ -72,7 +117,7 @@ export async function benchLipsync(): Promise<VoiceFigures[]> {
       ['flite_slt', true],
       ['flite_rms', true],
     ] as const) {
-      figures.push({ voice, in_training: inTraining, ...(await measure(speech, lipSync, voice)) })
+      figures.push({ voice, in_training: inTraining, ...(await measure(speech, lipSync, { voice, sentences })) })
     }
     return figures
   } finally {
@@ -80,11 +125,15 @@ export async function benchLipsync(): Promise<VoiceFigures[]> {
   }
 }
 
-async function measure(speech: SpeechProvider, lipSync: LipSync, voice: string): Promise<Omit<VoiceFigures, 'voice' | 'in_training'>> {
+async function measure(
+  speech: SpeechProvider,
+  lipSync: LipSync,
+  { voice, sentences }: { voice: string; sentences: readonly string[] },
+): Promise<Omit<VoiceFigures, 'voice' | 'in_training'>> {
   const jaws: { heard: number[]; known: number[] } = { heard: [], known: [] }
   const sound = new Matches()
   const phoneTimes = new Matches()
-  for (const text of SENTENCES) {
+  for (const text of sentences) {
     const { pcm, phones } = await say(speech, text, voice)
     const known = mouthFromPhones(phones, pcm.length / SAMPLE_RATE)
     const heard = await hear(lipSync, pcm)

@@ -20,9 +20,10 @@ from voices import TRAINED
 _ORIGIN = Path(__file__).resolve().parents[2] / "origin" / "lipsync"
 _SCRIPT = """
 import { readFileSync } from 'node:fs'
+const said = JSON.parse(readFileSync(0, 'utf8'))
 const { mouthFromPhones } = await import(process.argv[1] + '/phones.ts')
 const { logMel, HISTORY } = await import(process.argv[1] + '/log-mel.ts')
-const made = JSON.parse(readFileSync(0, 'utf8')).map(({ phones, durationS, pcm }) => ({
+const made = said.map(({ phones, durationS, pcm }) => ({
   mouth: [...mouthFromPhones(phones, durationS)],
   mel: [...logMel(Int16Array.from([...new Array(HISTORY).fill(0), ...pcm]))],
 }))
@@ -47,7 +48,7 @@ def main() -> None:
         for one in said
     ]
     done = subprocess.run(
-        ["node", "--input-type=module", "-e", _SCRIPT, str(_ORIGIN)], input=json.dumps(jobs), capture_output=True, text=True, check=True
+        ["node", "-e", _SCRIPT, str(_ORIGIN)], input=json.dumps(jobs), stdout=subprocess.PIPE, text=True, check=True
     )
     worst = {"mouth": 0.0, "mel": 0.0}
     for one, made in zip(said, json.loads(done.stdout)):
