@@ -47,9 +47,7 @@ def main() -> None:
         }
         for one in said
     ]
-    done = subprocess.run(
-        ["node", "-e", _SCRIPT, str(_ORIGIN)], input=json.dumps(jobs), stdout=subprocess.PIPE, text=True, check=True
-    )
+    done = subprocess.run(["node", "-e", _SCRIPT, str(_ORIGIN)], input=json.dumps(jobs), stdout=subprocess.PIPE, text=True, check=True)
     worst = {"mouth": 0.0, "mel": 0.0}
     for one, made in zip(said, json.loads(done.stdout)):
         duration = len(one.pcm) / RATE

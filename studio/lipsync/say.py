@@ -91,7 +91,7 @@ def _festival(voice: Voice, texts: list[str], rng: random.Random) -> Made:
         script = [f"(voice_{voice.name})"]
         for i, text in enumerate(texts):
             stretch = rng.choice([0.85, 0.95, 1.0, 1.1, 1.2])
-            save = f"(utt.save.wave said \"{folder}/{i}.wav\" 'riff) (utt.save.segs said \"{folder}/{i}.segs\")"
+            save = f'(utt.save.wave said "{folder}/{i}.wav" \'riff) (utt.save.segs said "{folder}/{i}.segs")'
             script.append(f"(Parameter.set 'Duration_Stretch {stretch})")
             script.append(f'(unwind-protect (let ((said (utt.synth (Utterance Text "{text}")))) {save}) nil)')
         file = Path(folder) / "say.scm"
@@ -118,7 +118,7 @@ _PHONEME_EVENT, _SYNCHRONOUS, _PHONEMES_AS_IPA, _UTF8 = 7, 2, 3, 1
 _PACE, _PITCH, _RANGE = 1, 3, 4
 # Measured on the level of its sound: events come 8 ms late, and a stop's event marks its release, 45 ms after its closure.
 _LATE_S, _STOP_LATE_S = 0.008, 0.045
-_STOPS = tuple("pbtdkgɡcʈɖ")
+_STOPS = tuple("pbtdkgɡcʈɖ")  # noqa: RUF001
 # s; a sound without a name that lasts so long is a pause, a shorter one belongs to the sound before it.
 _PAUSE_S = 0.09
 
@@ -146,7 +146,11 @@ def _espeak(voice: Voice, texts: list[str], rng: random.Random) -> Made:
         return []
     made: Made = []
     for text in texts:
-        for what, value in ((_PACE, rng.choice([130, 150, 165, 175, 190, 210])), (_PITCH, rng.randint(25, 75)), (_RANGE, rng.randint(30, 80))):
+        for what, value in (
+            (_PACE, rng.choice([130, 150, 165, 175, 190, 210])),
+            (_PITCH, rng.randint(25, 75)),
+            (_RANGE, rng.randint(30, 80)),
+        ):
             library.espeak_SetParameter(what, value, 0)
         pieces.clear()
         events.clear()

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001
 """
 Sounds as mouth shapes: [(viseme, share of the sound's time)].
 

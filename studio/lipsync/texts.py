@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001
 """What is said: made-up sentences, seeded; those of one set of voices are not those of another, and none is one of bench/lipsync.ts."""
 
 import random

@@ -145,10 +145,82 @@ def mean(figures: dict[str, tuple[float, float]]) -> tuple[float, float]:
     return float(jaw), float(f1)
 
 
+class Training:
+    """A run that was begun, or one that goes on from its last checkpoint."""
+
+    def __init__(self, work: Path, folder: Path, start: Path | None) -> None:
+        self._folder = folder
+        self._model = from_onnx(start) if start else LipSync()
+        self._steady = LipSync().eval()
+        self._steady.load_state_dict(self._model.state_dict())
+        self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=_RATE, weight_decay=1e-2)
+        self._step, self._spent, self._best = 0, 0.0, -1.0
+        if (folder / "last.pt").exists():
+            held = torch.load(folder / "last.pt", weights_only=True)
+            self._model.load_state_dict(held["model"])
+            self._steady.load_state_dict(held["steady"])
+            self._optimizer.load_state_dict(held["optimizer"])
+            self._step, self._spent, self._best = held["step"], held["spent"], held["best"]
+        torch.manual_seed(self._step)
+        self._crops = Crops(work / "trained.npz", np.random.default_rng(self._step))
+        self._development = Development(work / "development.npz")
+        self._losses: list[float] = []
+
+    def run(self, minutes: float) -> None:
+        """@param minutes: of processor time, over all runs; a pause costs none"""
+        if self._step == 0:
+            self._keep()
+        at, kept_at = time.process_time(), self._spent
+        while self._spent < minutes * 60:
+            self._learn(self._spent / (minutes * 60))
+            now = time.process_time()
+            self._spent, at = self._spent + now - at, now
+            if self._spent - kept_at >= _EVERY_S:
+                self._keep()
+                at, kept_at = time.process_time(), self._spent
+        self._keep()
+
+    def _learn(self, done: float) -> None:
+        rate = _RATE_END + (_RATE - _RATE_END) * min(1, (self._step + 1) / 300) * (0.5 + 0.5 * math.cos(math.pi * done))
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        mel, mouth = self._crops.batch()
+        self._model.train()
+        loss = loss_of(self._model(mel, *rest(_BATCH))[0], mouth)
+        self._optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1)
+        self._optimizer.step()
+        self._losses.append(loss.item())
+        self._step += 1
+        with torch.no_grad():
+            for slow, fast in zip(self._steady.parameters(), self._model.parameters()):
+                slow.lerp_(fast, 1 - min(_MEAN_DECAY, self._step / (self._step + 10)))
+
+    def _keep(self) -> None:
+        figures = {DELAYS[head] * 20: mean(self._development.measure(self._steady, head)) for head in range(len(DELAYS))}
+        jaw, f1 = figures[DELAYS[_CHOSEN_HEAD] * 20]
+        told = {
+            "step": self._step,
+            "minutes": round(self._spent / 60, 2),
+            "loss": round(float(np.mean(self._losses)), 4) if self._losses else None,
+            "jaw_f1": {ms: [round(value, 3) for value in pair] for ms, pair in figures.items()},
+        }
+        with (self._folder / "progress.jsonl").open("a") as file:
+            file.write(json.dumps(told) + "\n")
+        print(json.dumps(told), flush=True)
+        self._losses = []
+        if jaw + f1 > self._best:
+            self._best = jaw + f1
+            torch.save({"steady": self._steady.state_dict(), "step": self._step, "jaw": jaw, "f1": f1}, self._folder / "best.pt")
+        weights = {"model": self._model.state_dict(), "steady": self._steady.state_dict(), "optimizer": self._optimizer.state_dict()}
+        torch.save({**weights, "step": self._step, "spent": self._spent, "best": self._best}, self._folder / "last.pt")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--out", type=Path, required=True, help="work folder, with what mix.py made")
-    parser.add_argument("--minutes", type=float, default=60, help="in all, over all runs")
+    parser.add_argument("--minutes", type=float, default=60, help="of processor time in all, over all runs")
     parser.add_argument("--start", type=Path, help="an exported network to go on from")
     parser.add_argument("--name", default="train", help="folder of the checkpoints in the work folder")
     args = parser.parse_args()
@@ -157,61 +229,7 @@ def main() -> None:
     folder = args.out / args.name
     folder.mkdir(exist_ok=True)
     (args.out / "pid").write_text(str(os.getpid()))
-    model = from_onnx(args.start) if args.start else LipSync()
-    steady = LipSync().eval()
-    steady.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=1e-2)
-    step, spent, best = 0, 0.0, -1.0
-    if (folder / "last.pt").exists():
-        held = torch.load(folder / "last.pt")
-        model.load_state_dict(held["model"])
-        steady.load_state_dict(held["steady"])
-        optimizer.load_state_dict(held["optimizer"])
-        step, spent, best = held["step"], held["spent"], held["best"]
-    torch.manual_seed(step)
-    crops = Crops(args.out / "trained.npz", np.random.default_rng(step))
-    development = Development(args.out / "development.npz")
-
-    def keep(losses: list[float]) -> float:
-        figures = {DELAYS[head] * 20: mean(development.measure(steady, head)) for head in range(len(DELAYS))}
-        jaw, f1 = figures[DELAYS[_CHOSEN_HEAD] * 20]
-        told = {"step": step, "minutes": round(spent / 60, 2), "loss": round(float(np.mean(losses)), 4) if losses else None, "jaw_f1": figures}
-        with (folder / "progress.jsonl").open("a") as file:
-            file.write(json.dumps(told) + "\n")
-        print(json.dumps(told), flush=True)
-        score = max(best, jaw + f1)
-        if jaw + f1 > best:
-            torch.save({"steady": steady.state_dict(), "step": step, "jaw": jaw, "f1": f1}, folder / "best.pt")
-        state = {"model": model.state_dict(), "steady": steady.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save({**state, "step": step, "spent": spent, "best": score}, folder / "last.pt")
-        return score
-
-    best = keep([])
-    losses: list[float] = []
-    kept_at = spent
-    at = time.process_time()
-    while spent < args.minutes * 60:
-        rate = _RATE_END + (_RATE - _RATE_END) * min(1, (step + 1) / 300) * (0.5 + 0.5 * math.cos(math.pi * spent / (args.minutes * 60)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        mel, mouth = crops.batch()
-        model.train()
-        loss = loss_of(model(mel, *rest(_BATCH))[0], mouth)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1)
-        optimizer.step()
-        losses.append(loss.item())
-        step += 1
-        with torch.no_grad():
-            for slow, fast in zip(steady.parameters(), model.parameters()):
-                slow.lerp_(fast, 1 - min(_MEAN_DECAY, step / (step + 10)))
-        now = time.process_time()
-        spent, at = spent + now - at, now
-        if spent - kept_at >= _EVERY_S:
-            best = keep(losses)
-            losses, kept_at, at = [], spent, time.process_time()
-    keep(losses)
+    Training(args.out, folder, args.start).run(args.minutes)
 
 
 if __name__ == "__main__":
