@@ -1,148 +1,30 @@
-/** The voice detector: what it hears of voices that it was not trained with, in noise; what noise alone does to it; what it costs. */
-import { performance } from 'node:perf_hooks'
-import { TurnDetector } from '../origin/ears/turn-detector.ts'
-import { readVadWeights, VAD_ROW_MS, Vad } from '../origin/ears/vad.ts'
-import { HISTORY, logMel, MEL_BANDS } from '../origin/lipsync/log-mel.ts'
-import { NOISES, type NoiseKind, noise, seeded, toPcm } from '../test/support/noise.ts'
-import { ENGLISH, embeddedSpeech, systemSpeech, type TestSpeech } from '../test/support/test-speech.ts'
-
-const RATE = 16_000
-const ROW = (RATE * VAD_ROW_MS) / 1000
-const LEVEL = 0.08
-const SNRS = [60, 20, 10, 5, 0]
-const PAD_ROWS = 75
-const THRESHOLD = 0.5
-const NOISE_ONLY_S = 60
-/** The shipped defaults: see shared/turn-detection.ts and origin/ears/ear.ts. */
-const SILENCE_MS = 500
-const NEED = { start: 80, barge_in: 200 }
+/**
+ * The ears: the voice detector in noise, rooms with loudspeakers, and the way from the end of a turn to the recogniser.
+ * `node bench/ears.ts [weights file]`
+ */
+import { loadavg } from 'node:os'
+import process from 'node:process'
+import { readVadWeights } from '../origin/ears/vad.ts'
+import { watchLoad } from '../test/support/machine-load.ts'
+import { ENGLISH, embeddedSpeech, systemSpeech } from '../test/support/test-speech.ts'
+import { benchDetector } from './ears-detector.ts'
+import { benchEcho } from './ears-echo.ts'
+import { benchRequests } from './ears-requests.ts'
+import { tenths } from './figures.ts'
 
 const file = process.argv[2] ?? 'models/vad/vad.safetensors'
 const weights = readVadWeights(file)
-const random = seeded(7)
-
-/** Probabilities of each row, moved back by the detector's delay. */
-function judge(pcm: Int16Array): number[] {
-  const vad = new Vad(weights)
-  const padded = new Int16Array(HISTORY + pcm.length)
-  padded.set(pcm, HISTORY)
-  const mel = logMel(padded)
-  const rows: number[] = []
-  for (let i = 0; i < mel.length; i += MEL_BANDS) {
-    const probability = vad.push(mel.subarray(i, i + MEL_BANDS))
-    if (probability !== undefined) rows.push(probability)
-  }
-  return rows
-}
-
-/** When a turn begins and ends, ms of when it is known. */
-function turns(rows: readonly number[], needMs: number): { startedMs: number[]; stoppedMs: number[] } {
-  const detector = new TurnDetector({ threshold: THRESHOLD, silenceMs: SILENCE_MS, maxMs: 60_000 })
-  const found = { startedMs: [] as number[], stoppedMs: [] as number[] }
-  for (const [row, probability] of rows.entries()) {
-    const change = detector.push(probability, (row + 1) * VAD_ROW_MS - weights.delayMs, needMs)
-    if (change) found[change.type === 'started' ? 'startedMs' : 'stoppedMs'].push((row + 1) * VAD_ROW_MS)
-  }
-  return found
-}
-
-const quantile = (values: readonly number[], q: number): number =>
-  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))] ?? Number.NaN
-const share = (hits: number, of: number): string => (of === 0 ? '  -  ' : (hits / of).toFixed(3))
-
-class Counts {
-  tp = 0
-  speech = 0
-  fp = 0
-  rest = 0
-  onsets: number[] = []
-  ends: number[] = []
-  missed = 0
-  early = 0
-}
-
-function measure({ sound, said }: TestSpeech, kind: NoiseKind, snr: number, counts: Counts): void {
-  const rows = said.length + 2 * PAD_ROWS
-  const noisy = noise(kind, rows * ROW, random).map((value) => value * LEVEL * 10 ** (-snr / 20))
-  for (let i = 0; i < said.length * ROW; i++) noisy[PAD_ROWS * ROW + i] = (noisy[PAD_ROWS * ROW + i] ?? 0) + (sound[i] ?? 0)
-  const probabilities = judge(toPcm(noisy))
-  const delay = weights.delayMs / VAD_ROW_MS
-  const truth = Array.from({ length: rows }, (_, row) => said[row - PAD_ROWS] ?? false)
-  for (let row = 0; row + delay < rows; row++) {
-    const fires = (probabilities[row + delay] ?? 0) >= THRESHOLD
-    // within 60 ms of a change either answer is right
-    if (truth.slice(Math.max(0, row - 3), row + 4).some((other) => other !== truth[row])) continue
-    if (truth[row]) {
-      counts.speech += 1
-      if (fires) counts.tp += 1
-    } else {
-      counts.rest += 1
-      if (fires) counts.fp += 1
-    }
-  }
-  const onsetMs = truth.indexOf(true) * VAD_ROW_MS
-  const endMs = (truth.lastIndexOf(true) + 1) * VAD_ROW_MS
-  const { startedMs, stoppedMs } = turns(probabilities, NEED.start)
-  const start = startedMs.find((ms) => ms > onsetMs - 100)
-  if (startedMs.some((ms) => ms <= onsetMs - 100)) counts.early += 1
-  if (start === undefined) counts.missed += 1
-  else counts.onsets.push(start - onsetMs)
-  const stop = stoppedMs.findLast((ms) => ms > endMs)
-  if (stop !== undefined) counts.ends.push(stop - endMs - SILENCE_MS)
-}
-
-const speech = [...(await embeddedSpeech(['flite_awb', 'flite_rms'], ENGLISH)), ...systemSpeech()]
+const rms = await embeddedSpeech(['flite_rms'], ENGLISH)
+const speech = [...(await embeddedSpeech(['flite_awb'], ENGLISH)), ...rms, ...systemSpeech()]
 const voices = new Set(speech.map(({ voice }) => voice))
+
+// times first: what others do on this machine meanwhile is part of them
+const load = watchLoad()
+const requests = await benchRequests(weights, rms)
+const loads = { load_average: tenths(loadavg()[0] ?? 0), idle_percent: tenths(100 * load.idleShare()) }
+
 console.log(`${speech.length} utterances of ${voices.size} voices: ${[...voices].join(', ')}\n`)
-const line = (name: string, c: Counts): string =>
-  `| ${name} | ${share(c.tp, c.speech)} / ${share(c.fp, c.rest)} | ${quantile(c.onsets, 0.5)} (${quantile(c.onsets, 0.9)}) | ` +
-  `${quantile(c.ends, 0.5)} (${quantile(c.ends, 0.9)}) | ${c.missed} | ${c.early} |`
-console.log(
-  '| noise, SNR | rows TPR / FPR | start known after, ms, median (p90) | end known after the 500 ms | missed | started before speech |',
-)
-console.log('|---|---|---|---|---|---|')
-const figures: Record<string, number> = {}
-for (const snr of SNRS) {
-  const all = new Counts()
-  const byKind = NOISES.map((kind) => {
-    const counts = new Counts()
-    for (const utterance of speech) {
-      measure(utterance, kind, snr, counts)
-    }
-    for (const name of ['tp', 'speech', 'fp', 'rest', 'missed', 'early'] as const) all[name] += counts[name]
-    all.onsets.push(...counts.onsets)
-    all.ends.push(...counts.ends)
-    return line(`${kind} ${snr} dB`, counts)
-  })
-  console.log(line(`**all ${snr} dB**`, all))
-  if (snr < 60) for (const text of byKind) console.log(text)
-  figures[`tpr_${snr}`] = all.tp / all.speech
-  figures[`fpr_${snr}`] = all.fp / all.rest
-  figures[`onset_p50_${snr}`] = quantile(all.onsets, 0.5)
-}
-
-console.log(`\n| noise alone, ${NOISE_ONLY_S} s at each of -50, -35, -20 dBFS | rows above ${THRESHOLD} | turns begun | barge-ins |`)
-console.log('|---|---|---|---|')
-for (const kind of NOISES) {
-  let fired = 0
-  let total = 0
-  let begun = 0
-  let barged = 0
-  for (const db of [-50, -35, -20]) {
-    const rows = judge(toPcm(noise(kind, NOISE_ONLY_S * RATE, random).map((value) => value * 10 ** (db / 20))))
-    fired += rows.filter((probability) => probability >= THRESHOLD).length
-    total += rows.length
-    begun += turns(rows, NEED.start).startedMs.length
-    barged += turns(rows, NEED.barge_in).startedMs.length
-  }
-  console.log(`| ${kind} | ${share(fired, total)} | ${begun} | ${barged} |`)
-  figures[`noise_turns_${kind}`] = begun
-}
-
-const minute = toPcm(noise('pink', 60 * RATE, random).map((value) => value * 0.05))
-judge(minute)
-const begunMs = performance.now()
-judge(minute)
-figures.ms_per_audio_s = (performance.now() - begunMs) / 60
-console.log(`\ndetector with its features: ${figures.ms_per_audio_s.toFixed(2)} ms for a second of sound`)
+const figures = { ...requests, ...loads, ...(await benchEcho(weights, rms)), ...benchDetector(weights, speech) }
+console.log('')
+for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(36)} ${Math.round(value * 1000) / 1000}`)
 console.log(JSON.stringify({ bench: 'ears', file, ...figures }))

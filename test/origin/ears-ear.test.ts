@@ -1,54 +1,15 @@
 import { performance } from 'node:perf_hooks'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { Ear } from '../../origin/ears/ear.ts'
-import type { SpeechControl, UserSpeechTimes } from '../../origin/ears/types.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { TurnDetection } from '../../shared/turn-detection.ts'
-import { ears, type FakeTranscription, fakeTranscription } from '../support/ears-fakes.ts'
+import { ears, FakeSpeech, type FakeTranscription, fakeTranscription } from '../support/ears-fakes.ts'
 import { toPcm } from '../support/noise.ts'
 import { embeddedSpeech } from '../support/test-speech.ts'
 
 const RATE = 16_000
 const PACKET = RATE / 50
-
-/** Her side of the conversation, as far as the ear may act on it. */
-class FakeSpeech implements SpeechControl {
-  speaking = false
-  paused = false
-  /** What happened, in order. */
-  readonly acts: string[] = []
-  readonly times: (UserSpeechTimes | undefined)[] = []
-  readonly played = { recent: () => new Int16Array(24_000), untilMs: 0, levels: () => [] }
-
-  get current(): object | undefined {
-    return this.speaking || this.paused ? this : undefined
-  }
-  pauseSpeech(): boolean {
-    if (!this.speaking) return false
-    this.speaking = false
-    this.paused = true
-    this.acts.push('pause')
-    return true
-  }
-  resumeSpeech(): boolean {
-    if (!this.paused) return false
-    this.speaking = true
-    this.paused = false
-    this.acts.push('resume')
-    return true
-  }
-  interrupt(): ReturnType<SpeechControl['interrupt']> {
-    this.speaking = false
-    this.paused = false
-    this.acts.push('interrupt')
-    return { status: 'interrupted', task_id: null, played_ms: 0, spoken_text: '', dropped_ms: 0 }
-  }
-  answer(text: string, times?: UserSpeechTimes): void {
-    this.acts.push(`answer: ${text}`)
-    this.times.push(times)
-  }
-}
 
 interface Rig {
   ear: Ear

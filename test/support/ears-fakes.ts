@@ -1,5 +1,6 @@
-/** Ears for tests: the shipped detector, and recognisers that say what the test wants. */
+/** Ears for tests: the shipped detector, recognisers that say what the test wants, and an avatar's speech that keeps what is done to it. */
 import type { EarParts } from '../../origin/ears/ear.ts'
+import type { SpeechControl, UserSpeechTimes } from '../../origin/ears/types.ts'
 import { readVadWeights } from '../../origin/ears/vad.ts'
 import type { TranscriptionProvider } from '../../origin/providers/transcription.ts'
 
@@ -61,4 +62,42 @@ export function fakeTranscription(hear: (given: Given) => string | Promise<strin
 
 export function ears(transcription?: TranscriptionProvider): EarParts {
   return { transcription, vad: weights }
+}
+
+/** Her side of the conversation, as far as the ear may act on it. */
+export class FakeSpeech implements SpeechControl {
+  speaking = false
+  paused = false
+  /** What happened, in order. */
+  readonly acts: string[] = []
+  readonly times: (UserSpeechTimes | undefined)[] = []
+  readonly played = { recent: () => new Int16Array(24_000), untilMs: 0, levels: () => [] }
+
+  get current(): object | undefined {
+    return this.speaking || this.paused ? this : undefined
+  }
+  pauseSpeech(): boolean {
+    if (!this.speaking) return false
+    this.speaking = false
+    this.paused = true
+    this.acts.push('pause')
+    return true
+  }
+  resumeSpeech(): boolean {
+    if (!this.paused) return false
+    this.speaking = true
+    this.paused = false
+    this.acts.push('resume')
+    return true
+  }
+  interrupt(): ReturnType<SpeechControl['interrupt']> {
+    this.speaking = false
+    this.paused = false
+    this.acts.push('interrupt')
+    return { status: 'interrupted', task_id: null, played_ms: 0, spoken_text: '', dropped_ms: 0 }
+  }
+  answer(text: string, times?: UserSpeechTimes): void {
+    this.acts.push(`answer: ${text}`)
+    this.times.push(times)
+  }
 }

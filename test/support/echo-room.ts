@@ -29,11 +29,14 @@ export interface Room {
   needMs?: number
   /** @default true: the detector is told what is played */
   guarded?: boolean
+  /** Of its noise and of its packets' lateness. */
+  seed?: number
 }
 
 /** When turns of the user begin, ms of the room's clock; the avatar speaks from 0 on. */
-export function turnsIn({ weights, played, echoDb, delayMs, noiseDb, user, jitterMs = 0, needMs = 200, guarded = true }: Room): number[] {
-  const random = seeded(11)
+export function turnsIn(room: Room): number[] {
+  const { weights, played, echoDb, delayMs, noiseDb, user, jitterMs = 0, needMs = 200, guarded = true, seed = 11 } = room
+  const random = seeded(seed)
   const heard = resample(played, PLAY_RATE, MIC_RATE)
   const length = heard.length + MIC_RATE / 2
   const sound = noise('pink', length, random).map((value) => value * 10 ** (noiseDb / 20))
