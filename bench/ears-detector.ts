@@ -4,12 +4,11 @@ import { TurnDetector } from '../origin/ears/turn-detector.ts'
 import { VAD_ROW_MS, Vad, type VadWeights } from '../origin/ears/vad.ts'
 import { HISTORY, logMel, MEL_BANDS } from '../origin/lipsync/log-mel.ts'
 import { NOISES, type NoiseKind, noise, type Random, seeded, toPcm } from '../test/support/noise.ts'
-import type { TestSpeech } from '../test/support/test-speech.ts'
+import { LEVEL, type TestSpeech } from '../test/support/test-speech.ts'
 import { quantile } from './figures.ts'
 
 const RATE = 16_000
 const ROW = (RATE * VAD_ROW_MS) / 1000
-const LEVEL = 0.08
 const SNRS = [60, 20, 10, 5, 0]
 const PAD_ROWS = 75
 const THRESHOLD = 0.5

@@ -3,7 +3,7 @@ import { concatPcm } from '../origin/codec/resample.ts'
 import type { VadWeights } from '../origin/ears/vad.ts'
 import { createFliteVoice } from '../origin/providers/flite/index.ts'
 import { type Room, turnsIn } from '../test/support/echo-room.ts'
-import type { TestSpeech } from '../test/support/test-speech.ts'
+import { LEVEL, type TestSpeech } from '../test/support/test-speech.ts'
 import { quantile, tenths } from './figures.ts'
 
 const HER_TEXTS = [
@@ -20,6 +20,8 @@ const CONDITIONS = [
   { noiseDb: -45, jitterMs: 20 },
   { noiseDb: -45, jitterMs: 60 },
 ]
+/** dB by which a quiet user is below her; the other is as loud as she is played. */
+const QUIET_DB = -9
 /** When the user begins, ms after her: at vowels, consonants and rests of hers. */
 const TALKS_AT_MS = [3_000, 4_100, 5_200, 6_300, 7_400]
 /** Within which the user ought to have been noticed: the speech that it takes, the detector's delay, packets, and a little. */
@@ -44,33 +46,46 @@ function noticedAfterMs(room: Room, { sound, said }: TestSpeech, atMs: number): 
   return begun - (atMs + said.indexOf(true) * SAID_ROW_MS)
 }
 
-/** @param users utterances of one voice that is not hers */
+/** RMS of the loud parts, 0 to 1. */
+function loudness(pcm: Int16Array): number {
+  const most = pcm.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
+  const loud = pcm.filter((value) => Math.abs(value) > 0.02 * most)
+  return Math.sqrt(loud.reduce((sum, value) => sum + value * value, 0) / loud.length) / 32_768
+}
+
+/** @param users utterances of one voice that is not hers, at LEVEL */
 export async function benchEcho(weights: VadWeights, users: readonly TestSpeech[]): Promise<Record<string, number>> {
   const played = await herVoice()
-  const rooms = ECHOES_DB.flatMap((echoDb) => DELAYS_MS.map((delayMs) => ({ weights, played, echoDb, delayMs })))
-  const alone = rooms.flatMap((room) => CONDITIONS.map((condition) => ({ ...room, ...condition })))
+  const rooms = ECHOES_DB.flatMap((echoDb) => DELAYS_MS.map((delayMs) => ({ echoDb, delayMs })))
+  const alone = rooms.flatMap((room) => CONDITIONS.map((condition) => ({ weights, played, ...room, ...condition })))
   const falseTurns = alone.map((room, seed) => turnsIn({ ...room, seed }).length)
 
-  const talks = TALKS_AT_MS.flatMap((atMs, i) => {
-    const user = users[i % users.length]
-    return user ? [{ atMs, user, condition: CONDITIONS[i % CONDITIONS.length] ?? { noiseDb: -60, jitterMs: 20 } }] : []
-  })
-  const over = rooms.flatMap((room, i) =>
-    talks.map(({ atMs, user, condition }, j) => noticedAfterMs({ ...room, ...condition, seed: 5 * i + j }, user, atMs)),
-  )
-  const withoutEcho = talks.map(({ atMs, user, condition }, seed) =>
-    noticedAfterMs({ weights, played, echoDb: undefined, delayMs: 0, ...condition, seed }, user, atMs),
-  )
+  const talkOver = (levelDb: number): Record<string, number> => {
+    const gain = (loudness(played) / LEVEL) * 10 ** (levelDb / 20)
+    const talks = TALKS_AT_MS.flatMap((atMs, i) => {
+      const [user, condition] = [users[i % users.length], CONDITIONS[i % CONDITIONS.length]]
+      return user && condition ? [{ atMs, condition, user: { ...user, sound: user.sound.map((value) => value * gain) } }] : []
+    })
+    const afterMs = (room: Pick<Room, 'echoDb' | 'delayMs'>, seed: number): number[] =>
+      talks.map(({ atMs, user, condition }, i) => noticedAfterMs({ weights, played, ...room, ...condition, seed: seed + i }, user, atMs))
+    const over = rooms.flatMap((room, i) => afterMs(room, i * talks.length))
+    return {
+      rooms: over.length,
+      early_turns: over.filter((ms) => ms < 0).length,
+      missed: over.filter((ms) => ms === Number.POSITIVE_INFINITY).length,
+      [`within_${SOON_MS}_ms`]: over.filter((ms) => ms >= 0 && ms <= SOON_MS).length,
+      p50_ms: tenths(quantile(over, 0.5)),
+      p90_ms: tenths(quantile(over, 0.9)),
+      max_ms: tenths(Math.max(...over)),
+      no_echo_p50_ms: tenths(quantile(afterMs({ echoDb: undefined, delayMs: 0 }, 0), 0.5)),
+    }
+  }
+  const named = (prefix: string, values: Record<string, number>): Record<string, number> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}_${name}`, value]))
   return {
     echo_rooms: alone.length,
     echo_false_turns: falseTurns.reduce((total, turns) => total + turns, 0),
-    talk_over_rooms: over.length,
-    talk_over_early_turns: over.filter((ms) => ms < 0).length,
-    talk_over_missed: over.filter((ms) => ms === Number.POSITIVE_INFINITY).length,
-    talk_over_p50_ms: tenths(quantile(over, 0.5)),
-    talk_over_p90_ms: tenths(quantile(over, 0.9)),
-    talk_over_max_ms: tenths(Math.max(...over)),
-    [`talk_over_within_${SOON_MS}_ms`]: over.filter((ms) => ms >= 0 && ms <= SOON_MS).length,
-    no_echo_p50_ms: tenths(quantile(withoutEcho, 0.5)),
+    ...named('talk_over', talkOver(0)),
+    ...named('talk_over_quiet', talkOver(QUIET_DB)),
   }
 }

@@ -8,7 +8,8 @@ import { parseWav } from '../../origin/codec/wav.ts'
 import { createFliteVoice } from '../../origin/providers/flite/index.ts'
 
 const RATE = 16_000
-const LEVEL = 0.08
+/** RMS of the loud parts of every utterance. */
+export const LEVEL = 0.08
 const ROW = 320
 /** A row is speech when it is no further below the loud parts than this, and pauses shorter than 160 ms are. */
 const QUIET_DB = 38
