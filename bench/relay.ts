@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
-import { encodeRelay, HEARTBEAT_S, type SessionDown, type SessionUp } from '../shared/link.ts'
+import { encodeRelay, HEARTBEAT_S, type OriginLoad, type SessionDown, type SessionUp } from '../shared/link.ts'
 import { PROTOCOL_VERSION, VERSION } from '../shared/version.ts'
 import { ApiClient, WIDE_LIMITS } from '../test/support/api-client.ts'
 import { startSystem } from '../test/support/running-system.ts'
@@ -23,6 +23,8 @@ const PICTURE_CHARS = 28_000
 const ROUNDS = 3
 /** ms at the start of each stream that do not count: objects that were still for 10 s wake up, which a live session never is. */
 const WAKE_MS = 1_500
+/** Well within the idle timeout of a session. */
+const KEEP_ALIVE_MS = 30_000
 const seconds = Number(process.argv[2] ?? 8)
 const originKey = `relay-${randomUUID()}`
 const avatarId = 'relay_bench'
@@ -65,7 +67,8 @@ async function startOrigin(): Promise<Map<string, Send>> {
     rss_bytes: 0,
     average_latency: null,
     render: {},
-  }
+    turns: {},
+  } satisfies OriginLoad
   const about = { protocol_version: PROTOCOL_VERSION, origin_id: avatarId, boot_id: randomUUID() }
   const avatar = {
     avatar_id: avatarId,
@@ -100,7 +103,10 @@ async function startOrigin(): Promise<Map<string, Send>> {
       if (down.type === 'close') link.send(JSON.stringify({ type: 'closed', reason: down.reason } satisfies SessionUp))
     })
   })
-  await new Promise((resolve) => control.once('message', resolve))
+  await new Promise((resolve, reject) => {
+    control.once('message', resolve)
+    control.once('close', (code, reason) => reject(new Error(`the edge refused the origin: ${code} ${reason.toString()}`)))
+  })
   return senders
 }
 
@@ -112,6 +118,7 @@ async function openThroughEdge(): Promise<Send[]> {
     const { session_id } = await api.expectOk<{ session_id: string }>('/v1/streaming.new', { avatar_id: avatarId, quality: 'medium' })
     const client = await opened(new WebSocket(`${system.wsUrl}/${session_id}`, { perMessageDeflate: false }))
     client.on('message', received('edge'))
+    setInterval(() => client.send('{"type":"keep_alive"}'), KEEP_ALIVE_MS).unref()
     ids.push(session_id)
   }
   return ids.map((id) => (eventJson) => senders.get(id)?.(eventJson))

@@ -5,7 +5,7 @@ import type { AvatarInfo, VoiceInfo } from '../shared/api.ts'
 import type { ChatRequest } from '../shared/chat.ts'
 import { ERRORS } from '../shared/errors.ts'
 import { type ControlDown, ControlUp, type OriginHello, type SessionConfig } from '../shared/link.ts'
-import { PROTOCOL_VERSION } from '../shared/version.ts'
+import { PROTOCOL_VERSION, VERSION } from '../shared/version.ts'
 import type { Env } from './env.ts'
 import { log } from './log.ts'
 import type { CallResult } from './pending-calls.ts'
@@ -157,12 +157,11 @@ export class OriginPool extends DurableObject<Env> {
   override async webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): Promise<void> {
     const parsed = typeof message === 'string' ? parseControl(message) : undefined
     const control = this.#controls.get(ws)
-    if (parsed === undefined) {
-      log.warn('control message not understood', { origin_id: control?.hello.origin_id })
-      return
-    }
-    if (parsed.type === 'origin_hello') return this.#hello(ws, parsed)
-    if (control === undefined) return closeQuietly(ws, ERRORS.INVALID_REQUEST.close, 'origin_hello expected')
+    if (parsed === undefined) log.warn('control message not understood', { origin_id: control?.hello.origin_id })
+    if (parsed?.type === 'origin_hello') return this.#hello(ws, parsed)
+    // an origin of another version: it would wait for its welcome without end
+    if (control === undefined) return closeQuietly(ws, ERRORS.INVALID_REQUEST.close, `origin_hello of ${VERSION} expected`)
+    if (parsed === undefined) return
     switch (parsed.type) {
       case 'heartbeat':
         return this.#beat(control, parsed)

@@ -1,7 +1,7 @@
 import { evictDurableObject, reset, runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { callEdge, errorOf, openClient } from './support/edge.ts'
-import { FakeOrigin, LOAD } from './support/fake-origin.ts'
+import { callEdge, errorOf, openClient, openPeer } from './support/edge.ts'
+import { FakeOrigin, LOAD, originAuth } from './support/fake-origin.ts'
 import { jump, jumpSession, listedIds, newSessionOn, poolObject } from './support/sessions.ts'
 
 afterEach(async () => {
@@ -168,6 +168,12 @@ describe('the pool', () => {
     expect((await callEdge('/metrics')).body).toMatchObject({ active_sessions: 0, total_sessions: 0 })
     expect(await listedIds()).toEqual([])
   }, 8_000)
+
+  it('turns away an origin whose words it does not know', async () => {
+    const stranger = await openPeer('/link/control', { headers: originAuth() })
+    stranger.send({ type: 'origin_hello', version: '9.9.9' })
+    expect((await stranger.closing()).code).toBe(4400)
+  })
 
   it('refuses sockets of another process or of no session', async () => {
     const origin = await FakeOrigin.start()
