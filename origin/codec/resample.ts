@@ -77,7 +77,7 @@ export function resample(pcm: Int16Array, fromHz: number, toHz: number): Int16Ar
   }
 }
 
-export function concatPcm(parts: readonly Int16Array[]): Int16Array {
+export function concatPcm(parts: readonly Int16Array[]): Int16Array<ArrayBuffer> {
   const joined = new Int16Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {

@@ -56,6 +56,8 @@ interface Listening {
   detector: TurnDetector
   recent: RecentSound
   transcriber: Transcriber
+  /** Settles with all texts that come from `transcriber`. */
+  texts: Promise<void>
   utterance: Utterance | undefined
   /** From SAMPLE_RATE; once sound comes over the socket, the microphone does not count. */
   appended: Resampler | undefined
@@ -71,6 +73,7 @@ export class Ear {
   /** Turns that wait for their text, in order. */
   readonly #awaited = new Set<Utterance>()
   #answers: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(options: EarOptions) {
     this.#options = options
@@ -83,10 +86,12 @@ export class Ear {
     return this.#listening !== undefined
   }
 
-  /** Opens the ear; open already, only the mode may change. @throws AvatarError `STT_UNAVAILABLE` */
+  /** Opens the ear; open already, only the mode may change. @throws AvatarError `STT_UNAVAILABLE`; `SESSION_NOT_FOUND` after `close` */
   start(mode: ListenMode = this.#settings.mode): void {
     const { parts, config, speech, onListeningChange } = this.#options
     const { threshold, silence_ms: silenceMs } = this.#settings
+    // a message of the client may have waited for longer than the session lasted
+    if (this.#closed) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
     if (!parts.transcription) throw hearsNothing()
     if (this.#listening) {
       if (this.#listening.mode === mode) return
@@ -107,6 +112,7 @@ export class Ear {
       }),
       recent: new RecentSound(KEPT_MS * SAMPLES_PER_MS),
       transcriber: parts.transcription.open({ language: config.language }),
+      texts: Promise.resolve(),
       utterance: undefined,
       appended: undefined,
       lost: undefined,
@@ -144,6 +150,7 @@ export class Ear {
 
   /** The session is over. */
   close(): void {
+    this.#closed = true
     for (const utterance of this.#awaited) utterance.abort()
     this.#bargeIn.close()
     if (!this.#listening) return
@@ -220,10 +227,10 @@ export class Ear {
     }
     if (!utterance) return
     const endMs = vadEndMs - (change?.type === 'stopped' && listening.mode === 'vad' ? Math.max(0, soundMs - change.endMs) : 0)
-    this.#transcribe(utterance, listening.mode, listening.mode === 'vad' ? { endMs, vadEndMs } : { endMs })
+    this.#transcribe(utterance, listening, listening.mode === 'vad' ? { endMs, vadEndMs } : { endMs })
   }
 
-  #transcribe(utterance: Utterance, mode: ListenMode, times: UserSpeechTimes): void {
+  #transcribe(utterance: Utterance, listening: Listening, times: UserSpeechTimes): void {
     if (this.#awaited.size >= MAX_AWAITED) {
       utterance.abort()
       this.#bargeIn.release()
@@ -233,23 +240,31 @@ export class Ear {
     }
     this.#awaited.add(utterance)
     const text = this.#bargeIn.while(utterance.finish())
+    // listened to from now on: a text may fail while an earlier one is awaited
+    listening.texts = Promise.allSettled([listening.texts, text]).then(() => undefined)
     this.#answers = this.#answers
-      .then(async () => this.#answer(await text, mode, times))
+      .then(async () => this.#answer(await text, listening.mode, times))
       .catch((thrown: unknown) => this.#failed(thrown))
       .finally(() => void this.#awaited.delete(utterance))
   }
 
   #answer(words: string, mode: ListenMode, times: UserSpeechTimes): void {
+    if (this.#closed) return
     if (words === '') {
-      if (!this.#listening?.utterance) this.#bargeIn.release()
+      this.#letGoOn()
       return
     }
     if (mode === 'manual' || this.#settings.barge_in === 'vad') this.#bargeIn.words()
     this.#options.speech.answer(words, { ...times, sttFinalMs: performance.now() })
   }
 
+  /** Nothing was said, unless the user speaks on. */
+  #letGoOn(): void {
+    if (!this.#listening?.utterance) this.#bargeIn.release()
+  }
+
   #failed(thrown: unknown): void {
-    this.#bargeIn.release()
+    this.#letGoOn()
     if (thrown instanceof DOMException && thrown.name === 'AbortError') return
     const timedOut = thrown instanceof DOMException && thrown.name === 'TimeoutError'
     const { name: provider } = this.#options.parts.transcription ?? {}
@@ -263,7 +278,8 @@ export class Ear {
     if (!utterance || this.#options.parts.transcription?.live) return
     this.#bargeIn.while(utterance.glance()).then(
       (words) => {
-        if (words !== '' && this.#bargeIn.holding) this.#bargeIn.words()
+        const counts = this.#listening?.utterance === utterance || this.#awaited.has(utterance)
+        if (words !== '' && counts && this.#bargeIn.holding) this.#bargeIn.words()
       },
       // the whole utterance will tell, or fail aloud
       () => undefined,
@@ -284,6 +300,6 @@ export class Ear {
     listening.hearing.close()
     listening.appended?.close()
     // the line stays until the text of what was said has come over it
-    void this.#answers.finally(() => listening.transcriber.close())
+    void listening.texts.then(() => listening.transcriber.close())
   }
 }

@@ -35,6 +35,8 @@ const MEAN_RATE = 0.01
 const NOISE_RISE = 1.007
 /** Of the clocks' distance a frame: packets that come late do not move it, drifting clocks do. */
 const CLOCK_RATE = 0.005
+/** Frames by which no packet is late: the microphone was gone, and its sound goes on from another time. */
+const GONE_FRAMES = 40
 
 export class EchoGuard {
   readonly #played: PlayedSound
@@ -130,7 +132,8 @@ export class EchoGuard {
     const ahead = ((this.#seenUntilMs ?? 0) - this.#now()) / FRAME_MS
     const distance = this.#playedFrames - ahead - (this.#micFrames + coming)
     const known = this.#distance
-    this.#distance = known === undefined || distance < known ? distance : known + (distance - known) * CLOCK_RATE * coming
+    const anew = known === undefined || distance < known || distance > known + GONE_FRAMES
+    this.#distance = anew ? distance : known + (distance - known) * CLOCK_RATE * coming
   }
 
   /** Ring place of the frame that was played so many frames before the latest of the microphone; undefined where it is not there. */

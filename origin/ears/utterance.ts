@@ -48,12 +48,17 @@ export class Utterance {
     this.#transcript.push(pcm)
   }
 
-  /** Its words, empty where there are none. @throws AvatarError `PROVIDER_FAILED`; an AbortError after `abort` */
+  /** Its words, empty where there are none; a recogniser that does not end when it is told to is left behind. @throws AvatarError `PROVIDER_FAILED`; an AbortError after `abort` */
   async finish(): Promise<string> {
     const timer = setTimeout(() => this.#abort.abort(new DOMException('the recogniser took too long', 'TimeoutError')), TEXT_TIMEOUT_MS)
+    const { signal } = this.#abort
+    const ended = Promise.withResolvers<never>()
+    const end = (): void => ended.reject(signal.reason)
+    signal.addEventListener('abort', end, { once: true })
     try {
-      return spokenWords(await this.#transcript.finish())
+      return spokenWords(await Promise.race([this.#transcript.finish(), ended.promise]))
     } finally {
+      signal.removeEventListener('abort', end)
       clearTimeout(timer)
     }
   }

@@ -1,10 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { Ear } from '../../origin/ears/ear.ts'
+import type { TranscriptionProvider } from '../../origin/providers/transcription.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { TurnDetection } from '../../shared/turn-detection.ts'
-import { ears, FakeSpeech, type FakeTranscription, fakeTranscription } from '../support/ears-fakes.ts'
+import { ears, FakeSpeech, fakeTranscription } from '../support/ears-fakes.ts'
 import { toPcm } from '../support/noise.ts'
 import { embeddedSpeech } from '../support/test-speech.ts'
 
@@ -21,7 +22,7 @@ interface Rig {
   hear: (pcm: Int16Array) => void
 }
 
-function rig(transcription: FakeTranscription | undefined, settings: Partial<TurnDetection> = {}): Rig {
+function rig(transcription: TranscriptionProvider | undefined, settings: Partial<TurnDetection> = {}): Rig {
   const speech = new FakeSpeech()
   const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as AvatarError[] }
   const ear = new Ear({
@@ -185,6 +186,100 @@ describe('the ear', { timeout: 60_000 }, () => {
     await vi.waitFor(() => expect(transcription.openLines).toBe(0), WAIT)
     expect(errors).toEqual([])
     expect(speech.acts).toEqual([])
+  })
+
+  it('survives a text that fails while an earlier one is awaited', async () => {
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    const texts = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
+    const transcription = fakeTranscription(() => texts.shift()?.promise ?? '')
+    const [first, second] = texts
+    const { ear, hear, speech, errors } = rig(transcription)
+    ear.start('manual')
+    hear(voice)
+    ear.stop()
+    ear.start('manual')
+    hear(voice)
+    ear.stop()
+    second?.reject(new AvatarError('PROVIDER_FAILED', 'it broke'))
+    // unhandled rejections are told once the microtasks are done
+    await new Promise((resolve) => setImmediate(resolve))
+    first?.resolve('First.')
+    await vi.waitFor(() => expect(errors.map(({ code }) => code)).toEqual(['PROVIDER_FAILED']), WAIT)
+    process.off('unhandledRejection', unhandled)
+    expect(speech.acts).toEqual(['answer: First.'])
+    expect(unhandled).not.toHaveBeenCalled()
+  })
+
+  it('does not open once the session is over', () => {
+    const transcription = fakeTranscription(() => '')
+    const { ear, hear } = rig(transcription)
+    ear.close()
+    expect(() => ear.start()).toThrow(expect.objectContaining({ code: 'SESSION_NOT_FOUND' }))
+    hear(voice)
+    expect([ear.listening, transcription.openLines, transcription.given.length]).toEqual([false, 0, 0])
+  })
+
+  it('answers nobody when the session ends with the text', async () => {
+    const text = Promise.withResolvers<string>()
+    const transcription = fakeTranscription(() => text.promise)
+    const { ear, hear, speech } = rig(transcription)
+    ear.start('manual')
+    hear(voice)
+    ear.stop()
+    text.resolve('Too late.')
+    ear.close()
+    await vi.waitFor(() => expect(transcription.openLines).toBe(0), WAIT)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(speech.acts).toEqual([])
+  })
+
+  it('leaves a recogniser behind that does not end when it is told to', async () => {
+    const transcription = fakeTranscription(() => '')
+    const stuck: TranscriptionProvider = {
+      ...transcription,
+      open: () => ({
+        begin: () => ({ push: () => undefined, finish: () => new Promise<string>(() => undefined) }),
+        close: () => {
+          transcription.openLines -= 1
+        },
+      }),
+    }
+    transcription.openLines = 1
+    const { ear, hear } = rig(stuck)
+    ear.start('manual')
+    hear(voice)
+    ear.stop()
+    ear.close()
+    await vi.waitFor(() => expect(transcription.openLines).toBe(0), WAIT)
+  })
+
+  it('keeps no line open for the texts of another', () => {
+    const transcription = fakeTranscription(() => new Promise<string>(() => undefined))
+    const { ear, hear } = rig(transcription)
+    ear.start('manual')
+    hear(voice)
+    ear.stop()
+    for (let i = 0; i < 10; i++) {
+      ear.start()
+      ear.start()
+      ear.stop()
+    }
+    return vi.waitFor(() => expect(transcription.openLines).toBe(1), WAIT).finally(() => ear.close())
+  })
+
+  it('ends the turn that it hears when it is told to listen by hand, and takes what follows for another', async () => {
+    let turns = 0
+    const transcription = fakeTranscription(() => (++turns === 1 ? 'Hands free.' : 'By hand.'))
+    const { ear, hear, speech, events } = rig(transcription)
+    ear.start()
+    hear(voice)
+    ear.start('manual')
+    hear(silence(500))
+    ear.stop()
+    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Hands free.', 'answer: By hand.']), WAIT)
+    expect(types(events)).toEqual(['user_speech_started', 'user_speech_stopped'])
+    expect(transcription.given[1]?.samples).toBe(RATE / 2)
   })
 
   describe('while she speaks', () => {

@@ -42,6 +42,11 @@ describe('her own voice out of loudspeakers', { timeout: 120_000 }, () => {
     expect(turnsIn(room({ echoDb, delayMs }))).toEqual([])
   })
 
+  it.each([1_000, 2_500])('does not begin a turn where the microphone is back after %i ms', (goneMs) => {
+    const gone = { fromMs: 2_500, untilMs: 2_500 + goneMs }
+    expect(turnsIn({ ...room({ echoDb: 6, delayMs: 100 }), played: concatPcm([played, played]), gone })).toEqual([])
+  })
+
   it.each([
     [undefined, 0],
     [6, 300],

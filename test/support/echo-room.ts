@@ -29,13 +29,15 @@ export interface Room {
   needMs?: number
   /** @default true: the detector is told what is played */
   guarded?: boolean
+  /** ms between which the microphone is gone: its packets never come. */
+  gone?: { fromMs: number; untilMs: number }
   /** Of its noise and of its packets' lateness. */
   seed?: number
 }
 
 /** When turns of the user begin, ms of the room's clock; the avatar speaks from 0 on. */
 export function turnsIn(room: Room): number[] {
-  const { weights, played, echoDb, delayMs, noiseDb, user, jitterMs = 0, needMs = 200, guarded = true, seed = 11 } = room
+  const { weights, played, echoDb, delayMs, noiseDb, user, jitterMs = 0, needMs = 200, guarded = true, seed = 11, gone } = room
   const random = seeded(seed)
   const heard = resample(played, PLAY_RATE, MIC_RATE)
   const length = heard.length + MIC_RATE / 2
@@ -76,9 +78,13 @@ export function turnsIn(room: Room): number[] {
     arrivedMs = Math.max(arrivedMs, arrivals[packet] ?? 0)
     while (packet < arrivals.length && arrivedMs <= nowMs) {
       const size = (MIC_RATE * PACKET_MS) / 1000
-      hearing.push(mic.subarray(packet * size, (packet + 1) * size), (probability, untilMs) => {
-        if (detector.push(probability, untilMs, needMs)?.type === 'started') begun.push(nowMs)
-      })
+      const takenMs = packet * PACKET_MS
+      const came = !gone || takenMs < gone.fromMs || takenMs >= gone.untilMs
+      if (came) {
+        hearing.push(mic.subarray(packet * size, (packet + 1) * size), (probability, untilMs) => {
+          if (detector.push(probability, untilMs, needMs)?.type === 'started') begun.push(nowMs)
+        })
+      }
       packet += 1
       arrivedMs = Math.max(arrivedMs, arrivals[packet] ?? 0)
     }
