@@ -1,55 +1,16 @@
 import { performance } from 'node:perf_hooks'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { Ear } from '../../origin/ears/ear.ts'
 import type { TranscriptionProvider } from '../../origin/providers/transcription.ts'
 import { AvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
-import { TurnDetection } from '../../shared/turn-detection.ts'
-import { ears, FakeSpeech, fakeTranscription } from '../support/ears-fakes.ts'
-import { toPcm } from '../support/noise.ts'
-import { embeddedSpeech } from '../support/test-speech.ts'
+import { RATE, rig, silence, types, userVoice } from '../support/ear-rig.ts'
+import { fakeTranscription } from '../support/ears-fakes.ts'
 
-const RATE = 16_000
-const PACKET = RATE / 50
-
-interface Rig {
-  ear: Ear
-  speech: FakeSpeech
-  events: OriginEvent[]
-  levels: OriginEvent[]
-  errors: AvatarError[]
-  /** Sound as the microphone gives it, all at once. */
-  hear: (pcm: Int16Array) => void
-}
-
-function rig(transcription: TranscriptionProvider | undefined, settings: Partial<TurnDetection> = {}): Rig {
-  const speech = new FakeSpeech()
-  const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as AvatarError[] }
-  const ear = new Ear({
-    config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: TurnDetection.parse(settings) },
-    parts: ears(transcription),
-    speech,
-    emit: (event) => made.events.push(event),
-    emitLevel: (event) => made.levels.push(event),
-    sendError: (error) => made.errors.push(error),
-    onListeningChange: () => undefined,
-  })
-  const hear = (pcm: Int16Array): void => {
-    for (let at = 0; at < pcm.length; at += PACKET) ear.hear(pcm.subarray(at, at + PACKET))
-  }
-  return { ear, hear, ...made }
-}
-
-const silence = (ms: number): Int16Array => new Int16Array((RATE * ms) / 1000)
-const types = (events: readonly OriginEvent[]): string[] => events.map(({ type }) => type)
 const WAIT = { timeout: 20_000 }
 
 describe('the ear', { timeout: 60_000 }, () => {
-  /** About two seconds, of a voice that the detector was not trained with. */
   let voice: Int16Array = new Int16Array(0)
   beforeAll(async () => {
-    const [said] = await embeddedSpeech(['flite_rms'], ['Wait a moment, that is not what I meant.'])
-    voice = toPcm(said?.sound ?? new Float32Array(0))
+    voice = await userVoice()
   }, 120_000)
 
   it('hears a turn hands-free, from before its first sound, and answers it once, with its times', async () => {
@@ -280,99 +241,5 @@ describe('the ear', { timeout: 60_000 }, () => {
     await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Hands free.', 'answer: By hand.']), WAIT)
     expect(types(events)).toEqual(['user_speech_started', 'user_speech_stopped'])
     expect(transcription.given[1]?.samples).toBe(RATE / 2)
-  })
-
-  describe('while she speaks', () => {
-    it('holds her at once, ends her at words, and answers', async () => {
-      const { ear, hear, speech, events } = rig(fakeTranscription(() => 'Stop.'))
-      ear.start()
-      speech.speaking = true
-      hear(voice.subarray(0, RATE))
-      expect(speech.acts).toEqual(['pause'])
-      expect(types(events)).toEqual(['user_speech_started'])
-      hear(silence(1_000))
-      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt', 'answer: Stop.']), WAIT)
-    })
-
-    it('goes on when it was no word', async () => {
-      const { ear, hear, speech } = rig(fakeTranscription(() => '[cough]'))
-      ear.start()
-      speech.speaking = true
-      hear(voice)
-      hear(silence(1_000))
-      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
-    })
-
-    it('goes on when words do not come in time, and ends her when they come after all', async () => {
-      let say: (text: string) => void = () => undefined
-      const { ear, hear, speech } = rig(
-        fakeTranscription(() => new Promise<string>((resolve) => (say = resolve))),
-        { resume_ms: 500 },
-      )
-      ear.start()
-      speech.speaking = true
-      hear(voice)
-      hear(silence(1_000))
-      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
-      say('Late words.')
-      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume', 'interrupt', 'answer: Late words.']), WAIT)
-    })
-
-    it('goes on when the recogniser fails', async () => {
-      const { ear, hear, speech, errors } = rig(fakeTranscription(() => Promise.reject(new AvatarError('PROVIDER_FAILED', 'it broke'))))
-      ear.start()
-      speech.speaking = true
-      hear(voice)
-      hear(silence(1_000))
-      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
-      expect(errors).toHaveLength(1)
-    })
-
-    it('ends her at the first words of a live recogniser, which go out as they come', async () => {
-      const transcription = fakeTranscription(() => 'Please stop now.', { live: true })
-      const { ear, hear, speech, events } = rig(transcription)
-      ear.start()
-      speech.speaking = true
-      hear(voice.subarray(0, RATE))
-      transcription.given[0]?.partial('Please')
-      expect(speech.acts).toEqual(['pause', 'interrupt'])
-      expect(events.at(-1)).toMatchObject({ type: 'chat', role: 'user', content: 'Please', partial: true })
-      hear(silence(1_000))
-      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt', 'answer: Please stop now.']), WAIT)
-    })
-
-    it('looks at half time whether a long speech holds words, where the recogniser takes whole utterances', async () => {
-      const { ear, hear, speech } = rig(
-        fakeTranscription(() => 'And another thing'),
-        { resume_ms: 500, silence_ms: 5_000 },
-      )
-      ear.start()
-      speech.speaking = true
-      hear(voice)
-      await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt']), WAIT)
-      ear.close()
-    })
-
-    it('is held again where the user goes on when she begins', () => {
-      const { ear, hear, speech } = rig(fakeTranscription(() => 'Words'))
-      ear.start()
-      hear(voice.subarray(0, RATE))
-      speech.speaking = true
-      hear(voice.subarray(RATE))
-      expect(speech.acts).toEqual(['pause'])
-      ear.close()
-    })
-
-    it('hears nothing of it with barge-in off', () => {
-      const transcription = fakeTranscription(() => 'Never heard.')
-      const { ear, hear, speech, events } = rig(transcription, { barge_in: 'off' })
-      ear.start()
-      speech.speaking = true
-      hear(voice)
-      hear(silence(1_000))
-      expect(speech.acts).toEqual([])
-      expect(transcription.given).toEqual([])
-      expect(events).toEqual([])
-    })
   })
 })

@@ -1,0 +1,51 @@
+/** An ear with the shipped detector, alone: what it is given, and what it does. */
+import { Ear } from '../../origin/ears/ear.ts'
+import type { TranscriptionProvider } from '../../origin/providers/transcription.ts'
+import type { AvatarError } from '../../shared/errors.ts'
+import type { OriginEvent } from '../../shared/events.ts'
+import { TurnDetection } from '../../shared/turn-detection.ts'
+import { ears, FakeSpeech } from './ears-fakes.ts'
+import { toPcm } from './noise.ts'
+import { embeddedSpeech } from './test-speech.ts'
+
+/** Hz of what it hears. */
+export const RATE = 16_000
+const PACKET = RATE / 50
+
+export interface Rig {
+  ear: Ear
+  speech: FakeSpeech
+  events: OriginEvent[]
+  levels: OriginEvent[]
+  errors: AvatarError[]
+  /** Sound as the microphone gives it, all at once. */
+  hear: (pcm: Int16Array) => void
+}
+
+export function rig(transcription: TranscriptionProvider | undefined, settings: Partial<TurnDetection> = {}): Rig {
+  const speech = new FakeSpeech()
+  const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as AvatarError[] }
+  const ear = new Ear({
+    config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: TurnDetection.parse(settings) },
+    parts: ears(transcription),
+    speech,
+    emit: (event) => made.events.push(event),
+    emitLevel: (event) => made.levels.push(event),
+    sendError: (error) => made.errors.push(error),
+    onListeningChange: () => undefined,
+  })
+  const hear = (pcm: Int16Array): void => {
+    for (let at = 0; at < pcm.length; at += PACKET) ear.hear(pcm.subarray(at, at + PACKET))
+  }
+  return { ear, hear, ...made }
+}
+
+export const silence = (ms: number): Int16Array => new Int16Array((RATE * ms) / 1000)
+
+export const types = (events: readonly OriginEvent[]): string[] => events.map(({ type }) => type)
+
+/** About two seconds, of a voice that the detector was not trained with. */
+export async function userVoice(): Promise<Int16Array> {
+  const [said] = await embeddedSpeech(['flite_rms'], ['Wait a moment, that is not what I meant.'])
+  return toPcm(said?.sound ?? new Float32Array(0))
+}
