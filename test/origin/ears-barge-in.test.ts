@@ -102,4 +102,36 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     expect(transcription.given).toEqual([])
     expect(events).toEqual([])
   })
+
+  it('stays held where an earlier text fails while the user speaks on', async () => {
+    const text = Promise.withResolvers<string>()
+    const { ear, hear, speech, errors } = rig(fakeTranscription(() => text.promise))
+    ear.start()
+    hear(voice)
+    hear(silence(1_000))
+    speech.speaking = true
+    hear(voice.subarray(0, RATE))
+    text.reject(new AvatarError('PROVIDER_FAILED', 'it broke'))
+    await vi.waitFor(() => expect(errors).toHaveLength(1), WAIT)
+    expect(speech.acts).toEqual(['pause'])
+    ear.close()
+  })
+
+  it('is not ended by what was made of half an utterance once the whole was no word', async () => {
+    const half = Promise.withResolvers<string>()
+    const texts: (string | Promise<string>)[] = [half.promise, '[cough]']
+    const transcription = fakeTranscription(() => texts.shift() ?? '')
+    const { ear, hear, speech } = rig(transcription, { silence_ms: 5_000 })
+    ear.start()
+    speech.speaking = true
+    hear(voice)
+    await vi.waitFor(() => expect(transcription.given[1]?.finished).toBe(true), WAIT)
+    hear(silence(5_500))
+    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
+    hear(voice)
+    half.resolve('Old words.')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(speech.acts).toEqual(['pause', 'resume', 'pause'])
+    ear.close()
+  })
 })
