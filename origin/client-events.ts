@@ -7,8 +7,10 @@ import type { Ear } from './ears/ear.ts'
 import type { SessionParts } from './session-parts.ts'
 import type { Turn } from './turn.ts'
 
-/** Messages that may wait for the one before them. */
-const MAX_PENDING = 64
+/** Messages that may wait for the one before them: twice what one socket may send in a second. */
+const MAX_PENDING = 200
+/** base64 characters of sound that may wait in them: four of the largest messages. */
+const MAX_PENDING_CHARS = 32 << 20
 
 export type QueuedEvent = Exclude<ForwardedEvent, { type: 'interrupt' }>
 
@@ -28,6 +30,7 @@ export class ClientEvents {
   readonly #audioBuffer = new AudioBuffer()
   #queue: Promise<void> = Promise.resolve()
   #pending = 0
+  #pendingChars = 0
 
   constructor(options: ClientEventsOptions) {
     this.#options = options
@@ -35,17 +38,20 @@ export class ClientEvents {
 
   handle(event: QueuedEvent, clientId: string): void {
     const { sendError } = this.#options
-    if (this.#pending >= MAX_PENDING) {
+    const chars = soundCharsOf(event)
+    if (this.#pending >= MAX_PENDING || (this.#pending > 0 && this.#pendingChars + chars > MAX_PENDING_CHARS)) {
       const message = 'Messages come faster than they can be worked on; this one was left out.'
       sendError(new AvatarError('RATE_LIMITED', message, { type: event.type }), clientId)
       return
     }
     this.#pending += 1
+    this.#pendingChars += chars
     this.#queue = this.#queue
       .then(() => this.#act(event, clientId))
       .catch((thrown: unknown) => sendError(toAvatarError(thrown), clientId))
       .finally(() => {
         this.#pending -= 1
+        this.#pendingChars -= chars
       })
   }
 
@@ -82,4 +88,8 @@ export class ClientEvents {
         return
     }
   }
+}
+
+function soundCharsOf(event: QueuedEvent): number {
+  return event.type === 'audio_buffer_append' || event.type === 'user_audio_append' ? event.data.audio.length : 0
 }
