@@ -11,8 +11,10 @@ const onNode = ['shared', 'origin', 'sdk', 'e2e'].map((name) => ({
     name,
     include: [`test/${name}/**/*.test.ts`],
     environment: 'node' as const,
-    // whole systems: one after the other, when nothing else runs; a shared machine that stalls for a second gets one more try
-    ...(name === 'e2e' ? { fileParallelism: false, sequence: { groupOrder: 1 }, retry: 1 } : {}),
+    // whole systems: one after the other, when nothing else runs; a shared machine that stalls gets more tries
+    ...(name === 'e2e' ? { fileParallelism: false, sequence: { groupOrder: 1 }, retry: 2 } : {}),
+    // their browsers and processes share the machine with the other files
+    ...(name === 'sdk' ? { retry: 1 } : {}),
     ...(['sdk', 'e2e'].includes(name) ? { globalSetup: ['test/support/install-packages.ts'] } : {}),
   },
 }))
