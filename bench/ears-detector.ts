@@ -1,10 +1,10 @@
 /** The voice detector: what it hears of voices that it was not trained with, in noise; what noise alone does to it; what it costs. */
 import { performance } from 'node:perf_hooks'
 import { TurnDetector } from '../origin/ears/turn-detector.ts'
-import { VAD_ROW_MS, Vad, type VadWeights } from '../origin/ears/vad.ts'
-import { HISTORY, logMel, MEL_BANDS } from '../origin/lipsync/log-mel.ts'
+import { VAD_ROW_MS, type VadWeights } from '../origin/ears/vad.ts'
 import { NOISES, type NoiseKind, noise, type Random, seeded, toPcm } from '../test/support/noise.ts'
 import { LEVEL, type TestSpeech } from '../test/support/test-speech.ts'
+import { vadRows } from '../test/support/vad-rows.ts'
 import { quantile } from './figures.ts'
 
 const RATE = 16_000
@@ -16,20 +16,6 @@ const NOISE_ONLY_S = 60
 /** The shipped defaults: see shared/turn-detection.ts and origin/ears/ear.ts. */
 const SILENCE_MS = 500
 const NEED = { start: 80, barge_in: 200 }
-
-/** Probabilities of each row, moved back by the detector's delay. */
-function judge(weights: VadWeights, pcm: Int16Array): number[] {
-  const vad = new Vad(weights)
-  const padded = new Int16Array(HISTORY + pcm.length)
-  padded.set(pcm, HISTORY)
-  const mel = logMel(padded)
-  const rows: number[] = []
-  for (let i = 0; i < mel.length; i += MEL_BANDS) {
-    const probability = vad.push(mel.subarray(i, i + MEL_BANDS))
-    if (probability !== undefined) rows.push(probability)
-  }
-  return rows
-}
 
 /** When a turn begins and ends, ms of when it is known. */
 function turns(weights: VadWeights, rows: readonly number[], needMs: number): { startedMs: number[]; stoppedMs: number[] } {
@@ -66,7 +52,7 @@ function measure({ sound, said }: TestSpeech, { weights, random, kind, snr }: He
   const rows = said.length + 2 * PAD_ROWS
   const noisy = noise(kind, rows * ROW, random).map((value) => value * LEVEL * 10 ** (-snr / 20))
   for (let i = 0; i < said.length * ROW; i++) noisy[PAD_ROWS * ROW + i] = (noisy[PAD_ROWS * ROW + i] ?? 0) + (sound[i] ?? 0)
-  const probabilities = judge(weights, toPcm(noisy))
+  const probabilities = vadRows(weights, toPcm(noisy))
   const delay = weights.delayMs / VAD_ROW_MS
   const truth = Array.from({ length: rows }, (_, row) => said[row - PAD_ROWS] ?? false)
   for (let row = 0; row + delay < rows; row++) {
@@ -131,7 +117,7 @@ export function benchDetector(weights: VadWeights, speech: readonly TestSpeech[]
     let begun = 0
     let barged = 0
     for (const db of [-50, -35, -20]) {
-      const rows = judge(weights, toPcm(noise(kind, NOISE_ONLY_S * RATE, random).map((value) => value * 10 ** (db / 20))))
+      const rows = vadRows(weights, toPcm(noise(kind, NOISE_ONLY_S * RATE, random).map((value) => value * 10 ** (db / 20))))
       fired += rows.filter((probability) => probability >= THRESHOLD).length
       total += rows.length
       begun += turns(weights, rows, NEED.start).startedMs.length
@@ -142,9 +128,9 @@ export function benchDetector(weights: VadWeights, speech: readonly TestSpeech[]
   }
 
   const minute = toPcm(noise('pink', 60 * RATE, random).map((value) => value * 0.05))
-  judge(weights, minute)
+  vadRows(weights, minute)
   const begunMs = performance.now()
-  judge(weights, minute)
+  vadRows(weights, minute)
   figures.ms_per_audio_s = (performance.now() - begunMs) / 60
   return figures
 }

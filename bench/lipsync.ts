@@ -4,8 +4,9 @@ import { mouthFromPhones } from '../origin/lipsync/phones.ts'
 import type { LipSync } from '../origin/lipsync/types.ts'
 import { createFliteVoice } from '../origin/providers/flite/index.ts'
 import type { Phone, SpeechProvider } from '../origin/providers/types.ts'
-import { VISEMES, type Viseme } from '../shared/face.ts'
+import { VISEMES } from '../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../shared/media.ts'
+import { correlation, jawOf } from '../test/support/jaw.ts'
 
 const SHIPPED = new URL('../models/lipsync/lipsync.onnx', import.meta.url).pathname
 const WIDTH = VISEMES.length
@@ -14,24 +15,6 @@ const PP = VISEMES.indexOf('PP')
 const SHUT = 0.5
 /** s by which a closure may be early or late. */
 const TOLERANCE_S = 0.02
-/** How far each viseme opens the jaw. */
-const JAW: Record<Viseme, number> = {
-  sil: 0,
-  PP: 0.03,
-  FF: 0.1,
-  TH: 0.18,
-  DD: 0.18,
-  kk: 0.25,
-  CH: 0.15,
-  SS: 0.07,
-  nn: 0.18,
-  RR: 0.22,
-  aa: 0.85,
-  E: 0.5,
-  ih: 0.28,
-  oh: 0.55,
-  ou: 0.25,
-}
 export const SENTENCES = [
   'Bob met Mama five times.',
   'Peter, Bob and Mary bought a big purple balloon in the park.',
@@ -158,12 +141,6 @@ async function hear(lipSync: LipSync, pcm: Int16Array): Promise<Float32Array> {
   return Float32Array.from(rows)
 }
 
-function jawOf(mouth: Float32Array): number[] {
-  return Array.from({ length: mouth.length / WIDTH }, (_, row) =>
-    VISEMES.reduce((sum, viseme, i) => sum + (mouth[row * WIDTH + i] ?? 0) * JAW[viseme], 0),
-  )
-}
-
 /** A time in which the lips are shut, s. */
 interface Span {
   from: number
@@ -215,16 +192,4 @@ class Matches {
   get f1(): number {
     return (2 * this.#right) / Math.max(1, this.#found + this.#wanted)
   }
-}
-
-function correlation(a: readonly number[], b: readonly number[]): number {
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
-  const [meanA, meanB] = [mean(a), mean(b)]
-  let [ab, aa, bb] = [0, 0, 0]
-  for (const [i, value] of a.entries()) {
-    ab += (value - meanA) * ((b[i] ?? 0) - meanB)
-    aa += (value - meanA) ** 2
-    bb += ((b[i] ?? 0) - meanB) ** 2
-  }
-  return ab / Math.sqrt(aa * bb)
 }

@@ -25,8 +25,6 @@ import { SessionId } from './ids.ts'
 import { Histogram, TransportStats, TurnLedger } from './stats.ts'
 import { TurnDetection } from './turn-detection.ts'
 
-export { Histogram }
-
 /** s between heartbeats; an origin silent for three of them is lost. */
 export const HEARTBEAT_S = 2
 

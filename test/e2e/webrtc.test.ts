@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EAR_SAMPLE_RATE } from '../../origin/codec/opus.ts'
 import { encodeWav } from '../../origin/codec/wav.ts'
+import { ApiClient } from '../support/api-client.ts'
 import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
 import { type Coturn, NO_COTURN, startCoturn } from '../support/coturn.ts'
 import { type LossyRelay, openRelay } from '../support/lossy-relay.ts'
@@ -26,6 +27,7 @@ const AUDIBLE = 0.01
 let folder: string
 let browser: TestBrowser
 let system: RunningSystem
+let api: ApiClient
 
 beforeAll(async () => {
   if (NO_CHROMIUM !== undefined) return
@@ -34,6 +36,7 @@ beforeAll(async () => {
   const tone = Int16Array.from({ length: 48_000 }, (_, i) => 10_000 * Math.sin((2 * Math.PI * MIC_HZ * i) / 48_000))
   await writeFile(microphone, encodeWav(tone, 48_000))
   system = await startSystem({ RATE_LIMIT_SESSIONS: '1000', RATE_LIMIT_SPEAK: '1000' })
+  api = new ApiClient(system)
   browser = await openBrowser({ microphone })
 }, 120_000)
 afterAll(async () => {
@@ -41,16 +44,6 @@ afterAll(async () => {
   await system?.stop()
   if (folder) await rm(folder, { recursive: true })
 })
-
-async function post<T = Record<string, unknown>>(path: string, body: unknown): Promise<T> {
-  const response = await fetch(`${system.apiUrl}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  expect(response.status, `${path}: ${await response.clone().text()}`).toBe(200)
-  return (await response.json()) as T
-}
 
 interface Live {
   sessionId: string
@@ -64,13 +57,18 @@ const live: Live[] = []
 async function connect(
   options: RtcClientOptions & { quality?: string; network?: { loss: number; delayMs: number }; query?: string } = {},
 ): Promise<Live> {
-  const { session_id: sessionId } = await post<{ session_id: string }>('/v1/streaming.new', { quality: options.quality ?? 'medium' })
+  const { session_id: sessionId } = await api.expectOk<{ session_id: string }>('/v1/streaming.new', {
+    quality: options.quality ?? 'medium',
+  })
   const client = await SocketClient.open(`${system.wsUrl}/${sessionId}${options.query ?? ''}`)
   const entry: Live = { sessionId, client, firstPictureMs: 0, relay: undefined }
   live.push(entry)
   const offer = await makeOffer(browser.page, options)
   const startMs = performance.now()
-  const { sdp } = await post<{ sdp: { sdp: string } }>('/v1/streaming.start', { session_id: sessionId, sdp: { type: 'offer', sdp: offer } })
+  const { sdp } = await api.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', {
+    session_id: sessionId,
+    sdp: { type: 'offer', sdp: offer },
+  })
   if (options.network) entry.relay = await openRelay(sdp.sdp, options.network)
   await applyAnswer(browser.page, entry.relay?.sdp ?? sdp.sdp)
   entry.firstPictureMs = performance.now() - startMs
@@ -81,7 +79,7 @@ async function connect(
 afterEach(async () => {
   for (const { sessionId, client, relay } of live.splice(0)) {
     client.close()
-    await post('/v1/streaming.stop', { session_id: sessionId })
+    await api.expectOk('/v1/streaming.stop', { session_id: sessionId })
     await browser.page.evaluate(() => globalThis.rtc.pc.close())
     relay?.close()
   }
@@ -89,7 +87,7 @@ afterEach(async () => {
 
 async function speak({ sessionId, client }: Live, text = TEXT): Promise<void> {
   const from = client.events.length
-  const { task_id } = await post<{ task_id: string }>('/v1/avatar.speak', { session_id: sessionId, text })
+  const { task_id } = await api.expectOk<{ task_id: string }>('/v1/avatar.speak', { session_id: sessionId, text })
   await client.next('speech_started', { from, where: (event) => event.task_id === task_id })
 }
 
@@ -132,7 +130,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
       const { firstPictureMs, sessionId, client } = await connect({ quality: 'low' })
       times.push(firstPictureMs)
       client.close()
-      await post('/v1/streaming.stop', { session_id: sessionId })
+      await api.expectOk('/v1/streaming.stop', { session_id: sessionId })
       await browser.page.evaluate(() => globalThis.rtc.pc.close())
       live.pop()
     }
@@ -208,7 +206,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
       await pc.setLocalDescription(await pc.createOffer())
       return pc.localDescription?.sdp ?? ''
     })
-    const { sdp } = await post<{ sdp: { sdp: string } }>('/v1/streaming.start', {
+    const { sdp } = await api.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', {
       session_id: sessionId,
       sdp: { type: 'offer', sdp: offer },
     })
@@ -233,7 +231,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     await client.next('session_state', { from, where: ({ state }) => state === 'live', timeoutMs: 60_000 })
     await browser.page.evaluate(() => globalThis.rtc.pc.close())
     const offer = await makeOffer(browser.page, { codec: 'vp8' })
-    const { sdp } = await post<{ sdp: { sdp: string } }>('/v1/streaming.start', {
+    const { sdp } = await api.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', {
       session_id: sessionId,
       sdp: { type: 'offer', sdp: offer },
     })

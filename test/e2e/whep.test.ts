@@ -3,32 +3,25 @@ import OpenAI from 'openai'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AdminOverview } from '../../shared/admin.ts'
+import { ApiClient } from '../support/api-client.ts'
 import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
 import { type RunningSystem, startSystem } from '../support/running-system.ts'
 import { SocketClient } from '../support/socket-client.ts'
 import { parseExposition } from '../worker/support/prometheus.ts'
 
 let system: RunningSystem
+let api: ApiClient
 let browser: TestBrowser | undefined
 
 beforeAll(async () => {
   system = await startSystem()
+  api = new ApiClient(system)
   if (NO_CHROMIUM === undefined) browser = await openBrowser()
 }, 120_000)
 afterAll(async () => {
   await browser?.close()
   await system?.stop()
 })
-
-async function post<T = Record<string, unknown>>(path: string, body: unknown): Promise<T> {
-  const response = await fetch(`${system.apiUrl}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  expect(response.status, `${path}: ${await response.clone().text()}`).toBe(200)
-  return (await response.json()) as T
-}
 
 interface Watching {
   status: number
@@ -98,9 +91,9 @@ async function watch(page: Page, endpoint: string, token: string, pictures: numb
 
 describe.skipIf(NO_CHROMIUM !== undefined)(`WHEP (${NO_CHROMIUM ?? 'Chromium'})`, { timeout: 60_000 }, () => {
   it('shows a session to a plain client beside its own, and lets go of it', async () => {
-    const { session_id, access_token } = await post<{ session_id: string; access_token: string }>('/v1/streaming.new', {})
+    const { session_id, access_token } = await api.expectOk<{ session_id: string; access_token: string }>('/v1/streaming.new', {})
     const own = await SocketClient.open(`${system.wsUrl}/${session_id}?events=stats`)
-    await post('/v1/avatar.speak', {
+    await api.expectOk('/v1/avatar.speak', {
       session_id,
       text: 'This is for everybody who watches, however many they may be, and for as long as they like.',
     })
@@ -133,7 +126,7 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`WHEP (${NO_CHROMIUM ?? 'Chromium'})`
     const firstSounds = scraped.get('avatar_turn_step_ms')?.samples.get('avatar_turn_step_ms_count{step="first_sound"}')
     expect(firstSounds).toBeGreaterThan(0)
     own.close()
-    await post('/v1/streaming.stop', { session_id })
+    await api.expectOk('/v1/streaming.stop', { session_id })
   })
 })
 

@@ -1,26 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { LevelMeter, type LevelReading } from '../../origin/ears/level-meter.ts'
 import { RecentSound } from '../../origin/ears/recent-sound.ts'
-import { readVadWeights, Vad } from '../../origin/ears/vad.ts'
-import { HISTORY, logMel, MEL_BANDS } from '../../origin/lipsync/log-mel.ts'
+import { readVadWeights } from '../../origin/ears/vad.ts'
 import { weights } from '../support/ears-fakes.ts'
 import { NOISES, noise, seeded, toPcm } from '../support/noise.ts'
 import { ENGLISH, embeddedSpeech, type TestSpeech } from '../support/test-speech.ts'
+import { vadRows } from '../support/vad-rows.ts'
 
 const RATE = 16_000
-
-function judge(pcm: Int16Array): number[] {
-  const vad = new Vad(weights)
-  const padded = new Int16Array(HISTORY + pcm.length)
-  padded.set(pcm, HISTORY)
-  const mel = logMel(padded)
-  const rows: number[] = []
-  for (let i = 0; i < mel.length; i += MEL_BANDS) {
-    const probability = vad.push(mel.subarray(i, i + MEL_BANDS))
-    if (probability !== undefined) rows.push(probability)
-  }
-  return rows
-}
 
 /** Share of rows above the usual threshold. */
 const share = (rows: readonly number[]): number => rows.filter((probability) => probability >= 0.5).length / rows.length
@@ -38,7 +25,7 @@ describe('the voice detector', { timeout: 60_000 }, () => {
       let said = 0
       for (const { sound, said: truth } of speech) {
         const heard = noise('pink', sound.length, random).map((value, i) => value * 0.08 * 10 ** (-snr / 20) + (sound[i] ?? 0))
-        const rows = judge(toPcm(heard))
+        const rows = vadRows(weights, toPcm(heard))
         for (const [row, isSpeech] of truth.entries()) {
           if (!isSpeech || rows[row + 2] === undefined) continue
           said += 1
@@ -52,13 +39,13 @@ describe('the voice detector', { timeout: 60_000 }, () => {
   it.each(NOISES)('takes %s for no speech, quiet or loud', (kind) => {
     const random = seeded(5)
     for (const db of [-50, -35, -20]) {
-      const rows = judge(toPcm(noise(kind, 10 * RATE, random).map((value) => value * 10 ** (db / 20))))
+      const rows = vadRows(weights, toPcm(noise(kind, 10 * RATE, random).map((value) => value * 10 ** (db / 20))))
       expect(share(rows), `${db} dBFS`).toBeLessThan(0.03)
     }
   })
 
   it('hears nothing in digital silence', () => {
-    expect(Math.max(...judge(new Int16Array(5 * RATE)))).toBeLessThan(0.4)
+    expect(Math.max(...vadRows(weights, new Int16Array(5 * RATE)))).toBeLessThan(0.4)
   })
 
   it('refuses a file that is another network', () => {

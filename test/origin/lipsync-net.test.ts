@@ -6,27 +6,10 @@ import type { LipSync } from '../../origin/lipsync/types.ts'
 import { createFliteVoice } from '../../origin/providers/flite/index.ts'
 import type { Phone, SpeechProvider } from '../../origin/providers/types.ts'
 import { VISEMES, type Viseme } from '../../shared/face.ts'
+import { correlation, jawOf } from '../support/jaw.ts'
 
 const WIDTH = VISEMES.length
 const MODEL = new URL('../../models/lipsync/lipsync.onnx', import.meta.url).pathname
-/** How far each viseme opens the jaw. */
-const JAW: Record<Viseme, number> = {
-  sil: 0,
-  PP: 0.03,
-  FF: 0.1,
-  TH: 0.18,
-  DD: 0.18,
-  kk: 0.25,
-  CH: 0.15,
-  SS: 0.07,
-  nn: 0.18,
-  RR: 0.22,
-  aa: 0.85,
-  E: 0.5,
-  ih: 0.28,
-  oh: 0.55,
-  ou: 0.25,
-}
 const SENTENCES = [
   'Peter, Bob and Mary bought a big purple balloon in the park.',
   'Five very brave firefighters saved every family from the fire.',
@@ -66,21 +49,6 @@ function expectSameMouth(mouth: Float32Array, expected: Float32Array): void {
   expect(mouth).toHaveLength(expected.length)
   expect(Math.max(...mouth.map((value, i) => Math.abs(value - (expected[i] ?? 0))))).toBeLessThan(1e-3)
 }
-const jaw = (mouth: Float32Array) =>
-  Array.from({ length: mouth.length / WIDTH }, (_, i) =>
-    row(mouth, i).reduce((sum, value, at) => sum + value * JAW[VISEMES[at] ?? 'sil'], 0),
-  )
-function correlation(a: readonly number[], b: readonly number[]): number {
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-  const [meanA, meanB] = [mean(a), mean(b)]
-  let [ab, aa, bb] = [0, 0, 0]
-  for (const [i, value] of a.entries()) {
-    ab += (value - meanA) * ((b[i] ?? 0) - meanB)
-    aa += (value - meanA) ** 2
-    bb += ((b[i] ?? 0) - meanB) ** 2
-  }
-  return ab / Math.sqrt(aa * bb)
-}
 
 describe('lip sync from sound', () => {
   // awb was not among the voices that the network learned from.
@@ -95,8 +63,8 @@ describe('lip sync from sound', () => {
       const known = mouthFromPhones(phones, pcm.length / 24_000)
       const heard = await hear(pcm)
       expect(heard).toHaveLength(known.length)
-      jaws.heard.push(...jaw(heard))
-      jaws.known.push(...jaw(known))
+      jaws.heard.push(...jawOf(heard))
+      jaws.known.push(...jawOf(known))
       const closed = (mouth: Float32Array, i: number) => weight(mouth, i, 'PP') > 0.5
       const near = (mouth: Float32Array, i: number) => closed(mouth, i - 1) || closed(mouth, i) || closed(mouth, i + 1)
       for (let i = 0; i < known.length / WIDTH; i++) {

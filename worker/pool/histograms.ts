@@ -1,5 +1,5 @@
 /** Sums and medians of histograms as origins report them. */
-import type { Histogram } from '../../shared/link.ts'
+import type { Histogram } from '../../shared/stats.ts'
 
 /** All together; undefined without any. Those whose bounds differ from the first one's are left out: another version counts otherwise. */
 export function sumOf(histograms: readonly Histogram[]): Histogram | undefined {

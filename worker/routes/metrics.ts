@@ -1,6 +1,7 @@
 /** What origins, storage and sockets report, as JSON or in Prometheus' text format; null, or no sample, where nothing is known. */
 import { MetricsResponse } from '../../shared/api.ts'
-import type { Histogram, OriginLoad } from '../../shared/link.ts'
+import type { OriginLoad } from '../../shared/link.ts'
+import type { Histogram } from '../../shared/stats.ts'
 import type { App } from '../context.ts'
 import { tenantByKey } from '../middleware/auth.ts'
 import { sumOf } from '../pool/histograms.ts'
