@@ -1,5 +1,5 @@
 /** An avatar pack's quality report for a person: what is outside the limits, and the figures. */
-import type { QualityReport } from '../origin/render/quality-report.ts'
+import type { QualityReport } from '../origin/avatar-tools/quality-report.ts'
 
 /** Bytes of a pack that is shipped with the project. */
 const MAX_PACK_BYTES = 15_000_000

@@ -1,6 +1,6 @@
 /** Looks at a model file before a pack is made of it. */
 import ort from 'onnxruntime-node'
-import { wav2lipSide } from './wav2lip.ts'
+import { wav2lipSide } from '../render/adapters/wav2lip.ts'
 
 /** Side of the pictures that a Wav2Lip graph takes. @throws Error with the file's name when it is none */
 export async function inspectWav2lip(file: string): Promise<number> {

@@ -5,14 +5,14 @@ import { performance } from 'node:perf_hooks'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
 import { countPictures, readVideo } from '../codec/video.ts'
-import { patchMap } from './crop.ts'
-import { modelInputs } from './face-mix.ts'
-import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
-import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from './pack.ts'
-import { type MaskLevel, maskLevels, pastePatch } from './paste.ts'
+import { patchMap } from '../render/crop.ts'
+import { modelInputs } from '../render/face-mix.ts'
+import type { InferJob, InferResult, InferSetup } from '../render/infer-worker.ts'
+import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from '../render/pack.ts'
+import { type MaskLevel, maskLevels, pastePatch } from '../render/paste.ts'
+import { matchRim, rimColour, rimOf } from '../render/ring-match.ts'
+import { WorkerHost } from '../render/worker-host.ts'
 import { referenceOf, silence, soundWindow, vowel } from './quality-sound.ts'
-import { matchRim, rimColour, rimOf } from './ring-match.ts'
-import { WorkerHost } from './worker-host.ts'
 
 /** Levels are of 255. */
 export interface QualityReport {
@@ -60,7 +60,7 @@ export async function measurePack(pack: AvatarPack, onProgress: (what: string) =
   }
   onProgress('loading the models')
   const infer = await WorkerHost.start<InferJob, InferResult>({
-    url: new URL('./infer-worker.ts', import.meta.url),
+    url: new URL('../render/infer-worker.ts', import.meta.url),
     name: 'infer',
     data: setup,
     jobTimeoutMs: 60_000,
