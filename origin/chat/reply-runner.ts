@@ -1,14 +1,14 @@
 /** Messages to answer: the reply streams to its caller and, as a turn, to the voice; tool calls go out as events. */
-import type { ChatChunk, ChatRequest, ChatResponse } from '../shared/chat.ts'
-import { toAvatarError } from '../shared/errors.ts'
-import type { OriginEvent } from '../shared/events.ts'
-import type { SessionConfig } from '../shared/link.ts'
-import { answeringModel, ChatReply, MAX_REPLY_CHARS, settingsOf } from './chat-reply.ts'
+import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
+import { toAvatarError } from '../../shared/errors.ts'
+import type { OriginEvent } from '../../shared/events.ts'
+import type { SessionConfig } from '../../shared/link.ts'
+import type { UserSpeechTimes } from '../ears/types.ts'
+import { Channel } from '../pipeline/channel.ts'
+import type { SessionParts } from '../session-parts.ts'
+import type { Turn } from '../turn.ts'
+import { answeringModel, ChatReply, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
-import type { UserSpeechTimes } from './ears/types.ts'
-import { Channel } from './pipeline/channel.ts'
-import type { SessionParts } from './session-parts.ts'
-import type { Turn } from './turn.ts'
 
 /** A chat with the session's avatar. */
 export type ChatTask = Omit<ChatRequest, 'session_id' | 'stream' | 'mode'> & Partial<Pick<ChatRequest, 'stream' | 'mode'>>

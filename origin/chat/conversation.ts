@@ -1,6 +1,6 @@
 /** What was said so far, and which part of it a model is shown. Holds what was heard, not what was written. */
-import { type ChatMessage, type ToolCall, textOf } from '../shared/chat.ts'
-import { AvatarError } from '../shared/errors.ts'
+import { type ChatMessage, type ToolCall, textOf } from '../../shared/chat.ts'
+import { AvatarError } from '../../shared/errors.ts'
 
 /** Messages of history that are kept; the oldest go first. */
 const MAX_HISTORY = 60

@@ -1,8 +1,8 @@
 /** A reply in the shape of OpenAI's chat completions: chunks while it comes, and the whole of it at the end. */
 import { randomUUID } from 'node:crypto'
-import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../shared/chat.ts'
-import { AvatarError } from '../shared/errors.ts'
-import type { ChatProvider, ReplyPart, ReplyRequest } from './providers/types.ts'
+import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../../shared/chat.ts'
+import { AvatarError } from '../../shared/errors.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from '../providers/types.ts'
 
 /** Longest reply, characters: about twenty minutes of speech. */
 export const MAX_REPLY_CHARS = 20_000

@@ -1,8 +1,8 @@
 /** A chat of no session: text alone. */
-import type { ChatChunk, ChatRequest, ChatResponse } from '../shared/chat.ts'
-import { answeringModel, ChatReply, settingsOf } from './chat-reply.ts'
+import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
+import type { SessionParts } from '../session-parts.ts'
+import { answeringModel, ChatReply, settingsOf } from './chat-completion.ts'
 import { Conversation } from './conversation.ts'
-import type { SessionParts } from './session-parts.ts'
 
 /**
  * @param onChunk called for every piece of the reply where `params.stream` is true
