@@ -5,7 +5,7 @@
  */
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { concatPcm, createResampler, type Resampler } from '../codec/resample.ts'
-import { HISTORY, HOP, logMel, MEL_BANDS, MEL_FLOOR, MEL_SAMPLE_RATE, melEnergy, melOf } from '../lipsync/log-mel.ts'
+import { HISTORY, HOP, logMel, MEL_BANDS, MEL_FLOOR, MEL_SAMPLE_RATE, melEnergy, melOf } from '../dsp/log-mel.ts'
 import type { PlayedSound } from './types.ts'
 
 /** ms in one frame. */

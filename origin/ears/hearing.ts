@@ -1,5 +1,5 @@
 /** A stream of the user's sound, listened to: levels, and how likely it is that somebody other than the avatar speaks. */
-import { HISTORY, HOP, logMel, MEL_BANDS } from '../lipsync/log-mel.ts'
+import { HISTORY, HOP, logMel, MEL_BANDS } from '../dsp/log-mel.ts'
 import { HEARING_SAMPLE_RATE } from '../providers/transcription.ts'
 import { EchoGuard } from './echo-guard.ts'
 import { LevelMeter, type LevelReading } from './level-meter.ts'

@@ -3,7 +3,7 @@
  * parameters take less time than the way to a runtime. Trained by studio/vad; see models/vad/README.md.
  */
 import { readFileSync } from 'node:fs'
-import { MEL_BANDS } from '../lipsync/log-mel.ts'
+import { MEL_BANDS } from '../dsp/log-mel.ts'
 
 /** ms of sound in one answer. */
 export const VAD_ROW_MS = 20

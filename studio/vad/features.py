@@ -1,4 +1,4 @@
-"""What the detector hears: the log-mel frames of origin/lipsync/log-mel.ts, in numpy."""
+"""What the detector hears: the log-mel frames of origin/dsp/log-mel.ts, in numpy."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { HISTORY, HOP, logMel, MEL_BANDS, WINDOW } from '../../origin/lipsync/log-mel.ts'
+import { HISTORY, HOP, logMel, MEL_BANDS, WINDOW } from '../../origin/dsp/log-mel.ts'
 
 /** 0.1 s of two tones, a click and a little noise. */
 const SOUND = Int16Array.from({ length: 1600 }, (_, i) => {
