@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { LinkSocket } from '../../origin/link-socket.ts'
+import { LinkSocket } from '../../origin/edge/reconnecting-socket.ts'
 import { createLogger } from '../support/silent-log.ts'
 
 let server: Server

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LinkCalls, type Perform } from '../../origin/link-calls.ts'
+import { LinkCalls, type Perform } from '../../origin/edge/call-responder.ts'
 import type { PeerStats } from '../../origin/peer-out.ts'
 import { SocketMeter, transportStats } from '../../origin/session-stats.ts'
 import { encodeBinaryMedia } from '../../shared/binary-media.ts'

@@ -1,14 +1,14 @@
 /** The control socket: announces this origin to the pool, takes sessions, tells its load. */
-import { ControlDown, type ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../shared/link.ts'
-import { PROTOCOL_VERSION } from '../shared/version.ts'
-import { textChat } from './chat/text-chat.ts'
-import type { Host } from './host.ts'
-import { LinkCalls } from './link-calls.ts'
-import { LinkSocket } from './link-socket.ts'
-import type { LoadMeter } from './load.ts'
-import type { Logger } from './log.ts'
+import { ControlDown, type ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../../shared/link.ts'
+import { PROTOCOL_VERSION } from '../../shared/version.ts'
+import { textChat } from '../chat/text-chat.ts'
+import type { Host } from '../host.ts'
+import type { LoadMeter } from '../load.ts'
+import type { Logger } from '../log.ts'
+import type { SessionParts } from '../session-parts.ts'
+import { LinkCalls } from './call-responder.ts'
+import { LinkSocket } from './reconnecting-socket.ts'
 import { SessionLink } from './session-link.ts'
-import type { SessionParts } from './session-parts.ts'
 
 /** How many times more idle sessions than speaking ones a machine may hold: they cost a cached picture each. */
 const SESSIONS_PER_SPEAKER = 4

@@ -1,5 +1,5 @@
 /** One session's socket to its object on the edge: calls in, events and media out. */
-import type { OriginEvent, SessionEndReason } from '../shared/events.ts'
+import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
 import {
   encodeRelay,
   type LinkCall,
@@ -8,16 +8,16 @@ import {
   SessionDown,
   type SessionReport,
   type SessionUp,
-} from '../shared/link.ts'
-import type { TransportStats } from '../shared/stats.ts'
-import { PROTOCOL_VERSION } from '../shared/version.ts'
-import { LinkCalls } from './link-calls.ts'
-import { LinkSocket } from './link-socket.ts'
-import type { Logger } from './log.ts'
-import { NO_WANTS } from './media-out.ts'
-import { Session, type SessionSink } from './session.ts'
-import type { SessionParts } from './session-parts.ts'
-import { SocketMeter, transportStats } from './session-stats.ts'
+} from '../../shared/link.ts'
+import type { TransportStats } from '../../shared/stats.ts'
+import { PROTOCOL_VERSION } from '../../shared/version.ts'
+import type { Logger } from '../log.ts'
+import { NO_WANTS } from '../media-out.ts'
+import { Session, type SessionSink } from '../session.ts'
+import type { SessionParts } from '../session-parts.ts'
+import { SocketMeter, transportStats } from '../session-stats.ts'
+import { LinkCalls } from './call-responder.ts'
+import { LinkSocket } from './reconnecting-socket.ts'
 
 /** Bytes waiting for the network beyond which pictures are left out: about one second of video. */
 const CONGESTED_BYTES = 1_500_000

@@ -1,6 +1,6 @@
 /** A socket that the origin dials to the edge and dials again when it breaks, with growing, jittered pauses. */
 import { WebSocket } from 'ws'
-import type { Logger } from './log.ts'
+import type { Logger } from '../log.ts'
 
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5_000

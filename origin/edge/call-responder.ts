@@ -1,6 +1,6 @@
 /** Calls that came over a link: each is answered once, with its chunks before, and can be cancelled. */
-import { toAvatarError } from '../shared/errors.ts'
-import type { Logger } from './log.ts'
+import { toAvatarError } from '../../shared/errors.ts'
+import type { Logger } from '../log.ts'
 
 type Answer =
   | { type: 'response'; id: string; result: Record<string, unknown> }
