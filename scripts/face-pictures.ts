@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ExpressionDriver } from '../origin/expression.ts'
+import { ExpressionDriver } from '../origin/face/expression.ts'
 import { mouthFromPhones } from '../origin/lipsync/phones.ts'
 import { createFliteVoice } from '../origin/providers/flite/index.ts'
 import { createRenderer } from '../origin/render/index.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { CueSheet, ExpressionDriver } from '../../origin/expression.ts'
-import { FaceDriver } from '../../origin/face-driver.ts'
+import { CueSheet, ExpressionDriver } from '../../origin/face/expression.ts'
+import { FaceDriver } from '../../origin/face/face-blender.ts'
 import type { Cue } from '../../shared/api.ts'
 import { EXPRESSIONS, FACE_PARAMS, VISEMES } from '../../shared/face.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Moment, Presence, type Shown } from '../../origin/presence.ts'
+import { type Moment, Presence, type Shown } from '../../origin/face/animator.ts'
 
 const pictures = (presence: Presence, count: number, status: Moment['status']): Shown[] =>
   Array.from({ length: count }, () => presence.next({ mouth: undefined, status }))

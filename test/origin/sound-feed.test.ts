@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { resample } from '../../origin/codec/resample.ts'
+import { SoundFeed } from '../../origin/face/audio-window.ts'
 import { MelStream, wav2lipSound } from '../../origin/render/adapters/wav2lip-mel.ts'
-import { SoundFeed } from '../../origin/sound-feed.ts'
 import { TICK_SAMPLES } from '../../shared/media.ts'
 import { createRig, settle } from '../support/session-fakes.ts'
 

@@ -1,8 +1,8 @@
 /** What an avatar shows from picture to picture: its mouth and expression, and which clip it is in or gliding into. */
-import type { Cue, Emotion } from '../shared/api.ts'
+import type { Cue, Emotion } from '../../shared/api.ts'
+import type { PictureRequest } from '../render/types.ts'
 import { ExpressionDriver } from './expression.ts'
-import { FaceDriver } from './face-driver.ts'
-import type { PictureRequest } from './render/types.ts'
+import { FaceDriver } from './face-blender.ts'
 
 /** Pictures that the way from one clip into another takes. */
 const GLIDE_PICTURES = 12

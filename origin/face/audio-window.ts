@@ -1,7 +1,7 @@
 /** What a sound-driven avatar hears at each picture: the sound being played and, because it is ready sooner, some of what follows. */
-import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
-import { createResampler, type Resampler } from './codec/resample.ts'
-import type { FeatureStream, SoundFeatures } from './render/adapters/types.ts'
+import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
+import { createResampler, type Resampler } from '../codec/resample.ts'
+import type { FeatureStream, SoundFeatures } from '../render/adapters/types.ts'
 
 /** ms that the rate conversion keeps back. */
 const RESAMPLER_MS = 3

@@ -1,5 +1,5 @@
 /** From mouth and expression to face: what each picture shows, and how speech and rest blend into each other. */
-import { FACE_PARAMS, VISEMES } from '../shared/face.ts'
+import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
 
 /** Share of the mouth's shape that stays from one picture to the next while it closes: shut within three pictures. */
 const CLOSING_SHARES = [0.5, 0.15, 0]
