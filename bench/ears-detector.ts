@@ -1,7 +1,7 @@
 /** The voice detector: what it hears of voices that it was not trained with, in noise; what noise alone does to it; what it costs. */
 import { performance } from 'node:perf_hooks'
-import { TurnDetector } from '../origin/ears/turn-detector.ts'
-import { VAD_ROW_MS, type VadWeights } from '../origin/ears/vad.ts'
+import { TurnDetector } from '../origin/listening/turn-detector.ts'
+import { VAD_ROW_MS, type VadWeights } from '../origin/listening/vad.ts'
 import { NOISES, type NoiseKind, noise, type Random, seeded, toPcm } from '../test/support/noise.ts'
 import { LEVEL, type TestSpeech } from '../test/support/test-speech.ts'
 import { vadRows } from '../test/support/vad-rows.ts'
@@ -13,7 +13,7 @@ const SNRS = [60, 20, 10, 5, 0]
 const PAD_ROWS = 75
 const THRESHOLD = 0.5
 const NOISE_ONLY_S = 60
-/** The shipped defaults: see shared/turn-detection.ts and origin/ears/ear.ts. */
+/** The shipped defaults: see shared/turn-detection.ts and origin/listening/listener.ts. */
 const SILENCE_MS = 500
 const NEED = { start: 80, barge_in: 200 }
 

@@ -1,8 +1,8 @@
 /** From the end of the user's turn to the recogniser's request, at local servers that speak the vendors' protocols; sound comes in real time. */
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Ear } from '../origin/ears/ear.ts'
-import type { VadWeights } from '../origin/ears/vad.ts'
+import { Ear } from '../origin/listening/listener.ts'
+import type { VadWeights } from '../origin/listening/vad.ts'
 import { createOpenAiLiveTranscription } from '../origin/providers/openai-live-transcription.ts'
 import { createOpenAiTranscription } from '../origin/providers/openai-transcription.ts'
 import type { TranscriptionProvider } from '../origin/providers/transcription.ts'

@@ -4,7 +4,7 @@
  */
 import { loadavg } from 'node:os'
 import process from 'node:process'
-import { readVadWeights } from '../origin/ears/vad.ts'
+import { readVadWeights } from '../origin/listening/vad.ts'
 import { watchLoad } from '../test/support/machine-load.ts'
 import { ENGLISH, embeddedSpeech, systemSpeech } from '../test/support/test-speech.ts'
 import { benchDetector } from './ears-detector.ts'

@@ -3,7 +3,7 @@ import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import type { OriginEvent } from '../shared/events.ts'
 import type { ForwardedEvent } from '../shared/link.ts'
 import { AudioBuffer, toMs } from './audio-buffer.ts'
-import type { Ear } from './ears/ear.ts'
+import type { Ear } from './listening/listener.ts'
 import type { SessionParts } from './session-parts.ts'
 import type { Turn } from './turn.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type TurnChange, TurnDetector } from '../../origin/ears/turn-detector.ts'
+import { type TurnChange, TurnDetector } from '../../origin/listening/turn-detector.ts'
 
 const ROW_MS = 20
 

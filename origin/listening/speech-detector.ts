@@ -1,7 +1,7 @@
 /** A stream of the user's sound, listened to: levels, and how likely it is that somebody other than the avatar speaks. */
 import { HISTORY, HOP, logMel, MEL_BANDS } from '../dsp/log-mel.ts'
 import { HEARING_SAMPLE_RATE } from '../providers/transcription.ts'
-import { EchoGuard } from './echo-guard.ts'
+import { EchoGuard } from './echo-suppressor.ts'
 import { LevelMeter, type LevelReading } from './level-meter.ts'
 import type { PlayedSound } from './types.ts'
 import { VAD_ROW_FRAMES, VAD_ROW_MS, Vad, type VadWeights } from './vad.ts'

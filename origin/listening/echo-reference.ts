@@ -1,6 +1,6 @@
 /** The last second of what left for the clients. */
-import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
-import type { PlayedSound } from './ears/types.ts'
+import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
+import type { PlayedSound } from './types.ts'
 
 const KEPT_TICKS = 1000 / TICK_MS
 const FULL_SCALE = 32_768
