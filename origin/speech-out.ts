@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { OriginEvent } from '../shared/events.ts'
 import type { RelayClass } from '../shared/link.ts'
 import { SAMPLE_RATE } from '../shared/media.ts'
-import type { MediaOut, Stamp } from './media-out.ts'
+import type { MediaOut, Stamp } from './media/socket-output.ts'
 import type { TickSound } from './playout.ts'
 import type { Turn } from './turn.ts'
 

@@ -12,10 +12,10 @@ import {
 import type { TransportStats } from '../../shared/stats.ts'
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import type { Logger } from '../log.ts'
-import { NO_WANTS } from '../media-out.ts'
+import { NO_WANTS } from '../media/socket-output.ts'
+import { SocketMeter, transportStats } from '../media/transport-stats.ts'
 import { Session, type SessionSink } from '../session.ts'
 import type { SessionParts } from '../session-parts.ts'
-import { SocketMeter, transportStats } from '../session-stats.ts'
 import { LinkCalls } from './call-responder.ts'
 import { LinkSocket } from './reconnecting-socket.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RateControl } from '../../origin/rtc/rate-control.ts'
+import { RateControl } from '../../origin/media/bitrate-control.ts'
 
 const FULL = 1_000_000
 const seconds = (rate: RateControl, count: number, report: { loss: number; estimateBps?: number; sentBps?: number }): number => {

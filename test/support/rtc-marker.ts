@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { EncoderPool } from '../../origin/codec/encoder-pool.ts'
-import { PeerOut } from '../../origin/peer-out.ts'
+import { PeerOut } from '../../origin/media/peer-output.ts'
 import { Clock } from '../../origin/pipeline/clock.ts'
 import { RtcEngine } from '../../origin/rtc/index.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'

@@ -1,10 +1,10 @@
 /** Further receivers of a session's pictures and sound, beside its own client: each a WebRTC connection without a microphone. */
 import { randomUUID } from 'node:crypto'
-import { AvatarError } from '../shared/errors.ts'
-import type { Quality } from '../shared/media.ts'
-import type { Logger } from './log.ts'
-import { PeerOut, type RtcParts, type TransportNews } from './peer-out.ts'
-import type { RtcCandidate, RtcIceServer } from './rtc/types.ts'
+import { AvatarError } from '../../shared/errors.ts'
+import type { Quality } from '../../shared/media.ts'
+import type { Logger } from '../log.ts'
+import type { RtcCandidate, RtcIceServer } from '../rtc/types.ts'
+import { PeerOut, type RtcParts, type TransportNews } from './peer-output.ts'
 import { SharedEncoders } from './shared-encoders.ts'
 
 /** Each costs 0.5 to 2 Mbit/s of the line, and its own packets. */

@@ -1,9 +1,9 @@
 /** How one session's media travels, in figures: over WebRTC as the connection counts it, over sockets as they are fed. */
 import { performance } from 'node:perf_hooks'
-import { BINARY_KIND } from '../shared/binary-media.ts'
-import type { RelayClass } from '../shared/link.ts'
-import type { TransportStats } from '../shared/stats.ts'
-import type { PeerStats } from './peer-out.ts'
+import { BINARY_KIND } from '../../shared/binary-media.ts'
+import type { RelayClass } from '../../shared/link.ts'
+import type { TransportStats } from '../../shared/stats.ts'
+import type { PeerStats } from './peer-output.ts'
 
 /** s over which rates are taken: a clause of sound goes out at once and lasts up to 2.5 s. */
 const SPAN_S = 5

@@ -1,5 +1,5 @@
 /** All of a session that leaves by WebRTC: its own client's connection, and those of its viewers. */
-import { PeerOut, type PeerOutOptions } from './peer-out.ts'
+import { PeerOut, type PeerOutOptions } from './peer-output.ts'
 import { Viewers } from './viewers.ts'
 
 export class RtcOut {

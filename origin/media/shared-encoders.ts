@@ -1,7 +1,7 @@
 /** One encoder for all connections that want the same pictures in the same codec: each picture is encoded once. */
-import type { EncodedVideo, EncodeMs } from './codec/encoder-pool.ts'
-import type { VideoEncoderOptions } from './codec/video-encoder.ts'
-import type { Encoding, RtcParts } from './peer-out.ts'
+import type { EncodedVideo, EncodeMs } from '../codec/encoder-pool.ts'
+import type { VideoEncoderOptions } from '../codec/video-encoder.ts'
+import type { Encoding, RtcParts } from './peer-output.ts'
 
 export class SharedEncoders {
   readonly #pool: RtcParts['encoders']

@@ -1,13 +1,13 @@
 /** A session's media over WebRTC: the connection that carries it, and the one that is to replace it. */
-import { AvatarError } from '../shared/errors.ts'
-import type { OriginEvent } from '../shared/events.ts'
-import { FPS, QUALITIES, type Quality, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
-import type { VideoStream } from './codec/encoder-pool.ts'
-import { EAR_SAMPLE_RATE, OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from './codec/opus.ts'
-import type { VideoEncoderOptions } from './codec/video-encoder.ts'
-import type { Logger } from './log.ts'
-import { RateControl } from './rtc/rate-control.ts'
-import type { MicPiece, PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from './rtc/types.ts'
+import { AvatarError } from '../../shared/errors.ts'
+import type { OriginEvent } from '../../shared/events.ts'
+import { FPS, QUALITIES, type Quality, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
+import type { VideoStream } from '../codec/encoder-pool.ts'
+import { EAR_SAMPLE_RATE, OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from '../codec/opus.ts'
+import type { VideoEncoderOptions } from '../codec/video-encoder.ts'
+import type { Logger } from '../log.ts'
+import type { MicPiece, PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from '../rtc/types.ts'
+import { RateControl } from './bitrate-control.ts'
 
 export type { PeerStats }
 
