@@ -1,12 +1,12 @@
 /** What this process and its machine are doing, for heartbeats: measured, never guessed. */
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import process from 'node:process'
-import type { OriginLoad } from '../shared/link.ts'
-import type { TurnLedger } from '../shared/stats.ts'
-import type { EncoderPool } from './codec/encoder-pool.ts'
-import type { Host } from './host.ts'
-import { TurnHistograms } from './ledger.ts'
-import type { Renderer } from './render/types.ts'
+import type { OriginLoad } from '../../shared/link.ts'
+import type { TurnLedger } from '../../shared/stats.ts'
+import type { EncoderPool } from '../codec/encoder-pool.ts'
+import type { Host } from '../host.ts'
+import { TurnHistograms } from '../ledger.ts'
+import type { Renderer } from '../render/types.ts'
 import { rtcLoad } from './rtc-load.ts'
 
 /** Requests over which the mean latency is taken. */
