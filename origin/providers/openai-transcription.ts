@@ -2,7 +2,7 @@
 import type OpenAI from 'openai'
 import { concatPcm } from '../codec/resample.ts'
 import { wavHeader } from '../codec/wav.ts'
-import { createOpenAiClient } from './openai-chat.ts'
+import { createOpenAiClient } from './llm/openai.ts'
 import { HEARING_SAMPLE_RATE, type TranscriptionProvider, type TranscriptOptions } from './transcription.ts'
 import { vendorFailure } from './vendor-failure.ts'
 

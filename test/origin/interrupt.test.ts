@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { JobWorker } from '../../origin/jobs.ts'
 import { threadWorker } from '../../origin/jobs.ts'
 import { createFliteVoice } from '../../origin/providers/flite/index.ts'
-import { createOpenAiChat } from '../../origin/providers/openai-chat.ts'
+import { createOpenAiChat } from '../../origin/providers/llm/openai.ts'
 import { createOpenAiVoice } from '../../origin/providers/openai-speech.ts'
 import type { SpeechProvider } from '../../origin/providers/types.ts'
 import { createRig, type Rig } from '../support/session-fakes.ts'

@@ -1,10 +1,10 @@
 /** Replies from any OpenAI-compatible server (Chat Completions, streamed). */
 import OpenAI from 'openai'
-import { type ChatMessage, type ChatTool, textOf } from '../../shared/chat.ts'
-import type { AvatarError } from '../../shared/errors.ts'
-import type { ChatProvider, ReplyPart, ReplyRequest } from './types.ts'
-import { vendorFailure } from './vendor-failure.ts'
-import { streamFromVendor } from './vendor-stream.ts'
+import { type ChatMessage, type ChatTool, textOf } from '../../../shared/chat.ts'
+import type { AvatarError } from '../../../shared/errors.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from '../types.ts'
+import { vendorFailure } from '../vendor-failure.ts'
+import { streamFromVendor } from '../vendor-stream.ts'
 
 /** ms until the server has to have begun to answer, a second try included, and between two parts of its answer. */
 const FIRST_BYTE_TIMEOUT_MS = 20_000
