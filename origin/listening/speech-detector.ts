@@ -1,6 +1,6 @@
 /** A stream of the user's sound, listened to: levels, and how likely it is that somebody other than the avatar speaks. */
 import { HISTORY, HOP, logMel, MEL_BANDS } from '../dsp/log-mel.ts'
-import { HEARING_SAMPLE_RATE } from '../providers/transcription.ts'
+import { HEARING_SAMPLE_RATE } from '../providers/stt/types.ts'
 import { EchoGuard } from './echo-suppressor.ts'
 import { LevelMeter, type LevelReading } from './level-meter.ts'
 import type { PlayedSound } from './types.ts'

@@ -1,5 +1,5 @@
 /** One thing that the user says, on its way to text. */
-import type { Transcriber, Transcript } from '../providers/transcription.ts'
+import type { Transcriber, Transcript } from '../providers/stt/types.ts'
 
 /** ms that a recogniser has after the user's last sound. */
 const TEXT_TIMEOUT_MS = 20_000

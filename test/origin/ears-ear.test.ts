@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import type { TranscriptionProvider } from '../../origin/providers/transcription.ts'
+import type { TranscriptionProvider } from '../../origin/providers/stt/types.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { RATE, rig, silence, types, userVoice } from '../support/ear-rig.ts'
 import { fakeTranscription } from '../support/ears-fakes.ts'

@@ -1,6 +1,6 @@
 /** An ear with the shipped detector, alone: what it is given, and what it does. */
 import { Ear } from '../../origin/listening/listener.ts'
-import type { TranscriptionProvider } from '../../origin/providers/transcription.ts'
+import type { TranscriptionProvider } from '../../origin/providers/stt/types.ts'
 import type { AvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { TurnDetection } from '../../shared/turn-detection.ts'

@@ -2,7 +2,7 @@
 import type { EarParts } from '../../origin/listening/listener.ts'
 import type { SpeechControl, UserSpeechTimes } from '../../origin/listening/types.ts'
 import { readVadWeights } from '../../origin/listening/vad.ts'
-import type { TranscriptionProvider } from '../../origin/providers/transcription.ts'
+import type { TranscriptionProvider } from '../../origin/providers/stt/types.ts'
 
 export const weights = readVadWeights('models/vad/vad.safetensors')
 

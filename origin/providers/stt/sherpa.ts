@@ -4,8 +4,8 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { AvatarError } from '../../shared/errors.ts'
-import { HEARING_SAMPLE_RATE, type TranscriptionProvider } from './transcription.ts'
+import { AvatarError } from '../../../shared/errors.ts'
+import { HEARING_SAMPLE_RATE, type TranscriptionProvider } from './types.ts'
 
 const PACKAGE = 'sherpa-onnx-node'
 const INSTALL = `npm install --no-save ${PACKAGE}`

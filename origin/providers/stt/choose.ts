@@ -1,9 +1,9 @@
 /** Who hears, by what is configured. */
-import { AvatarError } from '../../shared/errors.ts'
-import { createOpenAiLiveTranscription } from './openai-live-transcription.ts'
-import { createOpenAiTranscription } from './openai-transcription.ts'
-import { createSherpaTranscription } from './sherpa-transcription.ts'
-import type { TranscriptionProvider } from './transcription.ts'
+import { AvatarError } from '../../../shared/errors.ts'
+import { createOpenAiTranscription } from './openai.ts'
+import { createOpenAiLiveTranscription } from './openai-realtime.ts'
+import { createSherpaTranscription } from './sherpa.ts'
+import type { TranscriptionProvider } from './types.ts'
 
 const DEFAULT_MODELS = { openai: 'gpt-transcribe', 'openai-live': 'gpt-live-transcribe' } as const
 

@@ -3,16 +3,10 @@
  * and servers that speak it. Our own detector decides when an utterance is over and commits it.
  */
 import { WebSocket } from 'ws'
-import { AvatarError } from '../../shared/errors.ts'
-import { createResampler, type Resampler } from '../codec/resample.ts'
-import { transcriptionFailure } from './openai-transcription.ts'
-import {
-  HEARING_SAMPLE_RATE,
-  type Transcriber,
-  type Transcript,
-  type TranscriptionProvider,
-  type TranscriptOptions,
-} from './transcription.ts'
+import { AvatarError } from '../../../shared/errors.ts'
+import { createResampler, type Resampler } from '../../codec/resample.ts'
+import { transcriptionFailure } from './openai.ts'
+import { HEARING_SAMPLE_RATE, type Transcriber, type Transcript, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
 
 /** The only rate that the service takes. */
 const VENDOR_SAMPLE_RATE = 24_000
