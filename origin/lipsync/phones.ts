@@ -7,7 +7,7 @@
  */
 import { VISEMES, type Viseme } from '../../shared/face.ts'
 import { MOUTH_FPS } from '../../shared/media.ts'
-import type { Phone } from '../providers/types.ts'
+import type { Phone } from '../providers/tts/types.ts'
 import { takesNextShape, VISEME_INDEX, visemesOf } from './cmu-visemes.ts'
 import type { MouthFrames } from './types.ts'
 

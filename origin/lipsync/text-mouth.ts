@@ -4,7 +4,7 @@
  */
 import { VISEMES } from '../../shared/face.ts'
 import { MOUTH_FPS } from '../../shared/media.ts'
-import type { CharacterTime, Phone, Pronouncer } from '../providers/types.ts'
+import type { CharacterTime, Phone, Pronouncer } from '../providers/tts/types.ts'
 import { VISEME_INDEX } from './cmu-visemes.ts'
 import { mouthFromPhones } from './phones.ts'
 import type { MouthFrames, MouthFromText, TextMouth } from './types.ts'

@@ -1,5 +1,5 @@
 /** From speech to mouth: 15 viseme weights every 20 ms. */
-import type { CharacterTime, Phone } from '../providers/types.ts'
+import type { CharacterTime, Phone } from '../providers/tts/types.ts'
 
 /** Row-major [frames, VISEMES.length] at MOUTH_FPS; row i is the mouth at i / MOUTH_FPS seconds. Rows sum to 1. */
 export type MouthFrames = Float32Array

@@ -2,7 +2,7 @@
  * Where the sounds of a written word lie. Lips meet at letters that everybody can name, so those sounds are tied to
  * their letters' times; the others share what lies between by their usual lengths.
  */
-import type { CharacterTime, Phone } from '../providers/types.ts'
+import type { CharacterTime, Phone } from '../providers/tts/types.ts'
 
 /** ms of a phone in connected speech: means over 14 sentences of three voices (the embedded slt, rms and awb). */
 const USUAL_MS: Readonly<Record<string, number>> = {

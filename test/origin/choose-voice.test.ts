@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { readEnv } from '../../origin/env.ts'
-import { type ChosenVoice, chooseVoice } from '../../origin/providers/choose-voice.ts'
+import { type ChosenVoice, chooseVoice } from '../../origin/providers/tts/choose.ts'
 import { answersVoices } from '../support/elevenlabs-lines.ts'
 import { startVendorServer } from '../support/vendor-server.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createElevenLabsVoice, type ElevenLabsOptions } from '../../origin/providers/elevenlabs/index.ts'
-import type { SpeechPiece, SpeechProvider } from '../../origin/providers/types.ts'
+import type { SpeechPiece, SpeechProvider } from '../../origin/providers/tts/types.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { answersVoices, evenly, timestampedLine } from '../support/elevenlabs-lines.ts'
 import { type Exchange, Gate, pcmBytes, startVendorServer, type VendorServer } from '../support/vendor-server.ts'

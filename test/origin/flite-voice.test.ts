@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { JobReply, JobWorker } from '../../origin/jobs.ts'
 import { threadWorker } from '../../origin/jobs.ts'
 import { createFliteVoice } from '../../origin/providers/flite/index.ts'
-import type { Phone, SpeechProvider } from '../../origin/providers/types.ts'
+import type { Phone, SpeechProvider } from '../../origin/providers/tts/types.ts'
 import type { VoiceSettings } from '../../shared/api.ts'
 
 const RATE = 24_000

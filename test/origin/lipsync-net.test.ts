@@ -4,7 +4,7 @@ import { mouthFromPhones } from '../../origin/lipsync/phones.ts'
 import { MouthSettler } from '../../origin/lipsync/settle.ts'
 import type { LipSync } from '../../origin/lipsync/types.ts'
 import { createFliteVoice } from '../../origin/providers/flite/index.ts'
-import type { Phone, SpeechProvider } from '../../origin/providers/types.ts'
+import type { Phone, SpeechProvider } from '../../origin/providers/tts/types.ts'
 import { VISEMES, type Viseme } from '../../shared/face.ts'
 import { correlation, jawOf } from '../support/jaw.ts'
 

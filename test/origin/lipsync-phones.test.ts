@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { mouthFromPhones } from '../../origin/lipsync/phones.ts'
-import type { Phone } from '../../origin/providers/types.ts'
+import type { Phone } from '../../origin/providers/tts/types.ts'
 import { VISEMES, type Viseme } from '../../shared/face.ts'
 
 /** Phones from `name:end` pairs, as the engine prints them. */

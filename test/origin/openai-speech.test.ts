@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createOpenAiVoice, type OpenAiSpeechOptions } from '../../origin/providers/openai-speech.ts'
-import type { SpeechPiece, SpeechProvider } from '../../origin/providers/types.ts'
+import { createOpenAiVoice, type OpenAiSpeechOptions } from '../../origin/providers/tts/openai.ts'
+import type { SpeechPiece, SpeechProvider } from '../../origin/providers/tts/types.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { Gate, pcmBytes, startVendorServer, type VendorServer } from '../support/vendor-server.ts'
 

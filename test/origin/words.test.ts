@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createFliteVoice } from '../../origin/providers/flite/index.ts'
-import type { CharacterTime } from '../../origin/providers/types.ts'
+import type { CharacterTime } from '../../origin/providers/tts/types.ts'
 import { wordTimes } from '../../origin/words.ts'
 import { createRig, fakeVoice } from '../support/session-fakes.ts'
 

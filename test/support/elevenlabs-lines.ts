@@ -1,5 +1,5 @@
 /** Answers in ElevenLabs' spelling. */
-import type { CharacterTime } from '../../origin/providers/types.ts'
+import type { CharacterTime } from '../../origin/providers/tts/types.ts'
 import type { Exchange } from './vendor-server.ts'
 
 export interface AlignmentLine {

@@ -2,7 +2,7 @@
 import { SAMPLE_RATE } from '../../../shared/media.ts'
 import { resample } from '../../codec/resample.ts'
 import { parseWav } from '../../codec/wav.ts'
-import type { Phone } from '../types.ts'
+import type { Phone } from '../tts/types.ts'
 import { NOTHING_S, pauseAfterS } from './text.ts'
 import type { Program } from './wasi.ts'
 

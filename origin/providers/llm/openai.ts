@@ -2,7 +2,7 @@
 import OpenAI from 'openai'
 import { type ChatMessage, type ChatTool, textOf } from '../../../shared/chat.ts'
 import type { AvatarError } from '../../../shared/errors.ts'
-import type { ChatProvider, ReplyPart, ReplyRequest } from '../types.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from '../tts/types.ts'
 import { vendorFailure } from '../vendor-failure.ts'
 import { streamFromVendor } from '../vendor-stream.ts'
 

@@ -1,5 +1,5 @@
 /** A stream of bytes as pieces of sound that are soon complete and begin where mouth frames begin. */
-import { MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'
+import { MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
 
 /** Samples of one mouth frame. */
 const GRAIN = SAMPLE_RATE / MOUTH_FPS

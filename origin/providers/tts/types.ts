@@ -1,6 +1,6 @@
 /** What the origin asks of voices and minds. Providers are the only code that speaks a vendor's protocol. */
-import type { VoiceInfo, VoiceSettings } from '../../shared/api.ts'
-import type { ChatMessage, ChatRequest } from '../../shared/chat.ts'
+import type { VoiceInfo, VoiceSettings } from '../../../shared/api.ts'
+import type { ChatMessage, ChatRequest } from '../../../shared/chat.ts'
 
 /** A speech sound with its place in the audio of its clause, seconds from the clause's first sample. */
 export interface Phone {

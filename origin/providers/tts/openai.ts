@@ -1,11 +1,11 @@
 /** Voices of any server that speaks OpenAI's speech endpoint: one request a clause, streamed as PCM. */
 import type OpenAI from 'openai'
-import type { VoiceInfo, VoiceSettings } from '../../shared/api.ts'
-import { createOpenAiClient, openAiFailure } from './llm/openai.ts'
-import { Pace } from './pace.ts'
+import type { VoiceInfo, VoiceSettings } from '../../../shared/api.ts'
+import { createOpenAiClient, openAiFailure } from '../llm/openai.ts'
+import { streamFromVendor } from '../vendor-stream.ts'
 import { PcmPieces } from './pcm-pieces.ts'
+import { Pace } from './speaking-rate.ts'
 import type { SpeechPiece, SpeechProvider, SpeechRequest } from './types.ts'
-import { streamFromVendor } from './vendor-stream.ts'
 
 /** The built-in voices of OpenAI. */
 const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'fable', 'marin', 'nova', 'onyx', 'sage', 'shimmer', 'verse', 'cedar']
