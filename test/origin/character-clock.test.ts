@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Alignment, CharacterClock } from '../../origin/providers/elevenlabs/character-clock.ts'
+import { type Alignment, CharacterClock } from '../../origin/providers/tts/elevenlabs/character-clock.ts'
 import { evenly } from '../support/elevenlabs-lines.ts'
 
 const align = (text: string, fromS: number, toS: number): Alignment => {

@@ -1,7 +1,7 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createMouthFromText } from '../../origin/lipsync/text-mouth.ts'
-import { createElevenLabsVoice } from '../../origin/providers/elevenlabs/index.ts'
+import { createElevenLabsVoice } from '../../origin/providers/tts/elevenlabs/index.ts'
 import type { SpeechProvider } from '../../origin/providers/tts/types.ts'
 import { answersVoices, evenly, timestampedLine } from '../support/elevenlabs-lines.ts'
 import { createRig, type Rig } from '../support/session-fakes.ts'

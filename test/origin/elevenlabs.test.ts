@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createElevenLabsVoice, type ElevenLabsOptions } from '../../origin/providers/elevenlabs/index.ts'
+import { createElevenLabsVoice, type ElevenLabsOptions } from '../../origin/providers/tts/elevenlabs/index.ts'
 import type { SpeechPiece, SpeechProvider } from '../../origin/providers/tts/types.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { answersVoices, evenly, timestampedLine } from '../support/elevenlabs-lines.ts'

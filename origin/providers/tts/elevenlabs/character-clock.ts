@@ -1,5 +1,5 @@
 /** Places of characters in a clause, from alignments that come chunk by chunk. */
-import type { CharacterTime } from '../tts/types.ts'
+import type { CharacterTime } from '../types.ts'
 
 /** As the package spells it. */
 export interface Alignment {
