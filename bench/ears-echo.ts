@@ -1,7 +1,7 @@
 /** Rooms in which her voice comes back from loudspeakers: how often she takes it for the user's, and how soon the user is heard above it. */
 import { concatPcm } from '../origin/codec/resample.ts'
 import type { VadWeights } from '../origin/listening/vad.ts'
-import { createFliteVoice } from '../origin/providers/flite/index.ts'
+import { createFliteVoice } from '../origin/providers/tts/flite/index.ts'
 import { type Room, turnsIn } from '../test/support/echo-room.ts'
 import { LEVEL, type TestSpeech } from '../test/support/test-speech.ts'
 import { quantile, tenths } from './figures.ts'

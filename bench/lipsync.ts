@@ -2,7 +2,7 @@
 import { createLipSync } from '../origin/lipsync/net.ts'
 import { mouthFromPhones } from '../origin/lipsync/phones.ts'
 import type { LipSync } from '../origin/lipsync/types.ts'
-import { createFliteVoice } from '../origin/providers/flite/index.ts'
+import { createFliteVoice } from '../origin/providers/tts/flite/index.ts'
 import type { Phone, SpeechProvider } from '../origin/providers/tts/types.ts'
 import { VISEMES } from '../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../shared/media.ts'

@@ -1,7 +1,7 @@
 /** Her own voice from the user's loudspeakers never interrupts her; the user's does. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { concatPcm } from '../../origin/codec/resample.ts'
-import { createFliteVoice } from '../../origin/providers/flite/index.ts'
+import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
 import { weights } from '../support/ears-fakes.ts'
 import { type Room, turnsIn } from '../support/echo-room.ts'
 import { embeddedSpeech, type TestSpeech } from '../support/test-speech.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MAX_TEXT_CHARS, pauseAfterS, speakableText } from '../../origin/providers/flite/text.ts'
+import { MAX_TEXT_CHARS, pauseAfterS, speakableText } from '../../origin/providers/tts/flite/text.ts'
 
 describe('speakable text', () => {
   it.each([

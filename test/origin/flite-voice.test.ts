@@ -2,7 +2,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { JobReply, JobWorker } from '../../origin/jobs.ts'
 import { threadWorker } from '../../origin/jobs.ts'
-import { createFliteVoice } from '../../origin/providers/flite/index.ts'
+import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
 import type { Phone, SpeechProvider } from '../../origin/providers/tts/types.ts'
 import type { VoiceSettings } from '../../shared/api.ts'
 
@@ -231,7 +231,7 @@ describe('requests to the embedded voice', () => {
     const speech = await createFliteVoice({
       spawn: () => {
         started++
-        const worker = threadWorker(new URL('../../origin/providers/flite/flite-worker.ts', import.meta.url), 'flite')
+        const worker = threadWorker(new URL('../../origin/providers/tts/flite/flite-worker.ts', import.meta.url), 'flite')
         workers.push(worker)
         return worker
       },

@@ -3,8 +3,8 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { JobWorker } from '../../origin/jobs.ts'
 import { threadWorker } from '../../origin/jobs.ts'
-import { createFliteVoice } from '../../origin/providers/flite/index.ts'
 import { createOpenAiChat } from '../../origin/providers/llm/openai.ts'
+import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
 import { createOpenAiVoice } from '../../origin/providers/tts/openai.ts'
 import type { SpeechProvider } from '../../origin/providers/tts/types.ts'
 import { createRig, type Rig } from '../support/session-fakes.ts'
@@ -257,7 +257,7 @@ describe('a voice that fails in the middle of a sentence', () => {
 
   it('of this machine ends its turn when its thread dies, and the next one speaks', async () => {
     const workers: JobWorker[] = []
-    const entry = new URL('../../origin/providers/flite/flite-worker.ts', import.meta.url)
+    const entry = new URL('../../origin/providers/tts/flite/flite-worker.ts', import.meta.url)
     const voice: SpeechProvider = await createFliteVoice({
       spawn: () => {
         const worker = threadWorker(entry, 'flite')

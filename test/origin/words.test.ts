@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createFliteVoice } from '../../origin/providers/flite/index.ts'
+import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
 import type { CharacterTime } from '../../origin/providers/tts/types.ts'
 import { wordTimes } from '../../origin/words.ts'
 import { createRig, fakeVoice } from '../support/session-fakes.ts'

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { concatPcm, resample } from '../../origin/codec/resample.ts'
 import { parseWav } from '../../origin/codec/wav.ts'
-import { createFliteVoice } from '../../origin/providers/flite/index.ts'
+import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
 
 const RATE = 16_000
 /** RMS of the loud parts of every utterance. */

@@ -1,7 +1,7 @@
 /** Which voice speaks: the one place where the configuration decides it. */
 
-import { createFliteVoice, createPronouncer } from '../flite/index.ts'
 import { createElevenLabsVoice } from './elevenlabs/index.ts'
+import { createFliteVoice, createPronouncer } from './flite/index.ts'
 import { createOpenAiVoice } from './openai.ts'
 import type { Pronouncer, SpeechProvider } from './types.ts'
 

@@ -1,6 +1,6 @@
 /** How long a voice takes for a text, learned from what it said: each voice has its own pace. */
 import { SAMPLE_RATE } from '../../../shared/media.ts'
-import { estimateSpeechS } from '../flite/estimate.ts'
+import { estimateSpeechS } from './flite/estimate.ts'
 
 /** Weight of the newest clause in a voice's pace. */
 const NEWEST = 0.2

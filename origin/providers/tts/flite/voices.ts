@@ -1,5 +1,5 @@
 /** The voices inside the engine, with what was measured of each over 15 sentences. */
-import type { VoiceInfo } from '../../../shared/api.ts'
+import type { VoiceInfo } from '../../../../shared/api.ts'
 
 export interface FliteVoice extends VoiceInfo {
   /** The engine's own name. */

@@ -1,7 +1,7 @@
 /** How English words sound, by the embedded engine's dictionary and letter rules; in its worker thread, remembered. */
-import { JobError, JobQueue, type JobWorker } from '../../jobs.ts'
-import { log } from '../../log.ts'
-import type { Pronouncer } from '../tts/types.ts'
+import { JobError, JobQueue, type JobWorker } from '../../../jobs.ts'
+import { log } from '../../../log.ts'
+import type { Pronouncer } from '../types.ts'
 import type { PronunciationJob } from './synthesize.ts'
 import { speakableText } from './text.ts'
 

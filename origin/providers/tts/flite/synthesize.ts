@@ -1,8 +1,8 @@
 /** One clause through the engine: text in, trimmed and levelled 24 kHz sound with its phones out. Synchronous. */
-import { SAMPLE_RATE } from '../../../shared/media.ts'
-import { resample } from '../../codec/resample.ts'
-import { parseWav } from '../../codec/wav.ts'
-import type { Phone } from '../tts/types.ts'
+import { SAMPLE_RATE } from '../../../../shared/media.ts'
+import { resample } from '../../../codec/resample.ts'
+import { parseWav } from '../../../codec/wav.ts'
+import type { Phone } from '../types.ts'
 import { NOTHING_S, pauseAfterS } from './text.ts'
 import type { Program } from './wasi.ts'
 
