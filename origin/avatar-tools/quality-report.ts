@@ -10,7 +10,7 @@ import { modelInputs } from '../render/face-mix.ts'
 import type { InferJob, InferResult, InferSetup } from '../render/infer-worker.ts'
 import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from '../render/pack.ts'
 import { type MaskLevel, maskLevels, pastePatch } from '../render/paste.ts'
-import { matchRim, rimColour, rimOf } from '../render/ring-match.ts'
+import { matchRim, rimColour, rimOf } from '../render/rim-color-match.ts'
 import { WorkerHost } from '../render/worker-host.ts'
 import { referenceOf, silence, soundWindow, vowel } from './quality-sound.ts'
 
