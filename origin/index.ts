@@ -19,7 +19,7 @@ import { createOpenAiChat } from './providers/llm/openai.ts'
 import { chooseTranscription } from './providers/stt/choose.ts'
 import { chooseVoice } from './providers/tts/choose.ts'
 import { createRenderer } from './render/index.ts'
-import { RtcEngine } from './rtc/index.ts'
+import { RtcEngine } from './rtc/rtc-engine.ts'
 import { SessionParts } from './session-parts.ts'
 
 /** ms that sessions have to come to an end after SIGTERM. */

@@ -1,7 +1,7 @@
 /** The microphone's way from packets to sound whose clock is right, whatever is lost, muted or late. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EAR_SAMPLE_RATE, OpusEar, OpusEncoder } from '../../origin/codec/opus.ts'
-import { MicLine, opusMs } from '../../origin/rtc/mic-line.ts'
+import { MicLine, opusMs } from '../../origin/rtc/jitter-buffer.ts'
 import type { MicPiece } from '../../origin/rtc/types.ts'
 
 const PACKET_MS = 20

@@ -8,7 +8,7 @@ import {
   RtcpPayloadSpecificFeedback,
   RtcpTransportLayerFeedback,
 } from 'werift'
-import { RtcEngine } from '../../origin/rtc/index.ts'
+import { RtcEngine } from '../../origin/rtc/rtc-engine.ts'
 import { ntpTime } from '../../origin/rtc/rtp-clock.ts'
 import type { MicPiece, RtcPeer, RtcSettings, RtcState } from '../../origin/rtc/types.ts'
 import { answerOffer } from '../../origin/rtc/werift-peer.ts'
