@@ -7,7 +7,6 @@ import { closeDecoder, decodeAudioData } from './codec/audio.ts'
 import { EncoderPool } from './codec/encoder-pool.ts'
 import { EdgeLink } from './edge/control-link.ts'
 import { readEnv } from './env.ts'
-import { Host } from './host.ts'
 import { createLipSync } from './lipsync/net.ts'
 import { mouthFromPhones } from './lipsync/phones.ts'
 import { createMouthFromText } from './lipsync/text-mouth.ts'
@@ -20,7 +19,8 @@ import { chooseTranscription } from './providers/stt/choose.ts'
 import { chooseVoice } from './providers/tts/choose.ts'
 import { createRenderer } from './render/index.ts'
 import { RtcEngine } from './rtc/rtc-engine.ts'
-import { SessionParts } from './session-parts.ts'
+import { SessionParts } from './session/session-services.ts'
+import { Host } from './session/tick-loop.ts'
 
 /** ms that sessions have to come to an end after SIGTERM. */
 const DRAIN_MS = 2_000

@@ -1,6 +1,6 @@
 /** A chat of no session: text alone. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
-import type { SessionParts } from '../session-parts.ts'
+import type { SessionParts } from '../session/session-services.ts'
 import { answeringModel, ChatReply, settingsOf } from './chat-completion.ts'
 import { Conversation } from './conversation.ts'
 

@@ -1,6 +1,6 @@
 /** WebRTC of all sessions in a few figures, for `/metrics`. */
 import type { EncoderPool } from '../codec/encoder-pool.ts'
-import type { Session } from '../session.ts'
+import type { Session } from '../session/session.ts'
 
 /** Names and units as they appear under `render`. */
 export function rtcLoad(sessions: readonly Session[], encoders: EncoderPool): Record<string, number> {

@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { expect, it } from 'vitest'
 import type { ChatProvider, ReplyPart, SpeechProvider } from '../../origin/providers/tts/types.ts'
-import type { PreparedTick } from '../../origin/session.ts'
+import type { PreparedTick } from '../../origin/session/session.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { SAMPLE_RATE, TICK_MS } from '../../shared/media.ts'

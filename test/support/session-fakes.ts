@@ -2,8 +2,8 @@
 
 import { NO_WANTS } from '../../origin/media/socket-output.ts'
 import type { ChatProvider, ReplyPart, SpeechProvider } from '../../origin/providers/tts/types.ts'
-import { Session, type SessionSink } from '../../origin/session.ts'
-import { SessionParts, type SessionPartsOptions } from '../../origin/session-parts.ts'
+import { Session, type SessionSink } from '../../origin/session/session.ts'
+import { SessionParts, type SessionPartsOptions } from '../../origin/session/session-services.ts'
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
 import { VISEMES } from '../../shared/face.ts'
 import type { MediaWants, RelayClass, SessionConfig } from '../../shared/link.ts'

@@ -1,7 +1,7 @@
 /** Client audio that waits for its commit. */
-import { AvatarError } from '../shared/errors.ts'
-import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../shared/media.ts'
-import { concatPcm } from './codec/resample.ts'
+import { AvatarError } from '../../shared/errors.ts'
+import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../../shared/media.ts'
+import { concatPcm } from '../codec/resample.ts'
 
 export function toMs(samples: number): number {
   return (samples / SAMPLE_RATE) * 1000

@@ -1,11 +1,11 @@
 /** What leaves of a task while it sounds: facts, sentences, words and sound, each at its time. */
 import { performance } from 'node:perf_hooks'
-import type { OriginEvent } from '../shared/events.ts'
-import type { RelayClass } from '../shared/link.ts'
-import { SAMPLE_RATE } from '../shared/media.ts'
-import type { MediaOut, Stamp } from './media/socket-output.ts'
-import type { TickSound } from './playout.ts'
-import type { Turn } from './turn.ts'
+import type { OriginEvent } from '../../shared/events.ts'
+import type { RelayClass } from '../../shared/link.ts'
+import { SAMPLE_RATE } from '../../shared/media.ts'
+import type { MediaOut, Stamp } from '../media/socket-output.ts'
+import type { TickSound } from '../playout.ts'
+import type { Turn } from '../turn.ts'
 
 export interface SpeechOutOptions {
   media: MediaOut

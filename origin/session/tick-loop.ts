@@ -1,9 +1,9 @@
 /** All sessions of the process on one 40 ms clock: gathers what each shows, renders it in one batch, hands it out. */
 import { performance } from 'node:perf_hooks'
-import { TICK_MS } from '../shared/media.ts'
-import type { Logger } from './log.ts'
-import { Clock } from './pipeline/clock.ts'
-import type { Renderer } from './render/types.ts'
+import { TICK_MS } from '../../shared/media.ts'
+import type { Logger } from '../log.ts'
+import { Clock } from '../pipeline/clock.ts'
+import type { Renderer } from '../render/types.ts'
 import type { PreparedTick, Session } from './session.ts'
 
 /** Ticks that a picture may come after its sound; a later one is left out. */

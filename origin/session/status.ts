@@ -1,5 +1,5 @@
 /** What the avatar does now, told when it changes. */
-import type { Ear } from './listening/listener.ts'
+import type { Ear } from '../listening/listener.ts'
 import type { Speech } from './speech.ts'
 
 const MESSAGES = {

@@ -1,11 +1,11 @@
 /** What clients send over the socket: sound to speak, and the user's voice. Acts in order of arrival. */
-import { AvatarError, toAvatarError } from '../shared/errors.ts'
-import type { OriginEvent } from '../shared/events.ts'
-import type { ForwardedEvent } from '../shared/link.ts'
+import { AvatarError, toAvatarError } from '../../shared/errors.ts'
+import type { OriginEvent } from '../../shared/events.ts'
+import type { ForwardedEvent } from '../../shared/link.ts'
+import type { Ear } from '../listening/listener.ts'
+import type { Turn } from '../turn.ts'
 import { AudioBuffer, toMs } from './audio-buffer.ts'
-import type { Ear } from './listening/listener.ts'
-import type { SessionParts } from './session-parts.ts'
-import type { Turn } from './turn.ts'
+import type { SessionParts } from './session-services.ts'
 
 /** Messages that may wait for the one before them: twice what one socket may send in a second. */
 const MAX_PENDING = 200
