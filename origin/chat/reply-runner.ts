@@ -6,7 +6,7 @@ import type { SessionConfig } from '../../shared/link.ts'
 import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
 import type { SessionParts } from '../session/session-services.ts'
-import type { Turn } from '../turn.ts'
+import type { Turn } from '../turn/turn.ts'
 import { answeringModel, ChatReply, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
 

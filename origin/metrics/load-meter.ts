@@ -4,9 +4,9 @@ import process from 'node:process'
 import type { OriginLoad } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
 import type { EncoderPool } from '../codec/encoder-pool.ts'
-import { TurnHistograms } from '../ledger.ts'
 import type { Renderer } from '../render/types.ts'
 import type { Host } from '../session/tick-loop.ts'
+import { TurnHistograms } from '../turn/turn-metrics.ts'
 import { rtcLoad } from './rtc-load.ts'
 
 /** Requests over which the mean latency is taken. */

@@ -3,7 +3,7 @@ import { AvatarError, toAvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import type { ForwardedEvent } from '../../shared/link.ts'
 import type { Ear } from '../listening/listener.ts'
-import type { Turn } from '../turn.ts'
+import type { Turn } from '../turn/turn.ts'
 import { AudioBuffer, toMs } from './audio-buffer.ts'
 import type { SessionParts } from './session-services.ts'
 

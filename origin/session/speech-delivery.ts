@@ -4,8 +4,8 @@ import type { OriginEvent } from '../../shared/events.ts'
 import type { RelayClass } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import type { MediaOut, Stamp } from '../media/socket-output.ts'
-import type { TickSound } from '../playout.ts'
-import type { Turn } from '../turn.ts'
+import type { TickSound } from '../turn/playout.ts'
+import type { Turn } from '../turn/turn.ts'
 
 export interface SpeechOutOptions {
   media: MediaOut

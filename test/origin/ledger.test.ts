@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { Ledger, TurnHistograms } from '../../origin/ledger.ts'
 import type { ChatProvider, SpeechProvider } from '../../origin/providers/tts/types.ts'
+import { Ledger, TurnHistograms } from '../../origin/turn/turn-metrics.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
 import { createRig, fakeVoice, type Rig } from '../support/session-fakes.ts'
 

@@ -1,7 +1,7 @@
 /** What a turn took, step by step, and how that is spread over all turns of the process. */
 import { performance } from 'node:perf_hooks'
-import type { Histogram, TurnLedger } from '../shared/stats.ts'
-import type { UserSpeechTimes } from './listening/types.ts'
+import type { Histogram, TurnLedger } from '../../shared/stats.ts'
+import type { UserSpeechTimes } from '../listening/types.ts'
 
 export type Step = keyof TurnLedger
 

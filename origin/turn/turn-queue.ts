@@ -1,8 +1,8 @@
 /** The session's tasks: one plays or is held, the others wait; each ends exactly once. */
 import { performance } from 'node:perf_hooks'
-import type { InterruptResponse } from '../shared/api.ts'
-import { AvatarError, toAvatarError } from '../shared/errors.ts'
-import { newId } from '../shared/ids.ts'
+import type { InterruptResponse } from '../../shared/api.ts'
+import { AvatarError, toAvatarError } from '../../shared/errors.ts'
+import { newId } from '../../shared/ids.ts'
 import { Playout, type TickSound } from './playout.ts'
 import { Turn, type TurnEnd, type TurnOptions } from './turn.ts'
 

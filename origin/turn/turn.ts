@@ -1,13 +1,13 @@
 /** One turn: what the avatar was asked to say, the work that makes it, and what of it was heard. */
 import { performance } from 'node:perf_hooks'
-import { type AvatarError, toAvatarError } from '../shared/errors.ts'
-import { SAMPLE_RATE } from '../shared/media.ts'
-import { Ledger } from './ledger.ts'
-import type { UserSpeechTimes } from './listening/types.ts'
-import { Channel } from './pipeline/channel.ts'
+import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
+import { SAMPLE_RATE } from '../../shared/media.ts'
+import type { UserSpeechTimes } from '../listening/types.ts'
+import { Channel } from '../pipeline/channel.ts'
+import type { Clause, Segment } from '../stages/types.ts'
 import type { TickSound } from './playout.ts'
-import type { Clause, Segment } from './stages/types.ts'
-import { type WordTime, wordTimes } from './words.ts'
+import { Ledger } from './turn-metrics.ts'
+import { type WordTime, wordTimes } from './word-times.ts'
 
 /** ms of speech that may be ready ahead of play-out: enough to ride out a slow voice, little enough to throw away on an interrupt. */
 const AHEAD_MS = 10_000
