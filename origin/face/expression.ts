@@ -3,7 +3,7 @@ import type { Cue, Emotion } from '../../shared/api.ts'
 import { EXPRESSIONS, type Expression } from '../../shared/face.ts'
 import { TICK_MS } from '../../shared/media.ts'
 import { MAX_NOD_DEGREES } from '../render/types.ts'
-import type { Segment } from '../stages/types.ts'
+import type { Segment } from '../turn/stages/types.ts'
 
 /** What each emotion adds to the face at rest; found by eye on the default person. */
 const EMOTIONS: Readonly<Record<Emotion, Partial<Record<Expression, number>>>> = {

@@ -1,7 +1,7 @@
 /** Takes a turn's segments tick by tick: which sound begins, and where the mouth is. Can go back to sound that was taken. */
 import { VISEMES } from '../../shared/face.ts'
 import { CHUNK_MS, MOUTH_FPS, SAMPLE_RATE, TICK_SAMPLES } from '../../shared/media.ts'
-import type { Segment } from '../stages/types.ts'
+import type { Segment } from './stages/types.ts'
 import type { Turn } from './turn.ts'
 
 const CHUNK_SAMPLES = (CHUNK_MS / 1000) * SAMPLE_RATE

@@ -1,6 +1,6 @@
 /** When each word of a clause sounds: from the voice's characters, else from its phones, else by the letters. */
 import type { CharacterTime, Phone } from '../providers/tts/types.ts'
-import type { Clause } from '../stages/types.ts'
+import type { Clause } from './stages/types.ts'
 
 /** A word with its place in the sound of its clause, ms from the clause's first sample. */
 export interface WordTime {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { splitSentences } from '../../origin/stages/split-sentences.ts'
+import { splitSentences } from '../../origin/turn/stages/split-sentences.ts'
 
 async function split(...tokens: string[]): Promise<string[]> {
   async function* stream() {

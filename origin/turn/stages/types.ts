@@ -1,6 +1,6 @@
 /** What flows between the stages of a turn. */
-import type { MouthFrames } from '../lipsync/types.ts'
-import type { CharacterTime, Phone } from '../providers/tts/types.ts'
+import type { MouthFrames } from '../../lipsync/types.ts'
+import type { CharacterTime, Phone } from '../../providers/tts/types.ts'
 
 /** Text that is spoken in one breath. `durationMs` is an estimate until all of its sound is there. */
 export interface Clause {

@@ -1,7 +1,7 @@
 /** Long segments in, segments of at most MAX_CLAUSE_MS out, cut where it is quiet. */
-import { VISEMES } from '../../shared/face.ts'
-import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'
-import type { Stage } from '../pipeline/stage.ts'
+import { VISEMES } from '../../../shared/face.ts'
+import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
+import type { Stage } from '../../pipeline/stage.ts'
 import type { Segment } from './types.ts'
 
 const MAX_SAMPLES = (MAX_CLAUSE_MS / 1000) * SAMPLE_RATE

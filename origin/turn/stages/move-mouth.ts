@@ -1,8 +1,8 @@
 /** Sound in, sound with its mouth out: from phones where the voice knows them, else by the lip-sync network and the text. */
-import { VISEMES } from '../../shared/face.ts'
-import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'
-import type { LipSync, MouthFrames, MouthFromPhones, MouthFromText } from '../lipsync/types.ts'
-import type { Stage } from '../pipeline/stage.ts'
+import { VISEMES } from '../../../shared/face.ts'
+import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
+import type { LipSync, MouthFrames, MouthFromPhones, MouthFromText } from '../../lipsync/types.ts'
+import type { Stage } from '../../pipeline/stage.ts'
 import type { Segment, Speech } from './types.ts'
 
 const SAMPLES_PER_MOUTH_FRAME = SAMPLE_RATE / MOUTH_FPS

@@ -1,5 +1,5 @@
 /** Tokens in, clauses out: the voice starts as soon as there is something that can be spoken. */
-import type { Stage } from '../pipeline/stage.ts'
+import type { Stage } from '../../pipeline/stage.ts'
 
 /** Longest clause, characters: about 20 s of speech. */
 const MAX_CLAUSE_CHARS = 300

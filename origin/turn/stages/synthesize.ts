@@ -1,8 +1,8 @@
 /** Clauses in, their sound out, in order. */
-import type { VoiceSettings } from '../../shared/api.ts'
-import { SAMPLE_RATE } from '../../shared/media.ts'
-import type { Stage } from '../pipeline/stage.ts'
-import type { SpeechPiece, SpeechProvider } from '../providers/tts/types.ts'
+import type { VoiceSettings } from '../../../shared/api.ts'
+import { SAMPLE_RATE } from '../../../shared/media.ts'
+import type { Stage } from '../../pipeline/stage.ts'
+import type { SpeechPiece, SpeechProvider } from '../../providers/tts/types.ts'
 import type { Clause, Speech } from './types.ts'
 
 export interface SpeakOptions {
