@@ -14,7 +14,7 @@ import type { InferJob, InferResult, InferSetup } from '../origin/render/infer-w
 import { findPacks, inferModel, loadPack } from '../origin/render/pack.ts'
 import { PatchSource } from '../origin/render/patch-source.ts'
 import { RenderStats } from '../origin/render/stats.ts'
-import { WorkerHost } from '../origin/render/worker-host.ts'
+import { WorkerHost } from '../origin/workers/worker-host.ts'
 import { benchLipsync, type VoiceFigures } from './lipsync.ts'
 import { benchSessions, CARRIED_SHARE, DEADLINE_MS, SESSIONS } from './render-sessions.ts'
 import { benchWav2lip, type Figures } from './wav2lip.ts'

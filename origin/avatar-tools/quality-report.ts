@@ -11,7 +11,7 @@ import type { InferJob, InferResult, InferSetup } from '../render/infer-worker.t
 import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from '../render/pack.ts'
 import { type MaskLevel, maskLevels, pastePatch } from '../render/paste.ts'
 import { matchRim, rimColour, rimOf } from '../render/rim-color-match.ts'
-import { WorkerHost } from '../render/worker-host.ts'
+import { WorkerHost } from '../workers/worker-host.ts'
 import { referenceOf, silence, soundWindow, vowel } from './quality-sound.ts'
 
 /** Levels are of 255. */

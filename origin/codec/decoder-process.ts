@@ -29,7 +29,7 @@ import {
   Packet,
   SoftwareResampleContext,
 } from 'node-av/lib'
-import type { JobMessage, JobReply } from '../jobs.ts'
+import type { JobMessage, JobReply } from '../workers/job-queue.ts'
 import { concatPcm } from './resample.ts'
 import type { Container } from './sniff.ts'
 

@@ -1,6 +1,6 @@
 /** Worker: encodes the pictures of many streams, one after another. A stream is opened by its first picture. */
 import { parentPort } from 'node:worker_threads'
-import type { JobMessage, JobReply } from '../jobs.ts'
+import type { JobMessage, JobReply } from '../workers/job-queue.ts'
 import { VideoEncoder, type VideoEncoderOptions } from './video-encoder.ts'
 
 export type EncodeJob =

@@ -1,5 +1,5 @@
 /** Video encoding beside the event loop: a few threads, each with the encoders of several streams. */
-import { JobError, JobQueue, threadWorker } from '../jobs.ts'
+import { JobError, JobQueue, threadWorker } from '../workers/job-queue.ts'
 import type { EncodeJob, EncodeResult } from './encode-worker.ts'
 import type { VideoEncoderOptions } from './video-encoder.ts'
 

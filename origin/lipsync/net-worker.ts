@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { VISEMES } from '../../shared/face.ts'
 import { logMel, MEL_BANDS } from '../dsp/log-mel.ts'
-import type { JobMessage, JobReply } from '../jobs.ts'
+import type { JobMessage, JobReply } from '../workers/job-queue.ts'
 
 /** What the network carries from one piece of sound to the next; sizes as in models/lipsync/README.md. */
 export interface NetState {

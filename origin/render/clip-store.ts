@@ -2,9 +2,9 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FPS, QUALITIES, type Quality } from '../../shared/media.ts'
+import { WorkerHost } from '../workers/worker-host.ts'
 import type { ClipJob, ClipResult } from './clip-worker.ts'
 import { type AvatarPack, CLIP_NAMES, PackError } from './pack.ts'
-import { WorkerHost } from './worker-host.ts'
 
 /**
  * JPEG quality by picture size. Clips and composed pictures use the same, so that decoding a clip's picture and encoding it

@@ -3,12 +3,12 @@
  * cuts out what lies under a patch.
  */
 import { QUALITIES } from '../../shared/media.ts'
+import { serveJobs, type WorkerHost } from '../workers/worker-host.ts'
 import { cropPatch } from './crop.ts'
 import { blendInto, type HeadFields, warpHead } from './head-warp.ts'
 import { decodeJpeg, encodeJpeg, jpegBound } from './jpeg.ts'
 import { type MaskLevel, maskLevels, pastePatch } from './paste.ts'
 import { matchRim, rimColour, rimOf } from './rim-color-match.ts'
-import { serveJobs, type WorkerHost } from './worker-host.ts'
 
 /** What stays the same of a layer; arrays are in shared memory. */
 export interface ComposeLayer {

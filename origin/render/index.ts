@@ -1,5 +1,6 @@
 /** Starts the renderer: loads packs, opens clips, starts the threads, measures the machine. */
 import { availableParallelism } from 'node:os'
+import { WorkerHost } from '../workers/worker-host.ts'
 import { measureCapacity, remeasure } from './calibrate.ts'
 import { ClipStore } from './clip-store.ts'
 import type { ComposeHost, ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
@@ -10,7 +11,6 @@ import { type InferHost, PatchSource } from './patch-source.ts'
 import { AvatarRenderer, type RendererParts } from './renderer.ts'
 import { RenderStats } from './stats.ts'
 import type { Renderer, RendererOptions, RenderLog } from './types.ts'
-import { WorkerHost } from './worker-host.ts'
 
 const SILENT: RenderLog = { info: () => {}, warn: () => {}, error: () => {} }
 /** Pretended sessions of the trial at start: what the design asks of two cores, and a full batch for an accelerator. */

@@ -5,10 +5,10 @@ import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import ort from 'onnxruntime-node'
+import { serveJobs } from '../workers/worker-host.ts'
 import { decoderFile, decoderGraph } from './adapters/decoder.ts'
 import type { GraphAdapter, GraphShape } from './adapters/types.ts'
 import { wav2lipGraph } from './adapters/wav2lip.ts'
-import { serveJobs } from './worker-host.ts'
 
 export type InferModel = GraphShape & ({ kind: 'decoder'; inputs: number; halfFile?: string | undefined } | { kind: 'wav2lip' })
 export interface InferSetup {

@@ -1,7 +1,8 @@
 /** Drawn patches: gathers what all sessions need into batches, and keeps the last ones for faces that come again. */
+
+import type { WorkerHost } from '../workers/worker-host.ts'
 import type { InferJob, InferResult } from './infer-worker.ts'
 import type { RenderStats } from './stats.ts'
-import type { WorkerHost } from './worker-host.ts'
 
 export interface PatchModel {
   kind: 'decoder' | 'wav2lip'

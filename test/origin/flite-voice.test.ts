@@ -1,9 +1,9 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { JobReply, JobWorker } from '../../origin/jobs.ts'
-import { threadWorker } from '../../origin/jobs.ts'
 import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
 import type { Phone, SpeechProvider } from '../../origin/providers/tts/types.ts'
+import type { JobReply, JobWorker } from '../../origin/workers/job-queue.ts'
+import { threadWorker } from '../../origin/workers/job-queue.ts'
 import type { VoiceSettings } from '../../shared/api.ts'
 
 const RATE = 24_000

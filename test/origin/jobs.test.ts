@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { JobError, type JobMessage, JobQueue, type JobReply, type JobWorker } from '../../origin/jobs.ts'
+import { JobError, type JobMessage, JobQueue, type JobReply, type JobWorker } from '../../origin/workers/job-queue.ts'
 
 /** A worker under the test's hand. */
 class HandWorker implements JobWorker {

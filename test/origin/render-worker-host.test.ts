@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { WorkerHost } from '../../origin/render/worker-host.ts'
+import { WorkerHost } from '../../origin/workers/worker-host.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { CrashingJob } from '../support/crashing-worker.ts'
 

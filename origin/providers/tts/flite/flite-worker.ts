@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { parentPort } from 'node:worker_threads'
-import type { JobMessage, JobReply } from '../../../jobs.ts'
+import type { JobMessage, JobReply } from '../../../workers/job-queue.ts'
 import { type PronunciationJob, pronounce, type SynthesisJob, synthesize } from './synthesize.ts'
 import { Program } from './wasi.ts'
 

@@ -1,8 +1,8 @@
 /** The embedded voice: CMU Flite in a worker thread. No key, no network; English; knows its own phones. */
 import type { VoiceSettings } from '../../../../shared/api.ts'
 import { AvatarError } from '../../../../shared/errors.ts'
-import { JobError, JobQueue, type JobWorker, threadWorker } from '../../../jobs.ts'
 import { log } from '../../../log.ts'
+import { JobError, JobQueue, type JobWorker, threadWorker } from '../../../workers/job-queue.ts'
 import type { Pronouncer, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
 import { estimateSpeechS } from './estimate.ts'
 import { FlitePronouncer } from './pronounce.ts'

@@ -1,6 +1,7 @@
 /** How English words sound, by the embedded engine's dictionary and letter rules; in its worker thread, remembered. */
-import { JobError, JobQueue, type JobWorker } from '../../../jobs.ts'
+
 import { log } from '../../../log.ts'
+import { JobError, JobQueue, type JobWorker } from '../../../workers/job-queue.ts'
 import type { Pronouncer } from '../types.ts'
 import type { PronunciationJob } from './synthesize.ts'
 import { speakableText } from './text.ts'
