@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Config, ConfigError, parseConfig } from '../../worker/env.ts'
-import { mintTurn, sharedSecretCredentials } from '../../worker/turn.ts'
+import { mintTurn, sharedSecretCredentials } from '../../worker/ice-servers.ts'
 
 const SESSION = '550e8400-e29b-41d4-a716-446655440000'
 const BASE = {

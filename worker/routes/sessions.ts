@@ -14,12 +14,12 @@ import {
 } from '../../shared/api.ts'
 import { newSessionId } from '../../shared/ids.ts'
 import type { App, AppContext } from '../context.ts'
+import { mintTurn } from '../ice-servers.ts'
 import { callerOf, tenantByKey, tenantForSession } from '../middleware/auth.ts'
 import { takeRate } from '../middleware/rate-limit.ts'
 import { unwrap } from '../result.ts'
 import { sessionStub, tenantStub } from '../stubs.ts'
 import { mintToken } from '../tokens.ts'
-import { mintTurn } from '../turn.ts'
 import { get, post } from './define.ts'
 
 /** How long a new session may wait for its origin, ms. */
