@@ -12,14 +12,14 @@ import {
 } from '../../shared/admin.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
-import type { App, AppContext } from '../context.ts'
+import { adminOf } from '../http/auth.ts'
+import type { App, AppContext } from '../http/context.ts'
+import { get, post } from '../http/declare-route.ts'
+import { takeRate } from '../http/rate-limit.ts'
 import { log } from '../log.ts'
-import { adminOf } from '../middleware/auth.ts'
-import { takeRate } from '../middleware/rate-limit.ts'
 import type { PoolOrigin, PoolSession, PoolSnapshot } from '../pool/snapshot.ts'
 import { unwrap } from '../result.ts'
 import { poolStub, sessionStub } from '../stubs.ts'
-import { get, post } from './define.ts'
 
 const TAG = 'Administration'
 

@@ -1,9 +1,9 @@
 /** Who can appear and how they can sound: what the connected origins offer. */
 import { AvatarListResponse, VoiceListResponse } from '../../shared/api.ts'
-import type { App } from '../context.ts'
-import { callerOf } from '../middleware/auth.ts'
+import { callerOf } from '../http/auth.ts'
+import type { App } from '../http/context.ts'
+import { get } from '../http/declare-route.ts'
 import { poolStub } from '../stubs.ts'
-import { get } from './define.ts'
 
 export function mountCatalog(app: App): void {
   get(app, { path: '/v1/avatars', tag: 'Catalog', summary: 'List the avatars', response: AvatarListResponse }, async (context) => {

@@ -4,9 +4,9 @@ import { ChatChunk } from '../../shared/chat.ts'
 import { ClientEvent, ServerEvent, SocketOptions } from '../../shared/events.ts'
 import { SessionId, TaskId } from '../../shared/ids.ts'
 import { VERSION } from '../../shared/version.ts'
-import type { App, AppContext } from '../context.ts'
 import page from '../docs/page.html'
-import { get } from './define.ts'
+import type { App, AppContext } from '../http/context.ts'
+import { get } from '../http/declare-route.ts'
 
 /** The page holds its own script and style, and calls this edge only; sockets may have another host. */
 const PAGE_POLICY =

@@ -1,11 +1,11 @@
 /** Health: whether the edge, its store and its origins can work. */
 import { HealthResponse } from '../../shared/api.ts'
 import { VERSION } from '../../shared/version.ts'
-import type { App, AppContext } from '../context.ts'
+import type { App, AppContext } from '../http/context.ts'
+import { get } from '../http/declare-route.ts'
 import { log, reasonOf } from '../log.ts'
 import type { PoolSnapshot } from '../pool/snapshot.ts'
 import { poolStub } from '../stubs.ts'
-import { get } from './define.ts'
 
 export function mountHealth(app: App): void {
   get(

@@ -2,14 +2,14 @@
 import { MetricsResponse } from '../../shared/api.ts'
 import type { OriginLoad } from '../../shared/link.ts'
 import type { Histogram } from '../../shared/stats.ts'
-import type { App } from '../context.ts'
-import { tenantByKey } from '../middleware/auth.ts'
+import { tenantByKey } from '../http/auth.ts'
+import type { App } from '../http/context.ts'
+import { get } from '../http/declare-route.ts'
 import { sumOf } from '../pool/histograms.ts'
 import { mean } from '../pool/mean.ts'
 import type { PoolOrigin, PoolSnapshot } from '../pool/snapshot.ts'
 import { EXPOSITION_TYPE, Exposition, type Sample } from '../prometheus.ts'
 import { poolStub } from '../stubs.ts'
-import { get } from './define.ts'
 
 export function mountMetrics(app: App): void {
   get(

@@ -13,14 +13,14 @@ import {
   StopSessionResponse,
 } from '../../shared/api.ts'
 import { newSessionId } from '../../shared/ids.ts'
-import type { App, AppContext } from '../context.ts'
+import { callerOf, tenantByKey, tenantForSession } from '../http/auth.ts'
+import type { App, AppContext } from '../http/context.ts'
+import { get, post } from '../http/declare-route.ts'
+import { takeRate } from '../http/rate-limit.ts'
+import { mintToken } from '../http/session-token.ts'
 import { mintTurn } from '../ice-servers.ts'
-import { callerOf, tenantByKey, tenantForSession } from '../middleware/auth.ts'
-import { takeRate } from '../middleware/rate-limit.ts'
 import { unwrap } from '../result.ts'
 import { sessionStub, tenantStub } from '../stubs.ts'
-import { mintToken } from '../tokens.ts'
-import { get, post } from './define.ts'
 
 /** How long a new session may wait for its origin, ms. */
 const ORIGIN_WAIT_MS = 5_000

@@ -4,12 +4,12 @@ import { ErrorBody } from '../../shared/api.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { SocketOptions } from '../../shared/events.ts'
 import { SessionId } from '../../shared/ids.ts'
-import { invalid } from '../body.ts'
-import type { App, AppContext } from '../context.ts'
-import { agreedProtocol, requireOriginKey, socketCallerOf, tenantForSession } from '../middleware/auth.ts'
+import { agreedProtocol, requireOriginKey, socketCallerOf, tenantForSession } from '../http/auth.ts'
+import { invalid } from '../http/body.ts'
+import type { App, AppContext } from '../http/context.ts'
+import { get } from '../http/declare-route.ts'
 import { type SocketRole, socketRequest } from '../socket.ts'
 import { poolStub, sessionStub } from '../stubs.ts'
-import { get } from './define.ts'
 
 export function mountSockets(app: App): void {
   get(

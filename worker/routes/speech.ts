@@ -1,11 +1,11 @@
 /** What makes the avatar say a given text. */
 import { SpeakRequest, SpeakResponse } from '../../shared/api.ts'
-import type { App } from '../context.ts'
-import { callerOf, tenantForSession } from '../middleware/auth.ts'
-import { takeRate } from '../middleware/rate-limit.ts'
+import { callerOf, tenantForSession } from '../http/auth.ts'
+import type { App } from '../http/context.ts'
+import { post } from '../http/declare-route.ts'
+import { takeRate } from '../http/rate-limit.ts'
 import { unwrap } from '../result.ts'
 import { sessionStub } from '../stubs.ts'
-import { post } from './define.ts'
 
 const TAG = 'Speech'
 

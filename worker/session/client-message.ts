@@ -2,7 +2,7 @@
 import { MAX_BODY_BYTES } from '../../shared/api.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { ClientEvent } from '../../shared/events.ts'
-import { issuesOf } from '../issues.ts'
+import { issuesOf } from '../http/issues.ts'
 
 /** Sound rides in one message: 60 s of stereo 48 kHz WAV in base64 do not fit, mono 24 kHz at 32 bit do. */
 export const MAX_AUDIO_MESSAGE_BYTES = 8 * 1024 * 1024

@@ -1,7 +1,7 @@
 /** Reads a request's JSON: bounded while it comes in, whatever its content-length says. */
 import type * as z from 'zod'
-import { MAX_BODY_BYTES } from '../shared/api.ts'
-import { AvatarError } from '../shared/errors.ts'
+import { MAX_BODY_BYTES } from '../../shared/api.ts'
+import { AvatarError } from '../../shared/errors.ts'
 import { issuesOf } from './issues.ts'
 
 /** @throws AvatarError PAYLOAD_TOO_LARGE, INVALID_JSON or INVALID_REQUEST with `details.issues` */

@@ -1,8 +1,8 @@
 /** Who calls, and whether they may. Everything is decided here, before an object wakes. */
 import { AvatarError } from '../../shared/errors.ts'
-import type { AppContext, Caller } from '../context.ts'
 import type { ApiKey, Config } from '../env.ts'
-import { readToken } from '../tokens.ts'
+import type { AppContext, Caller } from './context.ts'
+import { readToken } from './session-token.ts'
 
 /** The tenant of everyone in open mode. */
 export const LOCAL_TENANT = 'local'

@@ -3,8 +3,8 @@ import { createRoute } from '@hono/zod-openapi'
 import type * as z from 'zod'
 import { ErrorBody } from '../../shared/api.ts'
 import { ERRORS, type ErrorCode } from '../../shared/errors.ts'
-import { readBody } from '../body.ts'
-import type { App, AppContext, Handler } from '../context.ts'
+import { readBody } from './body.ts'
+import type { App, AppContext, Handler } from './context.ts'
 
 export interface RouteDescription {
   path: string

@@ -1,8 +1,8 @@
 /** Refuses every request while the configuration does not fit: closed, never open by accident. */
 import type { MiddlewareHandler } from 'hono'
-import type { AppEnv } from '../context.ts'
 import { ConfigError, configOf } from '../env.ts'
 import { setLogLevel } from '../log.ts'
+import type { AppEnv } from './context.ts'
 
 /** Headers that Cloudflare's edge sets on every request and a Worker on one's own machine does not see. */
 const EDGE_HEADERS = ['cf-ray', 'cf-visitor']

@@ -1,8 +1,8 @@
 /** The documented limits, per tenant and exact; what is left is said on every answer. */
 import { AvatarError } from '../../shared/errors.ts'
-import type { AppContext } from '../context.ts'
 import { tenantStub } from '../stubs.ts'
 import { RATE_WINDOW_MS, type RateBucket } from '../tenant.ts'
+import type { AppContext } from './context.ts'
 
 const LIMIT_OF = {
   sessions: 'RATE_LIMIT_SESSIONS',

@@ -1,7 +1,7 @@
 /** What every request carries through the middleware. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Config, Env } from './env.ts'
+import type { Config, Env } from '../env.ts'
 
 /** Who calls. `key`: an API key's owner (or anyone, in open mode). `session`: the holder of one session's token. */
 export type Caller = { kind: 'key'; tenant: string } | { kind: 'session'; tenant: string; sessionId: string }

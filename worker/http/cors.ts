@@ -1,7 +1,7 @@
 /** Cross-origin calls from browsers. No cookies are used, so any web origin may be allowed. */
 import type { MiddlewareHandler } from 'hono'
-import type { AppContext, AppEnv } from '../context.ts'
 import { configOf } from '../env.ts'
+import type { AppContext, AppEnv } from './context.ts'
 
 const EXPOSED = 'x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, location, link'
 

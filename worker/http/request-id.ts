@@ -1,8 +1,8 @@
 /** Names the request, times it and logs it. */
 import type { MiddlewareHandler } from 'hono'
 import { newId } from '../../shared/ids.ts'
-import type { AppEnv } from '../context.ts'
 import { log } from '../log.ts'
+import type { AppEnv } from './context.ts'
 
 const USABLE = /^[\w.-]{1,64}$/
 
