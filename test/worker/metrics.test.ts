@@ -1,7 +1,7 @@
 import { reset } from 'cloudflare:test'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MetricsResponse } from '../../shared/api.ts'
-import { Exposition } from '../../worker/prometheus.ts'
+import { Exposition } from '../../worker/metrics/prometheus.ts'
 import { callEdge, fetchEdge } from './support/edge.ts'
 import { FakeOrigin, LOAD } from './support/fake-origin.ts'
 import { parseExposition } from './support/prometheus.ts'

@@ -1,8 +1,8 @@
 /** The last hour in points of ten seconds, for the operator's plots. Taken when heartbeats come: no timer keeps the object awake. */
 import { HISTORY_INTERVAL_S, HISTORY_POINTS, type HistoryPoint } from '../../shared/admin.ts'
 import type { Histogram } from '../../shared/stats.ts'
+import { medianBetween, sumOf } from '../metrics/histograms.ts'
 import type { ControlSocket } from './control-socket.ts'
-import { medianBetween, sumOf } from './histograms.ts'
 import { mean } from './mean.ts'
 
 /** The step of a turn whose median is plotted. */

@@ -5,10 +5,10 @@ import type { Histogram } from '../../shared/stats.ts'
 import { tenantByKey } from '../http/auth.ts'
 import type { App } from '../http/context.ts'
 import { get } from '../http/declare-route.ts'
-import { sumOf } from '../pool/histograms.ts'
+import { sumOf } from '../metrics/histograms.ts'
+import { EXPOSITION_TYPE, Exposition, type Sample } from '../metrics/prometheus.ts'
 import { mean } from '../pool/mean.ts'
 import type { PoolOrigin, PoolSnapshot } from '../pool/snapshot.ts'
-import { EXPOSITION_TYPE, Exposition, type Sample } from '../prometheus.ts'
 import { poolStub } from '../stubs.ts'
 
 export function mountMetrics(app: App): void {

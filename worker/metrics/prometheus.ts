@@ -1,5 +1,5 @@
 /** Prometheus' text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). */
-import type { Histogram } from '../shared/stats.ts'
+import type { Histogram } from '../../shared/stats.ts'
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
