@@ -8,7 +8,10 @@ import { type ControlDown, ControlUp, type OriginHello, type SessionConfig } fro
 import { PROTOCOL_VERSION, VERSION } from '../shared/version.ts'
 import type { Env } from './env.ts'
 import { log } from './log.ts'
-import type { CallResult } from './pending-calls.ts'
+import type { CallResult } from './objects/pending-calls.ts'
+import { fromOrigin, noOrigin, type Result, succeed } from './objects/result.ts'
+import { socketResponse } from './objects/sockets.ts'
+import { sessionStub } from './objects/stubs.ts'
 import { chooseOrigin, leastLoaded } from './pool/choose-origin.ts'
 import { ControlSocket, restoreControls } from './pool/control-socket.ts'
 import { History, momentOf } from './pool/history.ts'
@@ -17,11 +20,8 @@ import { Opening } from './pool/opening.ts'
 import { Placements, type SessionFigures } from './pool/placements.ts'
 import { type PoolSession, type PoolSnapshot, poolOrigin } from './pool/snapshot.ts'
 import { TextChats } from './pool/text-chats.ts'
-import { fromOrigin, noOrigin, type Result, succeed } from './result.ts'
 import { closeQuietly } from './session/client-socket.ts'
 import { type OriginNews, type Placement, samePlacement } from './session-state.ts'
-import { socketResponse } from './socket.ts'
-import { sessionStub } from './stubs.ts'
 
 export interface Placed {
   placement: Placement

@@ -6,8 +6,10 @@ import { newId } from '../shared/ids.ts'
 import type { LinkCall, SessionConfig } from '../shared/link.ts'
 import type { Env } from './env.ts'
 import { detached } from './log.ts'
-import { ANSWER_MS, type CallResult, CHAT_MS, PendingCalls } from './pending-calls.ts'
-import { fail, NO_ORIGIN, noOrigin, noSession, type Result, succeed } from './result.ts'
+import { ANSWER_MS, type CallResult, CHAT_MS, PendingCalls } from './objects/pending-calls.ts'
+import { fail, NO_ORIGIN, noOrigin, noSession, type Result, succeed } from './objects/result.ts'
+import { refusal, type SocketRole, socketResponse, socketRole } from './objects/sockets.ts'
+import { poolStub, tenantStub } from './objects/stubs.ts'
 import { Audience } from './session/audience.ts'
 import { ClientMessages } from './session/client-messages.ts'
 import { closeQuietly } from './session/client-socket.ts'
@@ -29,8 +31,6 @@ import {
   type SessionState,
   samePlacement,
 } from './session-state.ts'
-import { refusal, type SocketRole, socketResponse, socketRole } from './socket.ts'
-import { poolStub, tenantStub } from './stubs.ts'
 
 /** Sockets of one session. */
 const MAX_CLIENTS = 16

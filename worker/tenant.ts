@@ -2,8 +2,8 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { SessionSummary } from '../shared/api.ts'
 import type { Env } from './env.ts'
-import { fail, type Result, succeed } from './result.ts'
-import { sessionStub } from './stubs.ts'
+import { fail, type Result, succeed } from './objects/result.ts'
+import { sessionStub } from './objects/stubs.ts'
 
 /** Span of every rate limit, ms. */
 export const RATE_WINDOW_MS = 60_000

@@ -1,6 +1,6 @@
 /** Which origin gets a session: of those that fit, the least loaded. */
 import type { SessionConfig } from '../../shared/link.ts'
-import { CAPACITY_RETRY_S, fail, noOrigin, type Result, succeed } from '../result.ts'
+import { CAPACITY_RETRY_S, fail, noOrigin, type Result, succeed } from '../objects/result.ts'
 import type { ControlSocket } from './control-socket.ts'
 
 /**

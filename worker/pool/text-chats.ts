@@ -1,7 +1,7 @@
 /** Chats of no session: text alone, answered by whichever origin has the least to do. */
 import type { ChatRequest } from '../../shared/chat.ts'
-import { type CallResult, CHAT_MS, PendingCalls } from '../pending-calls.ts'
-import { CAPACITY_RETRY_S, fail, noOrigin, type Result } from '../result.ts'
+import { type CallResult, CHAT_MS, PendingCalls } from '../objects/pending-calls.ts'
+import { CAPACITY_RETRY_S, fail, noOrigin, type Result } from '../objects/result.ts'
 import type { ControlSocket } from './control-socket.ts'
 
 /** Chats that may run at one time: each holds some memory of the one object that knows all origins. */

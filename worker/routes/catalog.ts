@@ -3,7 +3,7 @@ import { AvatarListResponse, VoiceListResponse } from '../../shared/api.ts'
 import { callerOf } from '../http/auth.ts'
 import type { App } from '../http/context.ts'
 import { get } from '../http/declare-route.ts'
-import { poolStub } from '../stubs.ts'
+import { poolStub } from '../objects/stubs.ts'
 
 export function mountCatalog(app: App): void {
   get(app, { path: '/v1/avatars', tag: 'Catalog', summary: 'List the avatars', response: AvatarListResponse }, async (context) => {

@@ -8,9 +8,9 @@ import type { App, AppContext } from '../http/context.ts'
 import { post } from '../http/declare-route.ts'
 import { takeRate } from '../http/rate-limit.ts'
 import { log, reasonOf } from '../log.ts'
-import type { CallResult } from '../pending-calls.ts'
-import { noSession, type Result, unwrap } from '../result.ts'
-import { poolStub, sessionStub } from '../stubs.ts'
+import type { CallResult } from '../objects/pending-calls.ts'
+import { noSession, type Result, unwrap } from '../objects/result.ts'
+import { poolStub, sessionStub } from '../objects/stubs.ts'
 
 /** For clients that cannot put a field of ours into the body. */
 const SESSION_HEADER = 'x-session-id'

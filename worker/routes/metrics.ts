@@ -7,9 +7,9 @@ import type { App } from '../http/context.ts'
 import { get } from '../http/declare-route.ts'
 import { sumOf } from '../metrics/histograms.ts'
 import { EXPOSITION_TYPE, Exposition, type Sample } from '../metrics/prometheus.ts'
+import { poolStub } from '../objects/stubs.ts'
 import { mean } from '../pool/mean.ts'
 import type { PoolOrigin, PoolSnapshot } from '../pool/snapshot.ts'
-import { poolStub } from '../stubs.ts'
 
 export function mountMetrics(app: App): void {
   get(

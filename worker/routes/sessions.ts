@@ -19,8 +19,8 @@ import { get, post } from '../http/declare-route.ts'
 import { takeRate } from '../http/rate-limit.ts'
 import { mintToken } from '../http/session-token.ts'
 import { mintTurn } from '../ice-servers.ts'
-import { unwrap } from '../result.ts'
-import { sessionStub, tenantStub } from '../stubs.ts'
+import { unwrap } from '../objects/result.ts'
+import { sessionStub, tenantStub } from '../objects/stubs.ts'
 
 /** How long a new session may wait for its origin, ms. */
 const ORIGIN_WAIT_MS = 5_000

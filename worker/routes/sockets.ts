@@ -8,8 +8,8 @@ import { agreedProtocol, requireOriginKey, socketCallerOf, tenantForSession } fr
 import { invalid } from '../http/body.ts'
 import type { App, AppContext } from '../http/context.ts'
 import { get } from '../http/declare-route.ts'
-import { type SocketRole, socketRequest } from '../socket.ts'
-import { poolStub, sessionStub } from '../stubs.ts'
+import { type SocketRole, socketRequest } from '../objects/sockets.ts'
+import { poolStub, sessionStub } from '../objects/stubs.ts'
 
 export function mountSockets(app: App): void {
   get(

@@ -4,8 +4,8 @@ import { callerOf, tenantForSession } from '../http/auth.ts'
 import type { App } from '../http/context.ts'
 import { post } from '../http/declare-route.ts'
 import { takeRate } from '../http/rate-limit.ts'
-import { unwrap } from '../result.ts'
-import { sessionStub } from '../stubs.ts'
+import { unwrap } from '../objects/result.ts'
+import { sessionStub } from '../objects/stubs.ts'
 
 const TAG = 'Speech'
 

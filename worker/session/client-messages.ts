@@ -2,7 +2,7 @@
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
 import type { ClientEvent } from '../../shared/events.ts'
 import { log, reasonOf } from '../log.ts'
-import { NO_ORIGIN, noOrigin } from '../result.ts'
+import { NO_ORIGIN, noOrigin } from '../objects/result.ts'
 import type { Audience } from './audience.ts'
 import { readClientMessage } from './client-message.ts'
 import type { ClientSocket } from './client-socket.ts'

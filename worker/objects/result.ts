@@ -1,5 +1,5 @@
 /** Outcomes across Durable Object calls: a thrown error would lose its class and its details there. */
-import { AvatarError, ERROR_CODES, type ErrorCode, toAvatarError } from '../shared/errors.ts'
+import { AvatarError, ERROR_CODES, type ErrorCode, toAvatarError } from '../../shared/errors.ts'
 
 export interface Failure {
   code: ErrorCode

@@ -1,6 +1,6 @@
 /** Opening WebSockets inside Durable Objects, and how the Worker tells an object what it has checked. */
 import * as z from 'zod'
-import { SocketOptions } from '../shared/events.ts'
+import { SocketOptions } from '../../shared/events.ts'
 import type { Failure } from './result.ts'
 
 /** Only the Worker sets it, on requests that it builds itself; nothing of the outside request is passed on. */

@@ -1,5 +1,5 @@
 /** HTTP requests that wait for the origin's answer. In memory: a request keeps its object awake. */
-import { newId } from '../shared/ids.ts'
+import { newId } from '../../shared/ids.ts'
 import { type Failure, fail, noOrigin, type Result, succeed } from './result.ts'
 
 /** How long the origin may take to answer, ms. */
