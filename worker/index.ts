@@ -1,7 +1,7 @@
 /** The Worker's exports. */
 import { createApp } from './app.ts'
 
-export { OriginPool } from './origin-pool.ts'
+export { OriginPool } from './pool/origin-pool.ts'
 export { SessionRelay } from './session-relay.ts'
 export { Tenant } from './tenant.ts'
 

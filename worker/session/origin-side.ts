@@ -5,7 +5,7 @@ import type { SessionConfig, SessionDown, SessionUp } from '../../shared/link.ts
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { detached } from '../log.ts'
 import type { Result } from '../objects/result.ts'
-import type { Placed } from '../origin-pool.ts'
+import type { Placed } from '../pool/origin-pool.ts'
 import { enter, type Placement, placementOf, type SessionState, samePlacement } from '../session-state.ts'
 import type { Audience } from './audience.ts'
 import { closeQuietly } from './client-socket.ts'
