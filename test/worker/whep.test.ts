@@ -1,7 +1,7 @@
 import { reset } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LinkCall } from '../../shared/link.ts'
-import { parseSdpFragment } from '../../worker/whep/sdp-fragment.ts'
+import { parseSdpFragment } from '../../worker/routes/sdp-fragment.ts'
 import { callEdge, errorOf, fetchEdge } from './support/edge.ts'
 import { FakeOrigin, type FakeSession } from './support/fake-origin.ts'
 import { sha256 } from './support/keys.ts'

@@ -10,7 +10,7 @@ import { pathOf, register } from '../http/declare-route.ts'
 import type { CallResult } from '../objects/pending-calls.ts'
 import { unwrap } from '../objects/result.ts'
 import { sessionStub } from '../objects/stubs.ts'
-import { parseSdpFragment } from '../whep/sdp-fragment.ts'
+import { parseSdpFragment } from './sdp-fragment.ts'
 import { sessionIdOf } from './sockets.ts'
 
 const TAG = 'Viewers'
