@@ -2,7 +2,7 @@
 import { createApp } from './app.ts'
 
 export { OriginPool } from './pool/origin-pool.ts'
-export { SessionRelay } from './session-relay.ts'
+export { SessionRelay } from './session/session-relay.ts'
 export { Tenant } from './tenant.ts'
 
 export default createApp()

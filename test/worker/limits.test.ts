@@ -1,6 +1,6 @@
 import { reset } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { MessageLimit } from '../../worker/session/message-limit.ts'
+import { MessageLimit } from '../../worker/session/sliding-window.ts'
 import { callEdge, errorOf, openClient } from './support/edge.ts'
 import { FakeOrigin } from './support/fake-origin.ts'
 import { jump, newSession, newSessionOn } from './support/sessions.ts'

@@ -1,7 +1,7 @@
 /** The one place that turns a name into a Durable Object. The stubs are typed by hand: results hold open records, which RPC types refuse. */
 import type { Env } from '../env.ts'
 import type { OriginPool } from '../pool/origin-pool.ts'
-import type { SessionRelay } from '../session-relay.ts'
+import type { SessionRelay } from '../session/session-relay.ts'
 import type { Tenant } from '../tenant.ts'
 
 /** The public methods of an object, each answered asynchronously. */

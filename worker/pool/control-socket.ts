@@ -1,7 +1,7 @@
 /** One origin's control socket and what the origin has said of itself. */
 import * as z from 'zod'
 import { type ControlDown, OriginHello, OriginLoad, type SessionReport } from '../../shared/link.ts'
-import type { Placement } from '../session-state.ts'
+import type { Placement } from '../session/session-state.ts'
 import { storedHello } from './placements.ts'
 
 /** Survives hibernation on the socket; the rest of the hello may be too large for it and stands in storage. */

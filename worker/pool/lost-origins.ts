@@ -1,6 +1,6 @@
 /** Processes whose control socket is gone, and what becomes of the sessions that are placed on them. */
 import { HEARTBEAT_S } from '../../shared/link.ts'
-import type { OriginNews, Placement } from '../session-state.ts'
+import type { OriginNews, Placement } from '../session/session-state.ts'
 import type { Placements } from './placements.ts'
 
 /** An origin that was silent for this long is lost, ms. */

@@ -13,7 +13,7 @@ import { fromOrigin, noOrigin, type Result, succeed } from '../objects/result.ts
 import { socketResponse } from '../objects/sockets.ts'
 import { sessionStub } from '../objects/stubs.ts'
 import { closeQuietly } from '../session/client-socket.ts'
-import { type OriginNews, type Placement, samePlacement } from '../session-state.ts'
+import { type OriginNews, type Placement, samePlacement } from '../session/session-state.ts'
 import { chooseOrigin, leastLoaded } from './choose-origin.ts'
 import { ControlSocket, restoreControls } from './control-socket.ts'
 import { History, momentOf } from './history.ts'

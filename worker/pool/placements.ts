@@ -1,6 +1,6 @@
 /** The pool's memory in SQLite: which session is where, what origins said of themselves, and the counts. */
 import type { OriginHello, SessionConfig } from '../../shared/link.ts'
-import type { Placement } from '../session-state.ts'
+import type { Placement } from '../session/session-state.ts'
 
 /** What a session tells of itself; figures that are left out stay as they were. */
 export interface SessionFigures {

@@ -2,8 +2,8 @@
 import * as z from 'zod'
 import { SocketOptions } from '../../shared/events.ts'
 import type { MediaWants, RelayClass } from '../../shared/link.ts'
-import { FrameFlow } from './frame-flow.ts'
-import { MessageLimit } from './message-limit.ts'
+import { FrameFlow } from './frame-backpressure.ts'
+import { MessageLimit } from './sliding-window.ts'
 
 /** Survives hibernation on the socket itself; `v` lets a later version read old sockets. */
 export const ClientAttachment = z.object({

@@ -1,6 +1,6 @@
 /** What the origin's socket remembers of itself through a hibernation. */
 import * as z from 'zod'
-import type { Placement } from '../session-state.ts'
+import type { Placement } from './session-state.ts'
 
 export const OriginAttachment = z.object({
   v: z.literal(1),

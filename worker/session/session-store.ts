@@ -1,7 +1,7 @@
 /** The state of one session in its object's storage, and the one alarm that its deadlines need. */
 import type { SessionConfig } from '../../shared/link.ts'
 import { detached } from '../log.ts'
-import { deadlines, type SessionState } from '../session-state.ts'
+import { deadlines, type SessionState } from './session-state.ts'
 
 /** Activity is written down at most this often, ms: what an eviction can lose of it. */
 const ACTIVITY_EVERY_MS = 1_000

@@ -1,7 +1,7 @@
 /** The life of one session as plain data: phases and deadlines. No platform types; all times are Unix ms. */
-import type { SessionLimits } from '../shared/api.ts'
-import type { SessionEndReason } from '../shared/events.ts'
-import type { SessionConfig } from '../shared/link.ts'
+import type { SessionLimits } from '../../shared/api.ts'
+import type { SessionEndReason } from '../../shared/events.ts'
+import type { SessionConfig } from '../../shared/link.ts'
 
 /** Which process carries the session. */
 export interface Placement {

@@ -1,9 +1,9 @@
 /** How a session ends: warnings before, the origin's last words, and the word to everyone. */
 import type { SessionEndReason } from '../../shared/events.ts'
 import { log } from '../log.ts'
-import { type Deadline, deadlines, durationS, enter, LAST_WORDS_MS, placementOf, STOP_MS } from '../session-state.ts'
-import type { Audience } from './audience.ts'
-import type { OriginSide } from './origin-side.ts'
+import type { Audience } from './client-fanout.ts'
+import type { OriginSide } from './origin-connection.ts'
+import { type Deadline, deadlines, durationS, enter, LAST_WORDS_MS, placementOf, STOP_MS } from './session-state.ts'
 import type { SessionStore } from './session-store.ts'
 
 export interface EndingOptions {

@@ -3,10 +3,10 @@ import { AvatarError, toAvatarError } from '../../shared/errors.ts'
 import type { ClientEvent } from '../../shared/events.ts'
 import { log, reasonOf } from '../log.ts'
 import { NO_ORIGIN, noOrigin } from '../objects/result.ts'
-import type { Audience } from './audience.ts'
-import { readClientMessage } from './client-message.ts'
+import type { Audience } from './client-fanout.ts'
 import type { ClientSocket } from './client-socket.ts'
-import type { OriginSide } from './origin-side.ts'
+import type { OriginSide } from './origin-connection.ts'
+import { readClientMessage } from './parse-client-message.ts'
 import type { SessionStore } from './session-store.ts'
 
 export interface ClientMessagesOptions {

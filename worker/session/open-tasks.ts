@@ -1,5 +1,5 @@
 /** Which tasks were accepted or started and not yet finished: each must be told its end, even when the origin dies. */
-import { type Placement, samePlacement } from '../session-state.ts'
+import { type Placement, samePlacement } from './session-state.ts'
 
 /** Tasks that are remembered at most, open and finished. */
 const MAX_TASKS = 256

@@ -4,8 +4,8 @@ import { decodeRelay, type LinkCall, SessionUp } from '../../shared/link.ts'
 import { log } from '../log.ts'
 import type { PendingCalls } from '../objects/pending-calls.ts'
 import { fromOrigin, succeed } from '../objects/result.ts'
-import type { Audience } from './audience.ts'
-import type { OriginSide } from './origin-side.ts'
+import type { Audience } from './client-fanout.ts'
+import type { OriginSide } from './origin-connection.ts'
 import type { SessionStore } from './session-store.ts'
 
 export interface OriginMessagesOptions {

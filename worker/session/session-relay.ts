@@ -1,24 +1,23 @@
 /** The Durable Object of one session: a shell that hands sockets, calls and deadlines to the parts in session/. */
 import { DurableObject } from 'cloudflare:workers'
-import type { IceServer, SessionSummary } from '../shared/api.ts'
-import { ERRORS } from '../shared/errors.ts'
-import { newId } from '../shared/ids.ts'
-import type { LinkCall, SessionConfig } from '../shared/link.ts'
-import type { Env } from './env.ts'
-import { detached } from './log.ts'
-import { ANSWER_MS, type CallResult, CHAT_MS, PendingCalls } from './objects/pending-calls.ts'
-import { fail, NO_ORIGIN, noOrigin, noSession, type Result, succeed } from './objects/result.ts'
-import { refusal, type SocketRole, socketResponse, socketRole } from './objects/sockets.ts'
-import { poolStub, tenantStub } from './objects/stubs.ts'
-import { Audience } from './session/audience.ts'
-import { ClientMessages } from './session/client-messages.ts'
-import { closeQuietly } from './session/client-socket.ts'
-import { Ending } from './session/ending.ts'
-import { EventLog } from './session/event-log.ts'
-import { OriginMessages, parseUp } from './session/origin-messages.ts'
-import { OriginSide } from './session/origin-side.ts'
-import type { OriginAttachment } from './session/origin-socket.ts'
-import { SessionStore } from './session/session-store.ts'
+import type { IceServer, SessionSummary } from '../../shared/api.ts'
+import { ERRORS } from '../../shared/errors.ts'
+import { newId } from '../../shared/ids.ts'
+import type { LinkCall, SessionConfig } from '../../shared/link.ts'
+import type { Env } from '../env.ts'
+import { detached } from '../log.ts'
+import { ANSWER_MS, type CallResult, CHAT_MS, PendingCalls } from '../objects/pending-calls.ts'
+import { fail, NO_ORIGIN, noOrigin, noSession, type Result, succeed } from '../objects/result.ts'
+import { refusal, type SocketRole, socketResponse, socketRole } from '../objects/sockets.ts'
+import { poolStub, tenantStub } from '../objects/stubs.ts'
+import { Audience } from './client-fanout.ts'
+import { ClientMessages } from './client-inbox.ts'
+import { closeQuietly } from './client-socket.ts'
+import { EventLog } from './event-log.ts'
+import { OriginSide } from './origin-connection.ts'
+import { OriginMessages, parseUp } from './origin-inbox.ts'
+import type { OriginAttachment } from './origin-socket.ts'
+import { Ending } from './session-end.ts'
 import {
   deadlines,
   durationS,
@@ -31,6 +30,7 @@ import {
   type SessionState,
   samePlacement,
 } from './session-state.ts'
+import { SessionStore } from './session-store.ts'
 
 /** Sockets of one session. */
 const MAX_CLIENTS = 16

@@ -5,7 +5,7 @@ import type { OriginEvent } from '../../shared/events.ts'
 import { type MediaWants, type RelayHeader, withSeq } from '../../shared/link.ts'
 import { ClientAttachment, ClientSocket, mediaWants } from './client-socket.ts'
 import type { EventLog } from './event-log.ts'
-import { frameIdOf } from './frame-flow.ts'
+import { frameIdOf } from './frame-backpressure.ts'
 
 /** An event that the edge itself says. */
 export type EdgeEvent = OriginEvent extends infer Event ? (Event extends { session_id: string } ? Omit<Event, 'session_id'> : never) : never

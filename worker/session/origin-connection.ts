@@ -6,12 +6,12 @@ import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { detached } from '../log.ts'
 import type { Result } from '../objects/result.ts'
 import type { Placed } from '../pool/origin-pool.ts'
-import { enter, type Placement, placementOf, type SessionState, samePlacement } from '../session-state.ts'
-import type { Audience } from './audience.ts'
+import type { Audience } from './client-fanout.ts'
 import { closeQuietly } from './client-socket.ts'
+import { SpokenTasks } from './open-tasks.ts'
 import { type OriginAttachment, placementOfSocket } from './origin-socket.ts'
+import { enter, type Placement, placementOf, type SessionState, samePlacement } from './session-state.ts'
 import type { SessionStore } from './session-store.ts'
-import { SpokenTasks } from './spoken-tasks.ts'
 
 type Hello = Extract<SessionUp, { type: 'hello' }>
 
