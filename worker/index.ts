@@ -3,6 +3,6 @@ import { createApp } from './app.ts'
 
 export { OriginPool } from './pool/origin-pool.ts'
 export { SessionRelay } from './session/session-relay.ts'
-export { Tenant } from './tenant.ts'
+export { Tenant } from './tenant/tenant.ts'
 
 export default createApp()

@@ -2,7 +2,7 @@
 import type { Env } from '../env.ts'
 import type { OriginPool } from '../pool/origin-pool.ts'
 import type { SessionRelay } from '../session/session-relay.ts'
-import type { Tenant } from '../tenant.ts'
+import type { Tenant } from '../tenant/tenant.ts'
 
 /** The public methods of an object, each answered asynchronously. */
 type Remote<T> = {

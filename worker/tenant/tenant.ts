@@ -1,9 +1,9 @@
 /** The Durable Object of one API key's owner: its sessions and its limits. */
 import { DurableObject } from 'cloudflare:workers'
-import type { SessionSummary } from '../shared/api.ts'
-import type { Env } from './env.ts'
-import { fail, type Result, succeed } from './objects/result.ts'
-import { sessionStub } from './objects/stubs.ts'
+import type { SessionSummary } from '../../shared/api.ts'
+import type { Env } from '../env.ts'
+import { fail, type Result, succeed } from '../objects/result.ts'
+import { sessionStub } from '../objects/stubs.ts'
 
 /** Span of every rate limit, ms. */
 export const RATE_WINDOW_MS = 60_000
