@@ -30,7 +30,7 @@ const NOT_RUN: readonly [file: string, words: string, reason: string][] = [
   [
     'docs/guides/your-own-avatar.md',
     'avatar:create',
-    'needs a film of a person and weights; test/origin/create-avatar.test.ts makes a pack',
+    'needs a film of a person and weights; test/origin/avatar-tools/create-avatar.test.ts makes a pack',
   ],
   ['docs/guides/your-own-llm-and-voice.md', 'sherpa-onnx-node', 'downloads a model'],
   ['sdk/python/README.md', 'pip install ./sdk/python', 'as above'],

@@ -1,0 +1,62 @@
+/** Her own voice from the user's loudspeakers never interrupts her; the user's does. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import { concatPcm } from '../../../origin/codec/resample.ts'
+import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
+import { weights } from '../../support/ears-fakes.ts'
+import { type Room, turnsIn } from '../../support/echo-room.ts'
+import { embeddedSpeech, type TestSpeech } from '../../support/test-speech.ts'
+
+const TEXTS = ['Welcome to our interactive avatar system, I can say anything that you type.', 'It came back with many fish in the end.']
+const USER_AT_MS = 4_500
+
+describe('her own voice out of loudspeakers', { timeout: 120_000 }, () => {
+  let played: Int16Array = new Int16Array(0)
+  let user: TestSpeech
+  const room = (room: Pick<Room, 'echoDb' | 'delayMs'> & Partial<Room>): Room => ({ weights, played, noiseDb: -55, jitterMs: 20, ...room })
+
+  beforeAll(async () => {
+    const flite = await createFliteVoice()
+    const pieces: Int16Array[] = []
+    for (const text of TEXTS) {
+      for await (const { pcm } of flite.speak({ text, voiceId: 'flite_slt', settings: {} }, new AbortController().signal)) pieces.push(pcm)
+    }
+    await flite.close()
+    played = concatPcm(pieces)
+    const [said] = await embeddedSpeech(['flite_rms'], ['Wait a moment, please stop.'])
+    if (!said) throw new Error('the embedded voice said nothing')
+    user = said
+  }, 120_000)
+
+  it('would begin turns if it were not taken out', () => {
+    const silent = { ...room({ echoDb: 6, delayMs: 100 }) }
+    expect(turnsIn({ ...silent, guarded: false })).not.toEqual([])
+  })
+
+  it.each([
+    [6, 50],
+    [6, 300],
+    [12, 150],
+    [20, 50],
+    [20, 300],
+  ])('%i dB quieter and %i ms later, does not begin a turn', (echoDb, delayMs) => {
+    expect(turnsIn(room({ echoDb, delayMs }))).toEqual([])
+  })
+
+  it.each([1_000, 2_500])('does not begin a turn where the microphone is back after %i ms', (goneMs) => {
+    const gone = { fromMs: 2_500, untilMs: 2_500 + goneMs }
+    expect(turnsIn({ ...room({ echoDb: 6, delayMs: 100 }), played: concatPcm([played, played]), gone })).toEqual([])
+  })
+
+  it.each([
+    [undefined, 0],
+    [6, 300],
+    [12, 100],
+    [20, 200],
+  ])('leaves the user who talks over it to be heard (%s dB, %i ms)', (echoDb, delayMs) => {
+    const begun = turnsIn(room({ echoDb, delayMs, user: { sound: user.sound, atMs: USER_AT_MS } }))
+    const onsetMs = USER_AT_MS + user.said.indexOf(true) * 20
+    // 200 ms of speech, 40 ms that the detector trails, and what the echo covers
+    expect((begun[0] ?? Number.POSITIVE_INFINITY) - onsetMs).toBeLessThan(600)
+    expect((begun[0] ?? 0) - onsetMs).toBeGreaterThan(0)
+  })
+})

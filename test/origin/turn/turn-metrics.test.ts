@@ -1,0 +1,170 @@
+import { performance } from 'node:perf_hooks'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { ChatProvider, SpeechProvider } from '../../../origin/providers/tts/types.ts'
+import { Ledger, TurnHistograms } from '../../../origin/turn/turn-metrics.ts'
+import type { TurnLedger } from '../../../shared/stats.ts'
+import { createRig, fakeVoice, type Rig } from '../../support/session-fakes.ts'
+
+afterEach(() => void vi.restoreAllMocks())
+const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_picture: null }
+const metricsOf = ({ sink }: Rig) => sink.of('turn_metrics').map(({ metrics }) => metrics)
+/** Time that passes only where a test says so. */
+function stoppedClock(): (ms: number) => void {
+  let nowMs = 1_000_000
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  return (ms) => {
+    nowMs += ms
+  }
+}
+
+describe('a turn’s ledger', () => {
+  it('is told once, with the time of every step from the end of the user’s speech', async () => {
+    const pass = stoppedClock()
+    const chat: ChatProvider = {
+      name: 'fake',
+      defaultModel: 'fake',
+      async *reply() {
+        pass(200)
+        yield { type: 'text', text: 'Hello there.' }
+        pass(1)
+        yield { type: 'text', text: ' And more.' }
+      },
+    }
+    const voice: SpeechProvider = {
+      ...fakeVoice,
+      async *speak(request, signal) {
+        pass(100)
+        yield* fakeVoice.speak(request, signal)
+      },
+    }
+    const turns: TurnLedger[] = []
+    const one = createRig({ chat, voice, onTurn: (ledger) => turns.push(ledger) })
+    const now = performance.now()
+    one.session.speech.answer('Hello?', { endMs: now - 700, vadEndMs: now - 200, sttFinalMs: now })
+    expect(one.session.lastTurn).toBeNull()
+    await one.run(30)
+    const [told] = one.sink.of('turn_metrics')
+    expect(told).toMatchObject({ kind: 'voice', task_id: one.sink.of('speech_started')[0]?.task_id })
+    expect(told?.metrics).toMatchObject({ vad_end: 500, stt_final: 700, llm_first_token: 900 })
+    const { tts_first_byte, first_sound, first_picture } = told?.metrics ?? NONE
+    expect(tts_first_byte).toBeGreaterThanOrEqual(1000)
+    expect(first_sound).toBeGreaterThanOrEqual(tts_first_byte ?? Number.NaN)
+    expect(first_picture).toBeGreaterThanOrEqual(first_sound ?? Number.NaN)
+    expect(one.sink.of('turn_metrics')).toHaveLength(1)
+    expect(turns).toEqual([told?.metrics])
+    expect(one.session.lastTurn).toEqual(told?.metrics)
+  })
+
+  it('of speech that is not shown ends without a picture', async () => {
+    const one = createRig()
+    const { wants } = one
+    one.session.want({ ...wants, frame_json: false }, { ...wants, frame_json: false })
+    one.session.speak({ text: 'Hello.' })
+    await one.run(10)
+    expect(metricsOf(one)).toMatchObject([{ llm_first_token: null, first_sound: expect.any(Number), first_picture: null }])
+  })
+
+  it.each(['interrupted before its first sound', 'failed'])('of a turn that is %s is told too', async (how) => {
+    const one = createRig(how === 'failed' ? { voice: brokenVoice } : {})
+    one.session.speak({ text: 'Hello.' })
+    if (how !== 'failed') one.session.interrupt()
+    await one.run(5)
+    expect(metricsOf(one)).toEqual([NONE])
+    expect(one.sink.of('speech_finished')).toHaveLength(1)
+  })
+
+  it('takes the first of each step, and nothing after it was closed', () => {
+    const pass = stoppedClock()
+    const ledger = new Ledger()
+    pass(10)
+    ledger.mark('first_sound')
+    pass(10)
+    ledger.mark('first_sound')
+    expect(ledger.close()).toEqual({ ...NONE, first_sound: 10 })
+    ledger.mark('first_picture')
+    expect(ledger.close()).toBeUndefined()
+  })
+})
+
+describe('histograms of turns', () => {
+  it('count each step in the bucket that it belongs to', () => {
+    const histograms = new TurnHistograms()
+    expect(histograms.read()).toEqual({})
+    for (const first_sound of [20, 20.1, 99_999]) histograms.add({ ...NONE, first_sound })
+    histograms.add(NONE)
+    const { first_sound, ...others } = histograms.read()
+    expect(others).toEqual({})
+    const { bounds = [], counts = [], sum } = first_sound ?? {}
+    expect(counts).toHaveLength(bounds.length + 1)
+    expect(counts.filter((count) => count > 0)).toEqual([1, 1, 1])
+    expect([counts[0], counts[1], counts.at(-1)]).toEqual([1, 1, 1])
+    expect(sum).toBeCloseTo(20 + 20.1 + 99_999, 6)
+  })
+})
+
+describe('the watchdog', () => {
+  /** Says its first 100 ms and then nothing. */
+  const stuckVoice: SpeechProvider = {
+    ...fakeVoice,
+    async *speak(_request, signal) {
+      yield { pcm: new Int16Array(2400).fill(1000) }
+      yield { pcm: new Int16Array(2400).fill(1000) }
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    },
+  }
+
+  it('ends a task whose voice stopped, 2 s after its expected end, and the next one speaks', async () => {
+    const pass = stoppedClock()
+    let broken = true
+    const voice: SpeechProvider = { ...fakeVoice, speak: (request, signal) => (broken ? stuckVoice : fakeVoice).speak(request, signal) }
+    const one = createRig({ voice })
+    const { task_id } = one.session.speak({ text: 'x'.repeat(100) })
+    await one.run(8)
+    expect(one.sink.of('speech_started')).toHaveLength(1)
+    // 100 characters are expected to take 2 s, within 25 %
+    pass(4_400)
+    await one.run(2)
+    expect(one.sink.of('speech_finished')).toEqual([])
+    pass(2_200)
+    broken = false
+    one.session.speak({ text: 'Next.' })
+    await one.run(10)
+    expect(one.sink.of('error')).toMatchObject([{ task_id, code: 'PROVIDER_FAILED' }])
+    expect(one.sink.of('speech_finished').map(({ reason }) => reason)).toEqual(['failed', 'completed'])
+  })
+
+  it('leaves time to speech that is held', async () => {
+    const pass = stoppedClock()
+    const one = createRig()
+    one.session.speak({ text: 'x'.repeat(50) })
+    await one.run(5)
+    one.session.speech.pauseSpeech()
+    pass(60_000)
+    await one.run(5)
+    expect(one.sink.of('speech_finished')).toEqual([])
+    one.session.speech.resumeSpeech()
+    await one.run(30)
+    expect(one.sink.of('speech_finished')).toMatchObject([{ reason: 'completed' }])
+  })
+
+  it('lets held speech go on that everybody forgot', async () => {
+    const pass = stoppedClock()
+    const one = createRig()
+    one.session.speak({ text: 'x'.repeat(50) })
+    await one.run(5)
+    one.session.speech.pauseSpeech()
+    pass(91_000)
+    await one.run(30)
+    expect(one.sink.of('speech_resumed')).toHaveLength(1)
+    expect(one.sink.of('speech_finished')).toMatchObject([{ reason: 'completed' }])
+  })
+})
+
+const brokenVoice: SpeechProvider = {
+  ...fakeVoice,
+  // biome-ignore lint/correctness/useYield: it fails before its first sound
+  async *speak() {
+    await Promise.resolve()
+    throw new Error('the voice broke')
+  },
+}
