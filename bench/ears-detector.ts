@@ -2,9 +2,9 @@
 import { performance } from 'node:perf_hooks'
 import { TurnDetector } from '../origin/listening/turn-detector.ts'
 import { VAD_ROW_MS, type VadWeights } from '../origin/listening/vad.ts'
-import { NOISES, type NoiseKind, noise, type Random, seeded, toPcm } from '../test/support/noise.ts'
-import { LEVEL, type TestSpeech } from '../test/support/test-speech.ts'
-import { vadRows } from '../test/support/vad-rows.ts'
+import { NOISES, type NoiseKind, noise, type Random, seeded, toPcm } from '../test/support/signals/noise.ts'
+import { LEVEL, type TestSpeech } from '../test/support/signals/test-speech.ts'
+import { vadRows } from '../test/support/signals/vad-rows.ts'
 import { quantile } from './figures.ts'
 
 const RATE = 16_000

@@ -2,8 +2,8 @@
 import { concatPcm } from '../origin/codec/resample.ts'
 import type { VadWeights } from '../origin/listening/vad.ts'
 import { createFliteVoice } from '../origin/providers/tts/flite/index.ts'
-import { type Room, turnsIn } from '../test/support/echo-room.ts'
-import { LEVEL, type TestSpeech } from '../test/support/test-speech.ts'
+import { type Room, turnsIn } from '../test/support/signals/echo-room.ts'
+import { LEVEL, type TestSpeech } from '../test/support/signals/test-speech.ts'
 import { quantile, tenths } from './figures.ts'
 
 const HER_TEXTS = [

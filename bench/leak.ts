@@ -4,9 +4,9 @@
  */
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ApiClient, WIDE_LIMITS } from '../test/support/api-client.ts'
-import { descendantsOf, openHandles, residentBytes } from '../test/support/processes.ts'
-import { startSystem } from '../test/support/running-system.ts'
+import { ApiClient, WIDE_LIMITS } from '../test/support/clients/api-client.ts'
+import { descendantsOf, openHandles, residentBytes } from '../test/support/servers/processes.ts'
+import { startSystem } from '../test/support/servers/running-system.ts'
 
 const [rounds = 5, perRound = 20] = process.argv.slice(2).map(Number)
 /** Sessions at one time. */

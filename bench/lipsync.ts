@@ -6,7 +6,7 @@ import { createFliteVoice } from '../origin/providers/tts/flite/index.ts'
 import type { Phone, SpeechProvider } from '../origin/providers/tts/types.ts'
 import { VISEMES } from '../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../shared/media.ts'
-import { correlation, jawOf } from '../test/support/jaw.ts'
+import { correlation, jawOf } from '../test/support/signals/jaw.ts'
 
 const SHIPPED = new URL('../models/lipsync/lipsync.onnx', import.meta.url).pathname
 const WIDTH = VISEMES.length

@@ -13,8 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { encodeRelay, HEARTBEAT_S, type OriginLoad, type SessionDown, type SessionUp } from '../shared/link.ts'
 import { PROTOCOL_VERSION, VERSION } from '../shared/version.ts'
-import { ApiClient, WIDE_LIMITS } from '../test/support/api-client.ts'
-import { startSystem } from '../test/support/running-system.ts'
+import { ApiClient, WIDE_LIMITS } from '../test/support/clients/api-client.ts'
+import { startSystem } from '../test/support/servers/running-system.ts'
 
 const SESSIONS = 10
 const FRAME_MS = 40

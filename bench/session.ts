@@ -5,10 +5,10 @@
  */
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { difference, mouthRegion } from '../test/support/mouth.ts'
-import { startSystem } from '../test/support/running-system.ts'
-import { type ReceivedEvent, SocketClient } from '../test/support/socket-client.ts'
-import { startVendorServer } from '../test/support/vendor-server.ts'
+import { type ReceivedEvent, SocketClient } from '../test/support/clients/socket-client.ts'
+import { startSystem } from '../test/support/servers/running-system.ts'
+import { startVendorServer } from '../test/support/servers/vendor-server.ts'
+import { difference, mouthRegion } from '../test/support/signals/mouth.ts'
 import { measureTurns } from './turns.ts'
 
 const TEXT = 'Welcome to our interactive AI avatar system! I can say anything you type.'

@@ -1,8 +1,8 @@
 /** What a conversation takes: from the model's words to sound, and from an interrupt to silence, at every point of a turn. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { SocketClient } from '../test/support/socket-client.ts'
+import { SocketClient } from '../test/support/clients/socket-client.ts'
+import type { Exchange, VendorServer } from '../test/support/servers/vendor-server.ts'
 import { until } from '../test/support/until.ts'
-import type { Exchange, VendorServer } from '../test/support/vendor-server.ts'
 
 /** Turns measured for each figure. */
 const ROUNDS = 12

@@ -7,8 +7,8 @@ import { SoundFeed } from '../origin/face/audio-window.ts'
 import { wav2lipSound } from '../origin/render/adapters/wav2lip-mel.ts'
 import { createRenderer } from '../origin/render/index.ts'
 import { SAMPLE_RATE, TICK_SAMPLES } from '../shared/media.ts'
-import { randomWav2lip96 } from '../test/support/wav2lip-graph.ts'
-import { makeWav2lipPack } from '../test/support/wav2lip-pack.ts'
+import { randomWav2lip96 } from '../test/support/fakes/wav2lip-graph.ts'
+import { makeWav2lipPack } from '../test/support/fakes/wav2lip-pack.ts'
 
 export type Figures = Record<string, number>
 

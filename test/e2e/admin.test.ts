@@ -7,9 +7,9 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { encodeWav } from '../../origin/codec/wav.ts'
 import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
-import { accessibilityFaults, closeAll, launchChromium, NO_CHROMIUM, visit } from '../support/browser.ts'
-import { type RunningSystem, startSystem } from '../support/running-system.ts'
-import { startVendorServer, type VendorServer } from '../support/vendor-server.ts'
+import { accessibilityFaults, closeAll, launchChromium, NO_CHROMIUM, visit } from '../support/browser/browser.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
+import { startVendorServer, type VendorServer } from '../support/servers/vendor-server.ts'
 
 const KEY = 'sk-admin-of-the-page-test'
 const SAMPLE_RATE = 24_000

@@ -1,8 +1,8 @@
 /** The whole system with keys: who may do what, and how often. */
 import { createHash, createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ApiClient, type ErrorAnswer } from '../support/api-client.ts'
-import { type RunningSystem, startSystem } from '../support/running-system.ts'
+import { ApiClient, type ErrorAnswer } from '../support/clients/api-client.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
 
 const KEYS = { alice: 'key-of-alice-0123456789', bob: 'key-of-bob-0123456789', carol: 'key-of-carol-0123456789' }
 const NOBODY = '550e8400-e29b-41d4-a716-446655440000'

@@ -1,8 +1,8 @@
 /** The ends of sessions that nobody stops, with short deadlines. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type ApiClient, startApi } from '../support/api-client.ts'
-import type { RunningSystem } from '../support/running-system.ts'
-import type { SocketClient } from '../support/socket-client.ts'
+import { type ApiClient, startApi } from '../support/clients/api-client.ts'
+import type { SocketClient } from '../support/clients/socket-client.ts'
+import type { RunningSystem } from '../support/servers/running-system.ts'
 
 let system: RunningSystem
 let api: ApiClient

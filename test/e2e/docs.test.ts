@@ -14,13 +14,13 @@ import * as avatarPack from '../../shared/avatar-pack.ts'
 import * as chat from '../../shared/chat.ts'
 import * as events from '../../shared/events.ts'
 import * as turnDetection from '../../shared/turn-detection.ts'
-import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
+import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser/browser.ts'
 import { blocksOf, type DocBlock, placeOf } from '../support/doc-blocks.ts'
 import { DocRunner } from '../support/doc-runners.ts'
 import { ensurePythonEnvironment } from '../support/python-environment.ts'
-import { type RunningSystem, startSystem } from '../support/running-system.ts'
-import type { VendorServer } from '../support/vendor-server.ts'
-import { startVendorStandIn } from '../support/vendor-stand-in.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
+import type { VendorServer } from '../support/servers/vendor-server.ts'
+import { startVendorStandIn } from '../support/servers/vendor-stand-in.ts'
 
 /** Blocks marked `no-run`: file, words of the block, and why. */
 const NOT_RUN: readonly [file: string, words: string, reason: string][] = [

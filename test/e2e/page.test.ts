@@ -6,9 +6,9 @@ import process from 'node:process'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { BINARY_KIND } from '../../shared/binary-media.ts'
-import { accessibilityFaults, closeAll, launchChromium, NO_CHROMIUM, type Visit, visit } from '../support/browser.ts'
-import { descendantsOf } from '../support/processes.ts'
-import { type RunningSystem, startSystem } from '../support/running-system.ts'
+import { accessibilityFaults, closeAll, launchChromium, NO_CHROMIUM, type Visit, visit } from '../support/browser/browser.ts'
+import { descendantsOf } from '../support/servers/processes.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
 import { until } from '../support/until.ts'
 
 const DESK = { viewport: { width: 1280, height: 800 } }

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeWav } from '../../origin/codec/wav.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
-import { difference, mouthRegion } from '../support/mouth.ts'
-import { type RunningSystem, startSystem } from '../support/running-system.ts'
-import { type ReceivedEvent, SocketClient } from '../support/socket-client.ts'
+import { type ReceivedEvent, SocketClient } from '../support/clients/socket-client.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
+import { difference, mouthRegion } from '../support/signals/mouth.ts'
 
 let system: RunningSystem
 

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
-import { descendantsOf } from '../support/processes.ts'
-import { type RunningSystem, startSystem } from '../support/running-system.ts'
+import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser/browser.ts'
+import { descendantsOf } from '../support/servers/processes.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
 
 type Sdk = typeof import('../../sdk/typescript/src/index.ts')
 interface Shown {

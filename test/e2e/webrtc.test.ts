@@ -6,16 +6,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EAR_SAMPLE_RATE } from '../../origin/codec/opus.ts'
 import { encodeWav } from '../../origin/codec/wav.ts'
-import { ApiClient } from '../support/api-client.ts'
-import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser.ts'
-import { type Coturn, NO_COTURN, startCoturn } from '../support/coturn.ts'
-import { type LossyRelay, openRelay } from '../support/lossy-relay.ts'
+import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser/browser.ts'
+import {
+  applyAnswer,
+  heardSince,
+  inboundStats,
+  longestPause,
+  makeOffer,
+  pageNow,
+  type RtcClientOptions,
+} from '../support/browser/rtc-page.ts'
+import { ApiClient } from '../support/clients/api-client.ts'
+import { SocketClient } from '../support/clients/socket-client.ts'
 import { watchLoad } from '../support/machine-load.ts'
-import { descendantsOf } from '../support/processes.ts'
-import { startMarkedStream } from '../support/rtc-marker.ts'
-import { applyAnswer, heardSince, inboundStats, longestPause, makeOffer, pageNow, type RtcClientOptions } from '../support/rtc-page.ts'
-import { type RunningSystem, startSystem } from '../support/running-system.ts'
-import { SocketClient } from '../support/socket-client.ts'
+import { type Coturn, NO_COTURN, startCoturn } from '../support/servers/coturn.ts'
+import { type LossyRelay, openRelay } from '../support/servers/lossy-relay.ts'
+import { descendantsOf } from '../support/servers/processes.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
+import { startMarkedStream } from '../support/signals/rtc-marker.ts'
 import { until } from '../support/until.ts'
 
 const TEXT = 'Welcome to our interactive AI avatar system! I can say anything you type, for as long as you like to listen to me.'

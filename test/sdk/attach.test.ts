@@ -5,8 +5,8 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { encodeBinaryMedia } from '../../shared/binary-media.ts'
 import { CHUNK_MS, FPS, SAMPLE_RATE } from '../../shared/media.ts'
-import { CHROMIUM, NO_CHROMIUM } from '../support/browser.ts'
-import { FakeAvatarApi, TOKEN } from '../support/fake-avatar-api.ts'
+import { CHROMIUM, NO_CHROMIUM } from '../support/browser/browser.ts'
+import { FakeAvatarApi, TOKEN } from '../support/fakes/fake-avatar-api.ts'
 
 const SIZE = 64
 const RED = picture(220, 30, 30)

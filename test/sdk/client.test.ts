@@ -8,7 +8,7 @@ import {
   TimeoutError,
   UnavailableError,
 } from '../../sdk/typescript/src/index.ts'
-import { FakeAvatarApi, failure, SESSION_ID, TOKEN } from '../support/fake-avatar-api.ts'
+import { FakeAvatarApi, failure, SESSION_ID, TOKEN } from '../support/fakes/fake-avatar-api.ts'
 
 let api: FakeAvatarApi
 let client: AvatarClient

@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { Resampler } from '../../sdk/typescript/src/browser/resample.ts'
 import { AvatarClient, type AvatarSession } from '../../sdk/typescript/src/index.ts'
 import type { ClientEvent } from '../../shared/events.ts'
-import { CHROMIUM, NO_CHROMIUM } from '../support/browser.ts'
-import { FakeAvatarApi, TOKEN } from '../support/fake-avatar-api.ts'
+import { CHROMIUM, NO_CHROMIUM } from '../support/browser/browser.ts'
+import { FakeAvatarApi, TOKEN } from '../support/fakes/fake-avatar-api.ts'
 
 let api: FakeAvatarApi
 

@@ -1,9 +1,9 @@
 /** The Python SDK as a customer gets it: its own tests run where it is installed, among them those against the running system. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ensurePythonEnvironment, PYTHON, runCommand, VENV } from '../support/python-environment.ts'
-import { type RunningSystem, startSystem } from '../support/running-system.ts'
-import type { VendorServer } from '../support/vendor-server.ts'
-import { HEARD, startVendorStandIn } from '../support/vendor-stand-in.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
+import type { VendorServer } from '../support/servers/vendor-server.ts'
+import { HEARD, startVendorStandIn } from '../support/servers/vendor-stand-in.ts'
 
 const MINUTES = 60_000
 

@@ -2,8 +2,8 @@
 import { build } from 'esbuild'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { CHROMIUM, NO_CHROMIUM } from '../support/browser.ts'
-import { FakeAvatarApi, failure } from '../support/fake-avatar-api.ts'
+import { CHROMIUM, NO_CHROMIUM } from '../support/browser/browser.ts'
+import { FakeAvatarApi, failure } from '../support/fakes/fake-avatar-api.ts'
 
 /** A customer's component: what the hook says is written into the page. */
 const APP = `

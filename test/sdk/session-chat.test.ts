@@ -1,7 +1,7 @@
 /** Chat: the reply, what breaks it off, and functions that the model wants called. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AvatarClient, type AvatarSession, type ChatMessage, type ChatTool } from '../../sdk/typescript/src/index.ts'
-import { FakeAvatarApi, failure, SESSION_ID, sse } from '../support/fake-avatar-api.ts'
+import { FakeAvatarApi, failure, SESSION_ID, sse } from '../support/fakes/fake-avatar-api.ts'
 
 const TOOLS: ChatTool[] = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' } } }]
 const CALL = { id: 'call_1', type: 'function' as const, function: { name: 'weather', arguments: '{"city":"Rome"}' } }

@@ -7,7 +7,7 @@ import {
   type ServerEvent,
 } from '../../sdk/typescript/src/index.ts'
 import { encodeBinaryMedia } from '../../shared/binary-media.ts'
-import { FakeAvatarApi, failure, SESSION_ID, TOKEN } from '../support/fake-avatar-api.ts'
+import { FakeAvatarApi, failure, SESSION_ID, TOKEN } from '../support/fakes/fake-avatar-api.ts'
 
 const JPEG = Uint8Array.from([0xff, 0xd8, 0xff, 0xd9])
 const FRAME = { type: 'frame' as const, data: Buffer.from(JPEG).toString('base64'), frame_id: 7, timestamp: 1_700_000_000.04 }

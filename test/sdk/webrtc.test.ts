@@ -5,9 +5,9 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { encodeBinaryMedia } from '../../shared/binary-media.ts'
 import { FPS } from '../../shared/media.ts'
-import { CHROMIUM, NO_CHROMIUM } from '../support/browser.ts'
-import { FakeAvatarApi, TOKEN } from '../support/fake-avatar-api.ts'
-import { installFarEnd } from '../support/rtc-far-end.ts'
+import { CHROMIUM, NO_CHROMIUM } from '../support/browser/browser.ts'
+import { installFarEnd } from '../support/clients/rtc-far-end.ts'
+import { FakeAvatarApi, TOKEN } from '../support/fakes/fake-avatar-api.ts'
 
 type Index = typeof import('../../sdk/typescript/src/index.ts')
 interface Started {

@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 import type { Page } from 'playwright-core'
 import { type DocBlock, placeOf } from './doc-blocks.ts'
 import { PYTHON } from './python-environment.ts'
-import type { RunningSystem } from './running-system.ts'
+import type { RunningSystem } from './servers/running-system.ts'
 
 const BLOCK_TIMEOUT_MS = 100_000
 /** What a page of the reader's would have: blocks for the browser find their elements in it. */

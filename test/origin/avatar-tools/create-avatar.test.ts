@@ -16,7 +16,7 @@ import { VideoFile } from '../../../origin/codec/video-writer.ts'
 import { patchMap } from '../../../origin/render/crop.ts'
 import { encodeJpeg, jpegBound } from '../../../origin/render/jpeg.ts'
 import { type AvatarPack, loadPack } from '../../../origin/render/pack.ts'
-import { tinyWav2lip } from '../../support/wav2lip-graph.ts'
+import { tinyWav2lip } from '../../support/fakes/wav2lip-graph.ts'
 
 const SIZE = 256
 const BOX = { x: 90, y: 60, width: 80, height: 100 }

@@ -3,7 +3,7 @@ import { textChat } from '../../../origin/chat/text-chat.ts'
 import type { ChatProvider, ReplyPart, ReplyRequest } from '../../../origin/providers/tts/types.ts'
 import { ChatChunk, type ChatMessage, ChatRequest, ChatResponse } from '../../../shared/chat.ts'
 import { AvatarError } from '../../../shared/errors.ts'
-import { createRig, fakeChat, type Rig, settle } from '../../support/session-fakes.ts'
+import { createRig, fakeChat, type Rig, settle } from '../../support/fakes/session-fakes.ts'
 
 const never = new AbortController().signal
 const user = (content: string): ChatMessage => ({ role: 'user', content })

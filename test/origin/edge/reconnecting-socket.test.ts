@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { LinkSocket } from '../../../origin/edge/reconnecting-socket.ts'
-import { createLogger } from '../../support/silent-log.ts'
+import { createLogger } from '../../support/fakes/silent-log.ts'
 
 let server: Server
 let link: LinkSocket | undefined

@@ -3,7 +3,7 @@ import { resample } from '../../../origin/codec/resample.ts'
 import { SoundFeed } from '../../../origin/face/audio-window.ts'
 import { MelStream, wav2lipSound } from '../../../origin/render/adapters/wav2lip-mel.ts'
 import { TICK_SAMPLES } from '../../../shared/media.ts'
-import { createRig, settle } from '../../support/session-fakes.ts'
+import { createRig, settle } from '../../support/fakes/session-fakes.ts'
 
 const TICKS = 40
 const speech = Int16Array.from({ length: TICKS * TICK_SAMPLES }, (_, i) => {

@@ -6,7 +6,7 @@ import type { LipSync } from '../../../origin/lipsync/types.ts'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 import type { Phone, SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import { VISEMES, type Viseme } from '../../../shared/face.ts'
-import { correlation, jawOf } from '../../support/jaw.ts'
+import { correlation, jawOf } from '../../support/signals/jaw.ts'
 
 const WIDTH = VISEMES.length
 const MODEL = new URL('../../../models/lipsync/lipsync.onnx', import.meta.url).pathname

@@ -10,8 +10,8 @@ import { moveMouth } from '../../../origin/turn/stages/move-mouth.ts'
 import type { Segment, Speech } from '../../../origin/turn/stages/types.ts'
 import { VISEMES } from '../../../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
-import { evenly } from '../../support/elevenlabs-lines.ts'
-import { timesOfCharacters } from '../../support/timed-text.ts'
+import { evenly } from '../../support/fakes/elevenlabs-lines.ts'
+import { timesOfCharacters } from '../../support/fakes/timed-text.ts'
 import { until } from '../../support/until.ts'
 
 const WIDTH = VISEMES.length

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { AvatarError } from '../../../shared/errors.ts'
-import { RATE, rig, silence, types, userVoice } from '../../support/ear-rig.ts'
-import { fakeTranscription } from '../../support/ears-fakes.ts'
+import { RATE, rig, silence, types, userVoice } from '../../support/fakes/ear-rig.ts'
+import { fakeTranscription } from '../../support/fakes/ears-fakes.ts'
 
 const WAIT = { timeout: 20_000 }
 

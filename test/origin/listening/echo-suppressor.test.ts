@@ -2,9 +2,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { concatPcm } from '../../../origin/codec/resample.ts'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
-import { weights } from '../../support/ears-fakes.ts'
-import { type Room, turnsIn } from '../../support/echo-room.ts'
-import { embeddedSpeech, type TestSpeech } from '../../support/test-speech.ts'
+import { weights } from '../../support/fakes/ears-fakes.ts'
+import { type Room, turnsIn } from '../../support/signals/echo-room.ts'
+import { embeddedSpeech, type TestSpeech } from '../../support/signals/test-speech.ts'
 
 const TEXTS = ['Welcome to our interactive avatar system, I can say anything that you type.', 'It came back with many fish in the end.']
 const USER_AT_MS = 4_500

@@ -2,8 +2,8 @@ import { performance } from 'node:perf_hooks'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
 import { AvatarError } from '../../../shared/errors.ts'
-import { RATE, rig, silence, types, userVoice } from '../../support/ear-rig.ts'
-import { fakeTranscription } from '../../support/ears-fakes.ts'
+import { RATE, rig, silence, types, userVoice } from '../../support/fakes/ear-rig.ts'
+import { fakeTranscription } from '../../support/fakes/ears-fakes.ts'
 
 const WAIT = { timeout: 20_000 }
 

@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { RecentSound } from '../../../origin/listening/audio-ring.ts'
 import { LevelMeter, type LevelReading } from '../../../origin/listening/level-meter.ts'
 import { readVadWeights } from '../../../origin/listening/vad.ts'
-import { weights } from '../../support/ears-fakes.ts'
-import { NOISES, noise, seeded, toPcm } from '../../support/noise.ts'
-import { ENGLISH, embeddedSpeech, type TestSpeech } from '../../support/test-speech.ts'
-import { vadRows } from '../../support/vad-rows.ts'
+import { weights } from '../../support/fakes/ears-fakes.ts'
+import { NOISES, noise, seeded, toPcm } from '../../support/signals/noise.ts'
+import { ENGLISH, embeddedSpeech, type TestSpeech } from '../../support/signals/test-speech.ts'
+import { vadRows } from '../../support/signals/vad-rows.ts'
 
 const RATE = 16_000
 

@@ -9,8 +9,8 @@ import type { RtcPeer, RtcPeerOptions, RtcState, RtcStats } from '../../../origi
 import type { Session } from '../../../origin/session/session.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
-import { ears, fakeTranscription } from '../../support/ears-fakes.ts'
-import { createRig, settle } from '../../support/session-fakes.ts'
+import { ears, fakeTranscription } from '../../support/fakes/ears-fakes.ts'
+import { createRig, settle } from '../../support/fakes/session-fakes.ts'
 import { until } from '../../support/until.ts'
 
 const STATS: RtcStats = {

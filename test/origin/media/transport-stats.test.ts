@@ -5,7 +5,7 @@ import { SocketMeter, transportStats } from '../../../origin/media/transport-sta
 import { encodeBinaryMedia } from '../../../shared/binary-media.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { TransportStats } from '../../../shared/stats.ts'
-import { createLogger } from '../../support/silent-log.ts'
+import { createLogger } from '../../support/fakes/silent-log.ts'
 
 const PEER: PeerStats = {
   state: 'connected',

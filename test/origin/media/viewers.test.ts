@@ -8,7 +8,7 @@ import { RtcOut } from '../../../origin/media/webrtc-output.ts'
 import type { RtcPeer, RtcState, RtcStats } from '../../../origin/rtc/types.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
-import { createLogger } from '../../support/silent-log.ts'
+import { createLogger } from '../../support/fakes/silent-log.ts'
 
 type PeerOptions = Parameters<RtcParts['answer']>[1]
 

@@ -10,7 +10,7 @@ import { type AvatarPack, loadPack } from '../../../origin/render/pack.ts'
 import type { PictureRequest, Renderer } from '../../../origin/render/types.ts'
 import type { ClipName } from '../../../shared/avatar-pack.ts'
 import { FACE_PARAMS } from '../../../shared/face.ts'
-import { addHead, makeAvatarPack, PACK_SIZE, PIXELS_PER_DEGREE } from '../../support/avatar-pack.ts'
+import { addHead, makeAvatarPack, PACK_SIZE, PIXELS_PER_DEGREE } from '../../support/fakes/avatar-pack.ts'
 
 // renderers start threads and load models, which a loaded machine takes its time for
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -7,8 +7,8 @@ import { decoderFile } from '../../../origin/render/adapters/decoder.ts'
 import { createRenderer } from '../../../origin/render/index.ts'
 import { inferModel, loadPack, PackError } from '../../../origin/render/pack.ts'
 import { decodeGreyPng } from '../../../origin/render/png.ts'
-import { addHead, floats, GRID, greyPng, IDLE_PICTURES, makeAvatarPack, PATCH } from '../../support/avatar-pack.ts'
-import { tinyDecoder } from '../../support/tiny-onnx.ts'
+import { addHead, floats, GRID, greyPng, IDLE_PICTURES, makeAvatarPack, PATCH } from '../../support/fakes/avatar-pack.ts'
+import { tinyDecoder } from '../../support/fakes/tiny-onnx.ts'
 
 // renderers start threads and load models, which a loaded machine takes its time for
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -19,7 +19,7 @@ import {
   ORIGIN,
   PACK_SIZE,
   PATCH,
-} from '../../support/avatar-pack.ts'
+} from '../../support/fakes/avatar-pack.ts'
 
 // renderers start threads and load models, which a loaded machine takes its time for
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

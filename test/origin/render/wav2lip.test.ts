@@ -11,9 +11,9 @@ import { loadPack } from '../../../origin/render/pack.ts'
 import type { Picture, PictureRequest, Renderer } from '../../../origin/render/types.ts'
 import { FACE_PARAMS } from '../../../shared/face.ts'
 import { QUALITIES } from '../../../shared/media.ts'
-import { boxOffset, clipColour, makeAvatarPack, PACK_SIZE } from '../../support/avatar-pack.ts'
-import { inTinyMouth, TINY_COLOUR, TINY_MASKED_SHARE, tinyWav2lip } from '../../support/wav2lip-graph.ts'
-import { FACE_BOX, LICENCE_NAME, lowerMaskShare, makeWav2lipPack } from '../../support/wav2lip-pack.ts'
+import { boxOffset, clipColour, makeAvatarPack, PACK_SIZE } from '../../support/fakes/avatar-pack.ts'
+import { inTinyMouth, TINY_COLOUR, TINY_MASKED_SHARE, tinyWav2lip } from '../../support/fakes/wav2lip-graph.ts'
+import { FACE_BOX, LICENCE_NAME, lowerMaskShare, makeWav2lipPack } from '../../support/fakes/wav2lip-pack.ts'
 
 // renderers start threads and load models, which a loaded machine takes its time for
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -6,8 +6,8 @@ import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
 import { PeerOut } from '../../../origin/media/peer-output.ts'
 import { RtcEngine } from '../../../origin/rtc/rtc-engine.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
-import { RtcClient } from '../../support/rtc-client.ts'
-import { createLogger } from '../../support/silent-log.ts'
+import { RtcClient } from '../../support/clients/rtc-client.ts'
+import { createLogger } from '../../support/fakes/silent-log.ts'
 import { until } from '../../support/until.ts'
 
 const PEERS = 50

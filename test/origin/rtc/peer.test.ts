@@ -12,7 +12,7 @@ import { RtcEngine } from '../../../origin/rtc/rtc-engine.ts'
 import { ntpTime } from '../../../origin/rtc/rtp-clock.ts'
 import type { MicPiece, RtcPeer, RtcSettings, RtcState } from '../../../origin/rtc/types.ts'
 import { answerOffer } from '../../../origin/rtc/werift-peer.ts'
-import { RtcClient } from '../../support/rtc-client.ts'
+import { RtcClient } from '../../support/clients/rtc-client.ts'
 import { until } from '../../support/until.ts'
 
 const SETTINGS: RtcSettings = { publicAddresses: [], portRange: undefined, relayOnly: false, loopback: true }

@@ -7,9 +7,9 @@ import { createOpenAiVoice } from '../../../origin/providers/tts/openai.ts'
 import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import type { JobWorker } from '../../../origin/workers/job-queue.ts'
 import { threadWorker } from '../../../origin/workers/job-queue.ts'
-import { createRig, type Rig } from '../../support/session-fakes.ts'
+import { createRig, type Rig } from '../../support/fakes/session-fakes.ts'
+import { type Exchange, Gate, pcmBytes, startVendorServer, type VendorServer } from '../../support/servers/vendor-server.ts'
 import { until } from '../../support/until.ts'
-import { type Exchange, Gate, pcmBytes, startVendorServer, type VendorServer } from '../../support/vendor-server.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 let mind: VendorServer

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { SAMPLE_RATE } from '../../../shared/media.ts'
-import { createRig, fakeChat, fakeVoice, type Rig, settle } from '../../support/session-fakes.ts'
+import { createRig, fakeChat, fakeVoice, type Rig, settle } from '../../support/fakes/session-fakes.ts'
 
 /** A voice whose samples count up, so that every sample tells where it belongs. */
 const countingVoice = {

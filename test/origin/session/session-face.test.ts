@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { PictureRequest } from '../../../origin/render/types.ts'
 import { SpeakRequest } from '../../../shared/api.ts'
-import { createRig, type Rig, settle } from '../../support/session-fakes.ts'
+import { createRig, type Rig, settle } from '../../support/fakes/session-fakes.ts'
 
 const ID = '550e8400-e29b-41d4-a716-446655440000'
 const nodding = SpeakRequest.parse({ session_id: ID, text: 'Yes, of course.', cues: [{ type: 'nod', at_ms: 40 }] })

@@ -6,7 +6,7 @@ import type { PreparedTick } from '../../../origin/session/session.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import type { OriginEvent } from '../../../shared/events.ts'
 import { SAMPLE_RATE, TICK_MS } from '../../../shared/media.ts'
-import { createRig, type RecordingSink, SECONDS_PER_CHAR, settle } from '../../support/session-fakes.ts'
+import { createRig, type RecordingSink, SECONDS_PER_CHAR, settle } from '../../support/fakes/session-fakes.ts'
 
 const RUNS = 100
 const STEPS = 40

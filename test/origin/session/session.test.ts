@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
-import { ears, fakeTranscription } from '../../support/ears-fakes.ts'
-import { createRig, fakeChat, settle } from '../../support/session-fakes.ts'
+import { ears, fakeTranscription } from '../../support/fakes/ears-fakes.ts'
+import { createRig, fakeChat, settle } from '../../support/fakes/session-fakes.ts'
 
 const SESSION = '550e8400-e29b-41d4-a716-446655440000'
 const say = (text: string) => ({ session_id: SESSION, text })

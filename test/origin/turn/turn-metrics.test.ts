@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ChatProvider, SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import { Ledger, TurnHistograms } from '../../../origin/turn/turn-metrics.ts'
 import type { TurnLedger } from '../../../shared/stats.ts'
-import { createRig, fakeVoice, type Rig } from '../../support/session-fakes.ts'
+import { createRig, fakeVoice, type Rig } from '../../support/fakes/session-fakes.ts'
 
 afterEach(() => void vi.restoreAllMocks())
 const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_picture: null }

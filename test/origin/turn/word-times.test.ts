@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 import type { CharacterTime } from '../../../origin/providers/tts/types.ts'
 import { wordTimes } from '../../../origin/turn/word-times.ts'
-import { createRig, fakeVoice } from '../../support/session-fakes.ts'
+import { createRig, fakeVoice } from '../../support/fakes/session-fakes.ts'
 
 /** Each character takes 100 ms, from `fromS` on. */
 const spell = (text: string, fromS = 0): CharacterTime[] =>

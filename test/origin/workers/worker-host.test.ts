@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { WorkerHost } from '../../../origin/workers/worker-host.ts'
 import { AvatarError } from '../../../shared/errors.ts'
-import type { CrashingJob } from '../../support/crashing-worker.ts'
+import type { CrashingJob } from '../../support/fakes/crashing-worker.ts'
 
-const url = new URL('../../support/crashing-worker.ts', import.meta.url)
+const url = new URL('../../support/fakes/crashing-worker.ts', import.meta.url)
 const hosts: WorkerHost<CrashingJob, string>[] = []
 async function start(options: { jobTimeoutMs?: number; data?: unknown; onCrash?: (error: Error) => void } = {}) {
   const host = await WorkerHost.start<CrashingJob, string>({ url, name: 'test', ...options })

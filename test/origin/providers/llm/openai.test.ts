@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createOpenAiChat } from '../../../../origin/providers/llm/openai.ts'
 import type { ChatProvider, ReplyPart } from '../../../../origin/providers/tts/types.ts'
 import { AvatarError } from '../../../../shared/errors.ts'
-import { Gate, startVendorServer, type VendorServer } from '../../../support/vendor-server.ts'
+import { Gate, startVendorServer, type VendorServer } from '../../../support/servers/vendor-server.ts'
 
 const KEY = 'sk-secret-of-the-operator'
 let vendor: VendorServer

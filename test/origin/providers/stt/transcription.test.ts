@@ -11,7 +11,12 @@ import { createOpenAiTranscription } from '../../../../origin/providers/stt/open
 import { createOpenAiLiveTranscription } from '../../../../origin/providers/stt/openai-realtime.ts'
 import { createSherpaTranscription, type SherpaModule } from '../../../../origin/providers/stt/sherpa.ts'
 import type { Transcript, TranscriptionProvider } from '../../../../origin/providers/stt/types.ts'
-import { type RealtimeLine, type RealtimeMessage, type RealtimeServer, startRealtimeServer } from '../../../support/realtime-server.ts'
+import {
+  type RealtimeLine,
+  type RealtimeMessage,
+  type RealtimeServer,
+  startRealtimeServer,
+} from '../../../support/servers/realtime-server.ts'
 
 const KEY = 'sk-secret-of-the-test'
 const WAIT = { timeout: 20_000 }

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { readEnv } from '../../../../origin/env.ts'
 import { type ChosenVoice, chooseVoice } from '../../../../origin/providers/tts/choose.ts'
-import { answersVoices } from '../../../support/elevenlabs-lines.ts'
-import { startVendorServer } from '../../../support/vendor-server.ts'
+import { answersVoices } from '../../../support/fakes/elevenlabs-lines.ts'
+import { startVendorServer } from '../../../support/servers/vendor-server.ts'
 
 const ORIGIN_KEY = 'a-key-that-is-long-enough'
 const chosen: ChosenVoice[] = []

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createOpenAiVoice, type OpenAiSpeechOptions } from '../../../../origin/providers/tts/openai.ts'
 import type { SpeechPiece, SpeechProvider } from '../../../../origin/providers/tts/types.ts'
 import { AvatarError } from '../../../../shared/errors.ts'
-import { Gate, pcmBytes, startVendorServer, type VendorServer } from '../../../support/vendor-server.ts'
+import { Gate, pcmBytes, startVendorServer, type VendorServer } from '../../../support/servers/vendor-server.ts'
 
 const KEY = 'sk-secret-of-the-operator'
 let vendor: VendorServer

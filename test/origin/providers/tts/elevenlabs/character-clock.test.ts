@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Alignment, CharacterClock } from '../../../../../origin/providers/tts/elevenlabs/character-clock.ts'
-import { evenly } from '../../../../support/elevenlabs-lines.ts'
+import { evenly } from '../../../../support/fakes/elevenlabs-lines.ts'
 
 const align = (text: string, fromS: number, toS: number): Alignment => {
   const times = evenly(text, fromS, toS)

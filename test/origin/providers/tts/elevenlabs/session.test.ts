@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createMouthFromText } from '../../../../../origin/lipsync/text-mouth.ts'
 import { createElevenLabsVoice } from '../../../../../origin/providers/tts/elevenlabs/index.ts'
 import type { SpeechProvider } from '../../../../../origin/providers/tts/types.ts'
-import { answersVoices, evenly, timestampedLine } from '../../../../support/elevenlabs-lines.ts'
-import { createRig, type Rig } from '../../../../support/session-fakes.ts'
-import { type Exchange, Gate, pcmBytes, startVendorServer, type VendorServer } from '../../../../support/vendor-server.ts'
+import { answersVoices, evenly, timestampedLine } from '../../../../support/fakes/elevenlabs-lines.ts'
+import { createRig, type Rig } from '../../../../support/fakes/session-fakes.ts'
+import { type Exchange, Gate, pcmBytes, startVendorServer, type VendorServer } from '../../../../support/servers/vendor-server.ts'
 
 const SESSION = '550e8400-e29b-41d4-a716-446655440000'
 const say = (text: string) => ({ session_id: SESSION, text })

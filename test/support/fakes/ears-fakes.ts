@@ -1,8 +1,8 @@
 /** Ears for tests: the shipped detector, recognisers that say what the test wants, and an avatar's speech that keeps what is done to it. */
-import type { EarParts } from '../../origin/listening/listener.ts'
-import type { SpeechControl, UserSpeechTimes } from '../../origin/listening/types.ts'
-import { readVadWeights } from '../../origin/listening/vad.ts'
-import type { TranscriptionProvider } from '../../origin/providers/stt/types.ts'
+import type { EarParts } from '../../../origin/listening/listener.ts'
+import type { SpeechControl, UserSpeechTimes } from '../../../origin/listening/types.ts'
+import { readVadWeights } from '../../../origin/listening/vad.ts'
+import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
 
 export const weights = readVadWeights('models/vad/vad.safetensors')
 

@@ -3,9 +3,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { concatPcm, resample } from '../../origin/codec/resample.ts'
-import { parseWav } from '../../origin/codec/wav.ts'
-import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
+import { concatPcm, resample } from '../../../origin/codec/resample.ts'
+import { parseWav } from '../../../origin/codec/wav.ts'
+import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 
 const RATE = 16_000
 /** RMS of the loud parts of every utterance. */

@@ -1,7 +1,7 @@
 /** The voice detector over a whole recording. */
 
-import { HISTORY, logMel, MEL_BANDS } from '../../origin/dsp/log-mel.ts'
-import { Vad, type VadWeights } from '../../origin/listening/vad.ts'
+import { HISTORY, logMel, MEL_BANDS } from '../../../origin/dsp/log-mel.ts'
+import { Vad, type VadWeights } from '../../../origin/listening/vad.ts'
 
 /** Probability of speech of each row, moved back by the detector's delay. @param pcm 16 kHz mono */
 export function vadRows(weights: VadWeights, pcm: Int16Array): number[] {

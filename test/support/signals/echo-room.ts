@@ -1,10 +1,10 @@
 /** A user before loudspeakers, simulated: what is played comes back into the microphone, later, quieter, with noise, and with what the user says. */
 
-import { resample } from '../../origin/codec/resample.ts'
-import { Hearing } from '../../origin/listening/speech-detector.ts'
-import { TurnDetector } from '../../origin/listening/turn-detector.ts'
-import type { PlayedSound } from '../../origin/listening/types.ts'
-import type { VadWeights } from '../../origin/listening/vad.ts'
+import { resample } from '../../../origin/codec/resample.ts'
+import { Hearing } from '../../../origin/listening/speech-detector.ts'
+import { TurnDetector } from '../../../origin/listening/turn-detector.ts'
+import type { PlayedSound } from '../../../origin/listening/types.ts'
+import type { VadWeights } from '../../../origin/listening/vad.ts'
 import { noise, seeded, toPcm } from './noise.ts'
 
 const MIC_RATE = 16_000

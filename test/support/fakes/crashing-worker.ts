@@ -1,5 +1,5 @@
 /** A worker for tests of `WorkerHost`: it answers, throws, dies or hangs as its job says. */
-import { serveJobs } from '../../origin/workers/worker-host.ts'
+import { serveJobs } from '../../../origin/workers/worker-host.ts'
 
 export type CrashingJob = { say: string } | { throw: string } | { die: true } | { hang: true }
 

@@ -1,5 +1,5 @@
 /** Calls of the HTTP API, for tests and benches that drive the whole system. */
-import { type RunningSystem, startSystem } from './running-system.ts'
+import { type RunningSystem, startSystem } from '../servers/running-system.ts'
 import { SocketClient } from './socket-client.ts'
 
 export interface Answer<T> {

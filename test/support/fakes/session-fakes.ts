@@ -1,13 +1,13 @@
 /** Deterministic parts for the session engine: a voice whose length follows from the text, a mind that replays tokens. */
 
-import { NO_WANTS } from '../../origin/media/socket-output.ts'
-import type { ChatProvider, ReplyPart, SpeechProvider } from '../../origin/providers/tts/types.ts'
-import { Session, type SessionSink } from '../../origin/session/session.ts'
-import { SessionParts, type SessionPartsOptions } from '../../origin/session/session-services.ts'
-import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
-import { VISEMES } from '../../shared/face.ts'
-import type { MediaWants, RelayClass, SessionConfig } from '../../shared/link.ts'
-import { MOUTH_FPS, SAMPLE_RATE, TICK_MS } from '../../shared/media.ts'
+import { NO_WANTS } from '../../../origin/media/socket-output.ts'
+import type { ChatProvider, ReplyPart, SpeechProvider } from '../../../origin/providers/tts/types.ts'
+import { Session, type SessionSink } from '../../../origin/session/session.ts'
+import { SessionParts, type SessionPartsOptions } from '../../../origin/session/session-services.ts'
+import type { OriginEvent, SessionEndReason } from '../../../shared/events.ts'
+import { VISEMES } from '../../../shared/face.ts'
+import type { MediaWants, RelayClass, SessionConfig } from '../../../shared/link.ts'
+import { MOUTH_FPS, SAMPLE_RATE, TICK_MS } from '../../../shared/media.ts'
 import { ears } from './ears-fakes.ts'
 import { createLogger } from './silent-log.ts'
 

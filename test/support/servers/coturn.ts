@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { existsSync } from 'node:fs'
-import { until } from './until.ts'
+import { until } from '../until.ts'
 
 /** STUN (RFC 8489): type 1, no attributes, the magic cookie, a transaction id. */
 const BINDING_REQUEST = Buffer.from(`000100002112a442${'ab'.repeat(12)}`, 'hex')

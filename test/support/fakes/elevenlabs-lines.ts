@@ -1,6 +1,6 @@
 /** Answers in ElevenLabs' spelling. */
-import type { CharacterTime } from '../../origin/providers/tts/types.ts'
-import type { Exchange } from './vendor-server.ts'
+import type { CharacterTime } from '../../../origin/providers/tts/types.ts'
+import type { Exchange } from '../servers/vendor-server.ts'
 
 export interface AlignmentLine {
   characters: string[]

@@ -1,5 +1,5 @@
 /** Speech of the embedded voice as a voice that knows its text would give it: the times of characters, not of phones. */
-import type { CharacterTime, Phone, Pronouncer } from '../../origin/providers/tts/types.ts'
+import type { CharacterTime, Phone, Pronouncer } from '../../../origin/providers/tts/types.ts'
 
 const WORDS = /[A-Za-z']+/g
 const LIPS = /ph|gh|p+|b+|m+|f+|v+/gi

@@ -1,13 +1,13 @@
 /** A flash with a beep, again and again, straight into a session's way out; and how far apart a browser shows and sounds them. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
-import { EncoderPool } from '../../origin/codec/encoder-pool.ts'
-import { PeerOut } from '../../origin/media/peer-output.ts'
-import { Clock } from '../../origin/pipeline/clock.ts'
-import { RtcEngine } from '../../origin/rtc/rtc-engine.ts'
-import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
-import { applyAnswer, heardSince, makeOffer, pageNow, watchFlashes } from './rtc-page.ts'
-import { createLogger } from './silent-log.ts'
+import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
+import { PeerOut } from '../../../origin/media/peer-output.ts'
+import { Clock } from '../../../origin/pipeline/clock.ts'
+import { RtcEngine } from '../../../origin/rtc/rtc-engine.ts'
+import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
+import { applyAnswer, heardSince, makeOffer, pageNow, watchFlashes } from '../browser/rtc-page.ts'
+import { createLogger } from '../fakes/silent-log.ts'
 
 /** Ticks from one marker to the next, and for which one lasts. */
 const EVERY_TICKS = 20

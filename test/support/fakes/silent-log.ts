@@ -1,4 +1,4 @@
-import type { Logger } from '../../origin/log.ts'
+import type { Logger } from '../../../origin/log.ts'
 
 const nothing = (): void => undefined
 

@@ -1,5 +1,5 @@
 /** How far a mouth opens its jaw, and how alike two such courses are. */
-import { VISEMES, type Viseme } from '../../shared/face.ts'
+import { VISEMES, type Viseme } from '../../../shared/face.ts'
 
 /** How far each viseme opens the jaw. */
 const JAW: Record<Viseme, number> = {

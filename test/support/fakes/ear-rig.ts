@@ -1,12 +1,12 @@
 /** An ear with the shipped detector, alone: what it is given, and what it does. */
-import { Ear } from '../../origin/listening/listener.ts'
-import type { TranscriptionProvider } from '../../origin/providers/stt/types.ts'
-import type { AvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
-import { TurnDetection } from '../../shared/turn-detection.ts'
+import { Ear } from '../../../origin/listening/listener.ts'
+import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
+import type { AvatarError } from '../../../shared/errors.ts'
+import type { OriginEvent } from '../../../shared/events.ts'
+import { TurnDetection } from '../../../shared/turn-detection.ts'
+import { toPcm } from '../signals/noise.ts'
+import { embeddedSpeech } from '../signals/test-speech.ts'
 import { ears, FakeSpeech } from './ears-fakes.ts'
-import { toPcm } from './noise.ts'
-import { embeddedSpeech } from './test-speech.ts'
 
 /** Hz of what it hears. */
 export const RATE = 16_000

@@ -5,7 +5,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32, deflateSync } from 'node:zlib'
-import { FACE_PARAMS, type FaceParam } from '../../shared/face.ts'
+import { FACE_PARAMS, type FaceParam } from '../../../shared/face.ts'
 import { tinyDecoder } from './tiny-onnx.ts'
 
 export const PACK_SIZE = 160

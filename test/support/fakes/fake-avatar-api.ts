@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { ClientEvent, ServerEvent } from '../../shared/events.ts'
+import type { ClientEvent, ServerEvent } from '../../../shared/events.ts'
 
 export interface FakeCall {
   path: string
