@@ -7,7 +7,7 @@ import { AvatarError } from '../../../shared/errors.ts'
 
 const HINT: AudioHint = { format: 'auto', sample_rate: 24_000, channels: 1 }
 const RATE = 24_000
-const fixture = (name: string) => readFile(new URL(`./fixtures/audio/${name}`, import.meta.url))
+const fixture = (name: string) => readFile(new URL(`../fixtures/audio/${name}`, import.meta.url))
 afterAll(closeDecoder)
 
 /** Frequency and level of a tone, by its rising zero crossings and its mean square. */
