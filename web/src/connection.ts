@@ -1,7 +1,7 @@
 /** How this page is connected: a line in the bar, and what stands behind it. */
 import type { AvatarSession, Transport, TransportStats } from '@avatar/sdk'
 import { byId, showText } from '../common/dom.ts'
-import { CONNECTION, PATHS, type Phase, TRANSPORTS } from './words.ts'
+import { CONNECTION, PATHS, type Phase, TRANSPORTS } from './copy.ts'
 
 const PING_EVERY_MS = 5_000
 /** Round trips of which the quickest is shown. */

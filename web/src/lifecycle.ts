@@ -1,7 +1,7 @@
 /** Gets a session and keeps one: opens it, tries again while there is none, says what it is doing. */
 import { type AvatarClient, AvatarError, type AvatarSession, type ConnectionEvent, type EventOf, type SessionEndReason } from '@avatar/sdk'
+import type { Phase } from './copy.ts'
 import type { Choice } from './settings.ts'
-import type { Phase } from './words.ts'
 
 /** Pause between attempts, s, where the server names none. */
 const RETRY_S = 3

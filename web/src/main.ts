@@ -1,10 +1,10 @@
 /** The demo page: one person, one text field, one microphone. */
 import { AvatarClient, type AvatarSession } from '@avatar/sdk'
 import { byId, showText } from '../common/dom.ts'
+import { Conversation } from './chat-controller.ts'
 import { Composer, type Mode } from './composer.ts'
 import { Connection } from './connection.ts'
-import { Conversation } from './conversation.ts'
-import { Ledger } from './ledger.ts'
+import { CONNECTION, ended, explain, explainInvitation, HOST_LOST, OFFLINE, RECONNECTING } from './copy.ts'
 import { Lifecycle, type Situation } from './lifecycle.ts'
 import { Microphone } from './microphone.ts'
 import { Notices } from './notice.ts'
@@ -13,7 +13,7 @@ import { Share, tokenOfLink } from './share.ts'
 import { listenForShortcuts } from './shortcuts.ts'
 import { type Cover, Stage } from './stage.ts'
 import { Transcript } from './transcript.ts'
-import { CONNECTION, ended, explain, explainInvitation, HOST_LOST, OFFLINE, RECONNECTING } from './words.ts'
+import { Ledger } from './turn-timings.ts'
 
 const { origin } = location
 let leaving = false

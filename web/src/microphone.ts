@@ -1,7 +1,7 @@
 /** The microphone button: a click for hands-free on and off, held down for push to talk; how loud the user is; what is wrong. */
 import { AvatarError, type AvatarSession, type Listening } from '@avatar/sdk'
 import { byId } from '../common/dom.ts'
-import { explainMicrophone } from './words.ts'
+import { explainMicrophone } from './copy.ts'
 
 /** A press this long is push to talk; a shorter one is a click. */
 const HOLD_MS = 240

@@ -1,8 +1,8 @@
 /** The picture of the person and what lies over it: state, caption, veil, the button for sound. */
 import type { AvatarSession, Transport, View } from '@avatar/sdk'
 import { byId, showText } from '../common/dom.ts'
+import { type Explanation, STATUS, type Status } from './copy.ts'
 import { SpokenText } from './spoken-text.ts'
-import { type Explanation, STATUS, type Status } from './words.ts'
 
 /** A caption stays this long after its sentence is over, ms. */
 const CAPTION_LINGER_MS = 1_500

@@ -15,10 +15,12 @@ export { FPS, QUALITIES, SAMPLE_RATE } from '../../../shared/media.ts'
 export type { TransportStats, TurnLedger } from '../../../shared/stats.ts'
 export type { ListenMode, TurnDetection } from '../../../shared/turn-detection.ts'
 export { PROTOCOL_VERSION, VERSION } from '../../../shared/version.ts'
+export { AvatarClient } from './avatar-client.ts'
+export { AvatarSession } from './avatar-session.ts'
 export type { MicrophoneListening, MicrophoneOptions } from './browser/listen.ts'
 export type { Transport, TransportChange, TransportReason, View, ViewOptions, ViewStats } from './browser/view.ts'
-export { AvatarClient } from './client.ts'
 export type { AudioSource, RawFormat } from './core/audio-pieces.ts'
+export type { CueOptions, SpeakOptions } from './core/base-session.ts'
 export type { ChatInput, ChatOptions, ChatResult } from './core/chat.ts'
 export {
   AudioError,
@@ -45,7 +47,6 @@ export type {
   SessionOptions,
   WebSocketConstructor,
 } from './core/options.ts'
-export type { CueOptions, SpeakOptions } from './core/session.ts'
 export type {
   Audio,
   ClientEvent,
@@ -58,4 +59,3 @@ export type {
 } from './core/session-events.ts'
 export type { ConnectionEvent, ConnectionState } from './core/socket.ts'
 export type { SpeechFinished, SpeechTask } from './core/speech-tasks.ts'
-export { AvatarSession } from './session.ts'

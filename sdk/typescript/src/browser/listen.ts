@@ -1,8 +1,9 @@
 /** Listening to the user's microphone: by WebRTC while that stands, else over the socket. */
+
+import type { Session } from '../core/base-session.ts'
 import { Listening, type ListenOptions } from '../core/listening.ts'
-import type { Session } from '../core/session.ts'
 import { MICROPHONE_RATE, Microphone } from './microphone.ts'
-import type { RtcLine } from './rtc-line.ts'
+import type { RtcLine } from './rtc-transport.ts'
 
 /** Sound by WebRTC is this much later at the server than a message on the socket, ms. */
 const RTC_BEHIND_MS = 120

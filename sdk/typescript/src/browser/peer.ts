@@ -1,6 +1,7 @@
 /** One WebRTC connection: the offer, its candidates, what comes in, the microphone. Knows nothing of when to try again. */
+
+import type { Session } from '../core/base-session.ts'
 import { type AvatarError, avatarError } from '../core/errors.ts'
-import type { Session } from '../core/session.ts'
 
 export type PeerState = 'connecting' | 'connected' | 'disconnected' | 'failed'
 

@@ -1,8 +1,8 @@
 /** Pictures and sound that come over the socket: drawn and played by the timestamps they carry. */
 import type { MediaEvent } from '../core/session-events.ts'
+import { Sound } from './audio-player.ts'
+import { Pictures } from './frame-player.ts'
 import { MediaClock } from './media-clock.ts'
-import { Pictures } from './pictures.ts'
-import { Sound } from './sound.ts'
 
 const BUFFER_MS = 100
 const MAX_BUFFER_MS = 320

@@ -1,16 +1,17 @@
 /** A session on the page, by WebRTC where that works and over the socket where it does not. */
+
+import type { Session } from '../core/base-session.ts'
 import { Emitter, type Handler } from '../core/emitter.ts'
 import type { ConnectOptions } from '../core/options.ts'
-import type { Session } from '../core/session.ts'
 import type { MediaEvent } from '../core/session-events.ts'
-import { RtcLine, type TransportReason } from './rtc-line.ts'
+import { RtcLine, type TransportReason } from './rtc-transport.ts'
 import type { Screen, ScreenOptions } from './screen.ts'
 import { SocketMedia } from './socket-media.ts'
 
 const GESTURES = ['pointerdown', 'keydown', 'touchend'] as const
 
 export type Transport = 'webrtc' | 'socket'
-export type { TransportReason } from './rtc-line.ts'
+export type { TransportReason } from './rtc-transport.ts'
 
 /** Pictures and sound come another way from now on. */
 export interface TransportChange {

@@ -1,8 +1,8 @@
 /** The user's voice on its way to the server: pieces for the socket, and what keeps the server's ear open. */
 import type { ListenMode } from '../../../../shared/turn-detection.ts'
+import type { Session } from './base-session.ts'
 import { joined, toBase64 } from './bytes.ts'
 import { AvatarError } from './errors.ts'
-import type { Session } from './session.ts'
 import { delay } from './wait.ts'
 
 /** Sound of one message, ms. */

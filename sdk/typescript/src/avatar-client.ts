@@ -1,6 +1,6 @@
-import { BaseClient } from './core/client.ts'
+import { AvatarSession } from './avatar-session.ts'
+import { BaseClient } from './core/base-client.ts'
 import type { AvatarClientOptions } from './core/options.ts'
-import { AvatarSession } from './session.ts'
 
 /**
  * @example

@@ -2,8 +2,8 @@
 import { MicrophoneListening, type MicrophoneOptions } from './browser/listen.ts'
 import { Screen } from './browser/screen.ts'
 import { View, type ViewOptions } from './browser/view.ts'
+import { Session } from './core/base-session.ts'
 import type { Listening, SourceListenOptions } from './core/listening.ts'
-import { Session } from './core/session.ts'
 import { withSignal } from './core/wait.ts'
 
 /** Longest wait for the first picture, ms: by then it is known whether WebRTC works. */

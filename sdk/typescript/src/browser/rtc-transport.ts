@@ -2,8 +2,9 @@
  * Keeps pictures and sound coming by WebRTC: opens a connection, notices when it is dead, tries again. It is up while pictures
  * come, whatever the connection says of itself.
  */
+
+import type { Session } from '../core/base-session.ts'
 import type { AvatarError } from '../core/errors.ts'
-import type { Session } from '../core/session.ts'
 import type { EventOf } from '../core/session-events.ts'
 import { backoffMs } from '../core/wait.ts'
 import { Peer, type PeerState } from './peer.ts'

@@ -6,10 +6,10 @@ import type {
   SessionListResponse,
   VoiceListResponse,
 } from '../../../../shared/api.ts'
+import type { Session } from './base-session.ts'
 import { avatarError } from './errors.ts'
 import { Http } from './http.ts'
 import type { AvatarClientOptions, Logger, SessionGrant, SessionOptions, WebSocketConstructor } from './options.ts'
-import type { Session } from './session.ts'
 import type { SessionFacts, SessionSetup } from './session-connection.ts'
 
 const TIMEOUT_MS = 20_000

@@ -1,12 +1,12 @@
 /** What is said in a session: sends what the user types, and shows what comes back. */
 import { AvatarError, type AvatarSession } from '@avatar/sdk'
 import type { Composer, Mode } from './composer.ts'
-import type { Ledger } from './ledger.ts'
+import { explainMessage, type Status } from './copy.ts'
 import type { Microphone } from './microphone.ts'
 import type { Notices } from './notice.ts'
 import type { Stage } from './stage.ts'
 import type { Transcript } from './transcript.ts'
-import { explainMessage, type Status } from './words.ts'
+import type { Ledger } from './turn-timings.ts'
 
 export interface ConversationParts {
   stage: Stage
