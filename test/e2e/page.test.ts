@@ -61,7 +61,7 @@ describe.skipIf(NO_CHROMIUM)(`the demo page${NO_CHROMIUM ? ` (${NO_CHROMIUM})` :
     await page.locator('#caption .now').waitFor(PATIENT)
     await expect.poll(() => page.locator('#transcript').innerText(), PATIENT).toMatch(/hello[\s\S]*(see you|Hi there)/i)
     await page
-      .locator('#ledger-summary')
+      .locator('#timings-summary')
       .filter({ hasText: /^Answered after \d/ })
       .waitFor(PATIENT)
     await page.keyboard.press('Escape')
@@ -88,7 +88,7 @@ describe.skipIf(NO_CHROMIUM)(`the demo page${NO_CHROMIUM ? ` (${NO_CHROMIUM})` :
   it('has no serious accessibility fault, in light and dark, with its cards open', async () => {
     const { page } = await open({ ...DESK, reducedMotion: 'reduce' })
     await say(page, 'What can you do?')
-    await page.locator('#ledger summary').click(PATIENT)
+    await page.locator('#timings summary').click(PATIENT)
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
       expect(await accessibilityFaults(page)).toEqual([])

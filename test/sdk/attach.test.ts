@@ -16,6 +16,7 @@ const TONE = new Uint8Array(Int16Array.from({ length: (CHUNK_MS / 1000) * SAMPLE
 interface Probe {
   skews: number[]
   speech: number[]
+  session: import('../../sdk/typescript/src/index.ts').AvatarSession
   view: { audible: boolean; stats: { picturesShown: number; picturesDropped: number; soundUnderruns: number } }
 }
 declare global {
@@ -50,8 +51,9 @@ describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROM
       const client = new avatarSdk.AvatarClient({ apiUrl: `${location.origin}/v1`, wsUrl: `ws://${location.host}/ws` })
       const stage = document.querySelector<HTMLElement>('#stage')
       if (!stage) throw new Error('no stage')
-      const probe: Omit<Probe, 'view'> = { skews: [], speech: [] }
-      const view = client.attachSession(token).attach(stage, {
+      const session = client.attachSession(token)
+      const probe: Omit<Probe, 'view'> = { skews: [], speech: [], session }
+      const view = session.attach(stage, {
         transport: 'socket',
         onPicture: (_at, skewMs) => probe.skews.push(skewMs ?? 0),
         onSpeech: (atMs) => probe.speech.push(atMs - performance.now()),
@@ -90,6 +92,24 @@ describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROM
     play({ colour: GREEN, generation: 1, sound: false, stale: RED })
     await page.waitForFunction((count) => globalThis.probe.view.stats.picturesShown >= count + 8, before)
     expect(await colour()).toBe('green')
+    expect(await page.evaluate(() => globalThis.probe.speech)).toHaveLength(1)
+  })
+
+  it('falls silent with a task that takes the floor, and plays that one', async () => {
+    play({ colour: RED, generation: 0, sound: false })
+    await page.waitForFunction(() => globalThis.probe.view.stats.picturesShown >= 3)
+    await page.evaluate(() => void globalThis.probe.session.speak('Next.', { mode: 'interrupt' }))
+    await api.until('the task', () => api.calls.find(({ path, body }) => path === '/avatar.speak' && body.mode === 'interrupt'))
+    const begin = (task_id: string): void => api.send({ type: 'speech_started', task_id, latency_ms: 100 })
+    // what was on its way before the server knew; nothing was interrupted there, so the new task has the same generation
+    const about = { frameId: 0, ptsMs: 0, sampleRate: SAMPLE_RATE, samples: TONE.length / 2, seq: 0, generation: 0 }
+    const tone = (): Uint8Array => encodeBinaryMedia({ kind: 'chunk', timestamp: Date.now() / 1000, ...about, payload: TONE })
+    api.sendBinary(tone())
+    begin('task_000002')
+    api.sendBinary(tone())
+    await page.waitForFunction(() => globalThis.probe.speech.length > 0)
+    const shown = await page.evaluate(() => globalThis.probe.view.stats.picturesShown)
+    await page.waitForFunction((before) => globalThis.probe.view.stats.picturesShown >= before + 8, shown)
     expect(await page.evaluate(() => globalThis.probe.speech)).toHaveLength(1)
   })
 

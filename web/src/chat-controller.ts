@@ -6,12 +6,12 @@ import type { Microphone } from './microphone.ts'
 import type { Notices } from './notice.ts'
 import type { Stage } from './stage.ts'
 import type { Transcript } from './transcript.ts'
-import type { Ledger } from './turn-timings.ts'
+import type { TurnTimings } from './turn-timings.ts'
 
-export interface ConversationParts {
+export interface ChatControllerParts {
   stage: Stage
   transcript: Transcript
-  ledger: Ledger
+  timings: TurnTimings
   notices: Notices
   composer: Composer
   microphone: Microphone
@@ -31,8 +31,8 @@ interface Message {
   takeBack: () => void
 }
 
-export class Conversation {
-  readonly #parts: ConversationParts
+export class ChatController {
+  readonly #parts: ChatControllerParts
   #session: AvatarSession | undefined
   #status: Status = 'idle'
   /** Sent while nobody was there. */
@@ -40,7 +40,7 @@ export class Conversation {
   /** What is older was interrupted. */
   #generation = 0
 
-  constructor(parts: ConversationParts) {
+  constructor(parts: ChatControllerParts) {
     this.#parts = parts
   }
 
@@ -88,7 +88,7 @@ export class Conversation {
   }
 
   meet(session: AvatarSession): void {
-    const { stage, transcript, ledger, notices, microphone, onChange } = this.#parts
+    const { stage, transcript, timings, notices, microphone, onChange } = this.#parts
     this.#session = session
     this.#generation = 0
     session.on('status', ({ status }) => {
@@ -112,8 +112,8 @@ export class Conversation {
       }
       setTimeout(show, stage.soundDelayMs)
     })
-    session.on('user_speech_stopped', () => ledger.asked())
-    session.on('turn_metrics', ({ metrics }) => ledger.measured(metrics))
+    session.on('user_speech_stopped', () => timings.asked())
+    session.on('turn_metrics', ({ metrics }) => timings.measured(metrics))
     session.on('interrupted', ({ task_id, spoken_text, generation = this.#generation + 1 }) => {
       this.#generation = generation
       transcript.interrupted(task_id, spoken_text)
@@ -126,17 +126,16 @@ export class Conversation {
   }
 
   async #send(message: Message): Promise<void> {
-    const { ledger, notices } = this.#parts
+    const { timings, notices } = this.#parts
     const session = this.#session
     if (!session) return
     try {
-      // a new question takes the floor
-      if (message.mode === 'chat' && (this.#status === 'speaking' || this.#status === 'thinking')) await session.interrupt()
-      ledger.asked()
+      timings.asked()
       if (message.mode === 'say') await session.speak(message.text)
       else {
         this.status = 'thinking'
-        await session.chat(message.text)
+        // a new question takes the floor
+        await session.chat(message.text, { mode: 'interrupt' })
       }
     } catch (error) {
       if (session !== this.#session) return

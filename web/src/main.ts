@@ -1,7 +1,7 @@
 /** The demo page: one person, one text field, one microphone. */
 import { AvatarClient, type AvatarSession } from '@avatar/sdk'
 import { byId, showText } from '../common/dom.ts'
-import { Conversation } from './chat-controller.ts'
+import { ChatController } from './chat-controller.ts'
 import { Composer, type Mode } from './composer.ts'
 import { Connection } from './connection.ts'
 import { CONNECTION, ended, explain, explainInvitation, HOST_LOST, OFFLINE, RECONNECTING } from './copy.ts'
@@ -13,7 +13,7 @@ import { Share, tokenOfLink } from './share.ts'
 import { listenForShortcuts } from './shortcuts.ts'
 import { type Cover, Stage } from './stage.ts'
 import { Transcript } from './transcript.ts'
-import { Ledger } from './turn-timings.ts'
+import { TurnTimings } from './turn-timings.ts'
 
 const { origin } = location
 let leaving = false
@@ -31,17 +31,17 @@ const captionsButton = byId('captions', HTMLButtonElement)
 const hints = document.querySelectorAll<HTMLButtonElement>('.hint')
 
 const notices = new Notices()
-const ledger = new Ledger()
+const timings = new TurnTimings()
 const connection = new Connection((quiet) => lifecycle.quiet(quiet))
 const transcript = new Transcript(byId('transcript', HTMLOListElement), byId('scroll', HTMLDivElement))
 const stage = new Stage({
-  onSpeech: (atMs) => ledger.heard(atMs),
+  onSpeech: (atMs) => timings.heard(atMs),
   onSoundChange: showSound,
   onTransport: (transport) => {
     connection.transport = transport
   },
 })
-const composer = new Composer({ onSend: send, onStop: () => conversation.interrupt() })
+const composer = new Composer({ onSend: send, onStop: () => chat.interrupt() })
 const microphone = new Microphone({
   session: () => {
     stage.startSound()
@@ -52,10 +52,10 @@ const microphone = new Microphone({
   },
   onTrouble: (text) => notices.show(text),
 })
-const conversation = new Conversation({
+const chat = new ChatController({
   stage,
   transcript,
-  ledger,
+  timings,
   notices,
   composer,
   microphone,
@@ -71,10 +71,10 @@ const lifecycle = new Lifecycle(client, { onSituation: show, onSession: meet })
 /** @param token of somebody else's session; without one a session of one's own */
 function startAnew(token?: string): void {
   transcript.clear()
-  ledger.clear()
+  timings.clear()
   notices.clear()
   showWelcome()
-  conversation.status = 'idle'
+  chat.status = 'idle'
   open(token)
 }
 
@@ -90,7 +90,7 @@ function meet(session: AvatarSession, guest: boolean): void {
   transcript.divide('A new session')
   connection.follow(session)
   stage.show(session, { name: settings.name, guest })
-  conversation.meet(session)
+  chat.meet(session)
 }
 
 /** Who and what can be chosen; the page works without, so a failure is not told. */
@@ -106,7 +106,7 @@ async function learnNames(): Promise<void> {
 }
 
 function send(text: string, mode: Mode): void {
-  conversation.say(text, mode)
+  chat.say(text, mode)
   // whoever types into a session that went to sleep wakes it
   if (lifecycle.phase === 'ended') open()
 }
@@ -121,11 +121,11 @@ function show(situation: Situation): void {
   for (const hint of hints) hint.disabled = phase === 'refused'
   share.token = phase === 'live' ? lifecycle.session?.access_token : undefined
   // while only the line to her is broken she goes on
-  if (phase !== 'live' && !(situation.phase === 'reconnecting' && !situation.hostLost)) conversation.status = 'idle'
-  if (phase === 'refused') conversation.hopeless()
+  if (phase !== 'live' && !(situation.phase === 'reconnecting' && !situation.hostLost)) chat.status = 'idle'
+  if (phase === 'refused') chat.hopeless()
   if (phase === 'ended' || phase === 'refused') microphone.close()
   stage.cover(coverOf(situation))
-  if (phase === 'live') conversation.live()
+  if (phase === 'live') chat.live()
 }
 
 /** What lies over the picture; nothing while she is there. */
@@ -188,7 +188,7 @@ soundButton.addEventListener('click', toggleSound)
 captionsButton.addEventListener('click', toggleCaptions)
 for (const hint of hints) hint.addEventListener('click', () => send(hint.textContent ?? '', 'chat'))
 listenForShortcuts(composer.field, {
-  interrupt: () => composer.busy && conversation.interrupt(),
+  interrupt: () => composer.busy && chat.interrupt(),
   press: () => microphone.press(),
   release: () => microphone.release(),
   toggleMicrophone: () => microphone.toggle(),

@@ -10,10 +10,10 @@ interface Turn {
   metrics?: TurnLedger
 }
 
-const OPEN_KEY = 'avatar.ledger'
+const OPEN_KEY = 'avatar.timings'
 
-export class Ledger {
-  readonly #element = byId('ledger', HTMLDetailsElement)
+export class TurnTimings {
+  readonly #element = byId('timings', HTMLDetailsElement)
   #turn: Turn | undefined
 
   constructor() {
@@ -50,9 +50,9 @@ export class Ledger {
     const steps = turnSteps({ ...metrics, heard })
     const answeredMs = heard ?? metrics?.first_sound ?? steps.at(-1)?.ms
     if (answeredMs === undefined) return
-    byId('ledger-summary', HTMLSpanElement).textContent = `Answered after ${(answeredMs / 1000).toFixed(2)} s`
-    byId('ledger-strip', HTMLSpanElement).replaceChildren(...stripOf(steps))
-    byId('ledger-steps', HTMLDListElement).replaceChildren(...rowsOf(steps))
+    byId('timings-summary', HTMLSpanElement).textContent = `Answered after ${(answeredMs / 1000).toFixed(2)} s`
+    byId('timings-strip', HTMLSpanElement).replaceChildren(...stripOf(steps))
+    byId('timings-steps', HTMLDListElement).replaceChildren(...rowsOf(steps))
     this.#element.hidden = false
   }
 }

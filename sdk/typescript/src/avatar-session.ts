@@ -2,14 +2,14 @@
 import { MicrophoneListening, type MicrophoneOptions } from './browser/listen.ts'
 import { Screen } from './browser/screen.ts'
 import { View, type ViewOptions } from './browser/view.ts'
-import { Session } from './core/base-session.ts'
+import { BaseSession } from './core/base-session.ts'
 import type { Listening, SourceListenOptions } from './core/listening.ts'
 import { withSignal } from './core/wait.ts'
 
 /** Longest wait for the first picture, ms: by then it is known whether WebRTC works. */
 const FIRST_PICTURE_MS = 3_000
 
-export class AvatarSession extends Session {
+export class AvatarSession extends BaseSession {
   #view: View | undefined
   #listening: MicrophoneListening | undefined
 

@@ -1,6 +1,6 @@
 /** Decodes pictures ahead of time and draws each when it is due. */
 
-/** Pictures that may wait: half a second. */
+/** FramePlayer that may wait: half a second. */
 const MAX_WAITING = 12
 /** A picture is drawn in the screen refresh that is nearest to its time, ms. */
 const HALF_REFRESH_MS = 8
@@ -19,7 +19,7 @@ export interface PicturesOptions {
   onShown: (timestampMs: number, skewMs: number) => void
 }
 
-export class Pictures {
+export class FramePlayer {
   readonly #options: PicturesOptions
   readonly #context: CanvasRenderingContext2D | null
   #waiting: Waiting[] = []
@@ -64,7 +64,7 @@ export class Pictures {
     for (const picture of this.#waiting.filter((old) => old.generation < generation)) this.#remove(picture)?.bitmap?.close()
   }
 
-  /** Pictures are counted from nothing; what waits is no longer shown. */
+  /** FramePlayer are counted from nothing; what waits is no longer shown. */
   restart(): void {
     this.#generation = 0
     for (const { bitmap } of this.#waiting.splice(0)) bitmap?.close()

@@ -1,9 +1,9 @@
 /** Listening to the user's microphone: by WebRTC while that stands, else over the socket. */
 
-import type { Session } from '../core/base-session.ts'
+import type { BaseSession } from '../core/base-session.ts'
 import { Listening, type ListenOptions } from '../core/listening.ts'
 import { MICROPHONE_RATE, Microphone } from './microphone.ts'
-import type { RtcLine } from './rtc-transport.ts'
+import type { RtcTransport } from './rtc-transport.ts'
 
 /** Sound by WebRTC is this much later at the server than a message on the socket, ms. */
 const RTC_BEHIND_MS = 120
@@ -16,13 +16,13 @@ export interface MicrophoneOptions extends ListenOptions {
 }
 
 export interface MicrophoneWay {
-  session: Session
+  session: BaseSession
   /** The WebRTC connection of now, if there is one. */
-  line: () => RtcLine | undefined
+  line: () => RtcTransport | undefined
 }
 
 export class MicrophoneListening extends Listening {
-  readonly #line: () => RtcLine | undefined
+  readonly #line: () => RtcTransport | undefined
   #microphone: Microphone | undefined
   #level = 0
 
@@ -54,7 +54,7 @@ export class MicrophoneListening extends Listening {
     }
   }
 
-  private constructor(session: Session, options: MicrophoneOptions, line: () => RtcLine | undefined) {
+  private constructor(session: BaseSession, options: MicrophoneOptions, line: () => RtcTransport | undefined) {
     super(session, options)
     this.#line = line
   }
@@ -75,7 +75,7 @@ export class MicrophoneListening extends Listening {
   }
 
   /** @internal A connection came into being: the microphone is to go by it. */
-  attachTo(line: RtcLine): void {
+  attachTo(line: RtcTransport): void {
     line.microphone = this.active ? this.#microphone?.track : undefined
   }
 

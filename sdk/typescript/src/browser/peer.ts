@@ -1,12 +1,12 @@
 /** One WebRTC connection: the offer, its candidates, what comes in, the microphone. Knows nothing of when to try again. */
 
-import type { Session } from '../core/base-session.ts'
+import type { BaseSession } from '../core/base-session.ts'
 import { type AvatarError, avatarError } from '../core/errors.ts'
 
 export type PeerState = 'connecting' | 'connected' | 'disconnected' | 'failed'
 
 export interface PeerOptions {
-  session: Pick<Session, 'start' | 'addIceCandidate'>
+  session: Pick<BaseSession, 'start' | 'addIceCandidate'>
   configuration: RTCConfiguration
   microphone: MediaStreamTrack | undefined
   onState: (state: PeerState) => void

@@ -3,7 +3,7 @@
  * come, whatever the connection says of itself.
  */
 
-import type { Session } from '../core/base-session.ts'
+import type { BaseSession } from '../core/base-session.ts'
 import type { AvatarError } from '../core/errors.ts'
 import type { EventOf } from '../core/session-events.ts'
 import { backoffMs } from '../core/wait.ts'
@@ -26,8 +26,8 @@ const SURVIVED_WITHIN_MS = 800
 /** Why media comes another way now. */
 export type TransportReason = 'connected' | 'not_connected' | 'lost' | 'stalled' | 'failed' | 'server_lost' | 'taken_over'
 
-export interface RtcLineOptions {
-  session: Session
+export interface RtcTransportOptions {
+  session: BaseSession
   video: HTMLVideoElement
   configuration: RTCConfiguration
   /** Pictures come this way. */
@@ -40,8 +40,8 @@ export interface RtcLineOptions {
   onLeave: () => void
 }
 
-export class RtcLine {
-  readonly #options: RtcLineOptions
+export class RtcTransport {
+  readonly #options: RtcTransportOptions
   readonly #offs: (() => void)[] = []
   #peer: Peer | undefined
   #microphone: MediaStreamTrack | undefined
@@ -59,7 +59,7 @@ export class RtcLine {
   #yielded = false
   #closed = false
 
-  constructor(options: RtcLineOptions) {
+  constructor(options: RtcTransportOptions) {
     this.#options = options
     const { session } = options
     const online = (): void => this.#again(0)

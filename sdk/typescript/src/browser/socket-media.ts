@@ -1,7 +1,7 @@
-/** Pictures and sound that come over the socket: drawn and played by the timestamps they carry. */
+/** FramePlayer and sound that come over the socket: drawn and played by the timestamps they carry. */
 import type { MediaEvent } from '../core/session-events.ts'
 import { Sound } from './audio-player.ts'
-import { Pictures } from './frame-player.ts'
+import { FramePlayer } from './frame-player.ts'
 import { MediaClock } from './media-clock.ts'
 
 const BUFFER_MS = 100
@@ -22,17 +22,18 @@ export class SocketMedia {
   readonly sound = new Sound()
   readonly #options: SocketMediaOptions
   readonly #clock = new MediaClock()
-  readonly #pictures: Pictures
+  readonly #pictures: FramePlayer
   #bufferMs: number
   #generation = 0
   /** Sound up to this generation was interrupted here and is not to be heard any more. */
   #silencedGeneration = -1
+  #silentUntilSpeech = false
   #seenUnderruns = 0
 
   constructor(options: SocketMediaOptions) {
     this.#options = options
     this.#bufferMs = options.bufferMs ?? BUFFER_MS
-    this.#pictures = new Pictures({
+    this.#pictures = new FramePlayer({
       canvas: options.canvas,
       nowTimestampMs: () => this.#nowTimestampMs(),
       onShown: options.onPicture,
@@ -66,10 +67,21 @@ export class SocketMedia {
     this.#pictures.advance(generation)
   }
 
-  /** The user interrupts: nothing more of what is being said, before the server says so. */
-  silence(): void {
+  /**
+   * The user interrupts: nothing more of what is being said, before the server says so.
+   *
+   * @param next a new task follows; where nothing was being said, it has the same generation
+   */
+  silence(next: boolean): void {
     this.#silencedGeneration = this.#generation
+    this.#silentUntilSpeech = next
     this.sound.flush()
+  }
+
+  /** What follows belongs to a new task. */
+  speechStarted(): void {
+    if (this.#silentUntilSpeech) this.#silencedGeneration = -1
+    this.#silentUntilSpeech = false
   }
 
   /** Another line to the server: its clock may be another. */
@@ -83,6 +95,7 @@ export class SocketMedia {
     this.sound.flush()
     this.#generation = 0
     this.#silencedGeneration = -1
+    this.#silentUntilSpeech = false
     this.#pictures.restart()
   }
 
@@ -101,7 +114,7 @@ export class SocketMedia {
     if (played && ptsMs === 0) this.#options.onSpeech(Math.max(dueMs, arrivalMs) + this.sound.outputLatencyMs)
   }
 
-  /** Pictures follow what is heard; in silence they follow the clock, by as much later as sound would be. */
+  /** FramePlayer follow what is heard; in silence they follow the clock, by as much later as sound would be. */
   #nowTimestampMs(): number | undefined {
     const heard = this.sound.heardTimestampMs
     if (heard !== undefined) return heard

@@ -1,10 +1,10 @@
 /** A session on the page, by WebRTC where that works and over the socket where it does not. */
 
-import type { Session } from '../core/base-session.ts'
+import type { BaseSession } from '../core/base-session.ts'
 import { Emitter, type Handler } from '../core/emitter.ts'
 import type { ConnectOptions } from '../core/options.ts'
 import type { MediaEvent } from '../core/session-events.ts'
-import { RtcLine, type TransportReason } from './rtc-transport.ts'
+import { RtcTransport, type TransportReason } from './rtc-transport.ts'
 import type { Screen, ScreenOptions } from './screen.ts'
 import { SocketMedia } from './socket-media.ts'
 
@@ -57,11 +57,11 @@ export interface ViewStats {
 }
 
 export class View {
-  readonly #session: Session
+  readonly #session: BaseSession
   readonly #options: ViewOptions
   readonly #screen: Screen
   readonly #socket: SocketMedia
-  readonly #line: RtcLine | undefined
+  readonly #line: RtcTransport | undefined
   readonly #emitter: Emitter<{ transportchange: [event: TransportChange] }>
   readonly #offs: (() => void)[] = []
   #muted: boolean
@@ -70,9 +70,11 @@ export class View {
   /** The socket was asked for media beside somebody else's WebRTC. */
   #beside = false
   #stopped = false
+  /** Resolves when something was shown, or never will be. */
+  readonly #settled = Promise.withResolvers<void>()
 
   /** @internal made by `session.attach()` and `session.startStream()` */
-  constructor(session: Session, screen: Screen, options: ViewOptions) {
+  constructor(session: BaseSession, screen: Screen, options: ViewOptions) {
     this.#session = session
     this.#options = options
     this.#screen = screen
@@ -151,6 +153,7 @@ export class View {
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
+    this.#settled.resolve()
     for (const off of this.#offs.splice(0)) off()
     this.#line?.close()
     this.#socket.close()
@@ -158,22 +161,22 @@ export class View {
   }
 
   /** @internal The microphone's way, while there is one. */
-  get line(): RtcLine | undefined {
+  get line(): RtcTransport | undefined {
     return this.#line
   }
 
   /** @internal Resolves when something is to be seen, or it will not be soon. */
   async ready(withinMs: number): Promise<void> {
-    for (const untilMs = performance.now() + withinMs; !this.#shownFirst && !this.#stopped && performance.now() < untilMs; ) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    const timer = setTimeout(() => this.#settled.resolve(), withinMs)
+    await this.#settled.promise
+    clearTimeout(timer)
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #openLine(): RtcLine {
+  #openLine(): RtcTransport {
     const session = this.#session
-    const line = new RtcLine({
+    const line = new RtcTransport({
       session,
       video: this.#screen.video,
       // the types differ in whether undefined may be written out
@@ -205,10 +208,11 @@ export class View {
     const socket = this.#socket
     this.#offs.push(
       session.on('media', (media) => this.#receive(media)),
-      session.on('interrupting', () => socket.silence()),
+      session.on('interrupting', ({ next }) => socket.silence(next)),
       session.on('speech_paused', () => socket.sound.flush()),
       session.on('interrupted', ({ generation }) => socket.advance(generation)),
       session.on('speech_started', () => {
+        socket.speechStarted()
         if (this.#line?.up) this.#options.onSpeech?.(performance.now())
       }),
       session.on('session_state', ({ state, resumed }) => {
@@ -234,6 +238,7 @@ export class View {
   #shown(timestampMs: number | undefined, skewMs: number | undefined): void {
     if (!this.#shownFirst) this.#options.onFirstPicture?.()
     this.#shownFirst = true
+    this.#settled.resolve()
     this.#options.onPicture?.(timestampMs, skewMs)
   }
 

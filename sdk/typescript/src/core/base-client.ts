@@ -6,7 +6,7 @@ import type {
   SessionListResponse,
   VoiceListResponse,
 } from '../../../../shared/api.ts'
-import type { Session } from './base-session.ts'
+import type { BaseSession } from './base-session.ts'
 import { avatarError } from './errors.ts'
 import { Http } from './http.ts'
 import type { AvatarClientOptions, Logger, SessionGrant, SessionOptions, WebSocketConstructor } from './options.ts'
@@ -30,7 +30,7 @@ export interface CallControl {
 }
 
 /** @internal the class that `AvatarClient` makes its sessions of */
-export class BaseClient<Kind extends Session> {
+export class BaseClient<Kind extends BaseSession> {
   readonly #options: AvatarClientOptions
   readonly #http: Http
   readonly #make: (setup: SessionSetup) => Kind

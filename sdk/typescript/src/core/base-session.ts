@@ -49,7 +49,7 @@ export interface SpeakOptions extends Partial<Pick<SpeakRequest, 'voice_id' | 'v
   signal?: AbortSignal
 }
 
-export class Session extends SessionConnection {
+export class BaseSession extends SessionConnection {
   readonly #owned: boolean
 
   /** @internal made by AvatarClient */
@@ -61,6 +61,7 @@ export class Session extends SessionConnection {
   /** Says the text. @throws AvatarError */
   async speak(text: string, { signal, ...options }: SpeakOptions = {}): Promise<SpeechTask & SpeakResponse> {
     const body = { session_id: this.session_id, text, ...options }
+    this.#announce(options.mode)
     const response = await this.http.json<SpeakResponse>('/avatar.speak', { body, signal })
     return this.tasks.task(response, () => this.requireOpen())
   }
@@ -79,12 +80,13 @@ export class Session extends SessionConnection {
    * @throws AvatarError, CONNECTION_FAILED when the reply breaks off
    */
   chatStream(input: ChatInput, options: ChatOptions = {}): AsyncGenerator<string, ChatResult> {
+    this.#announce(options.mode)
     return chatStream({ http: this.http, session_id: this.session_id, input, options })
   }
 
   /** Stops the speech at once; answers what was heard of it. @throws AvatarError */
   async interrupt({ signal }: { signal?: AbortSignal } = {}): Promise<Omit<InterruptResponse, 'status'>> {
-    this.emitter.emit('interrupting', { type: 'interrupting' })
+    this.emitter.emit('interrupting', { type: 'interrupting', next: false })
     if (this.connection !== 'open') {
       const body = { session_id: this.session_id }
       return await this.http.json<InterruptResponse>('/streaming.interrupt', { body, signal, repeatable: true })
@@ -200,5 +202,10 @@ export class Session extends SessionConnection {
       // over already: that is what was asked for
       if (!(error instanceof AvatarError && error.code === 'SESSION_NOT_FOUND')) throw error
     }
+  }
+
+  /** A task that takes the floor silences what plays here at once. */
+  #announce(mode: SpeakOptions['mode']): void {
+    if (mode === 'interrupt') this.emitter.emit('interrupting', { type: 'interrupting', next: true })
   }
 }

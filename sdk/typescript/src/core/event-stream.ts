@@ -1,6 +1,6 @@
 /** A session's events as an async iterator. */
 import type { ServerEvent } from '../../../../shared/events.ts'
-import type { SessionConnection } from './session-connection.ts'
+import type { EventSource } from './session-events.ts'
 
 /** Events that wait for a slow reader. */
 const MAX_WAITING = 512
@@ -11,7 +11,7 @@ export class EventStream implements AsyncIterator<ServerEvent> {
   #done = false
   readonly #offs: (() => void)[]
 
-  constructor(session: Pick<SessionConnection, 'on'>) {
+  constructor(session: EventSource) {
     this.#offs = [
       session.on('event', (event) => this.#push(event)),
       session.on('connection', ({ state }) => {

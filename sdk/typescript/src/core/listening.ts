@@ -1,8 +1,10 @@
 /** The user's voice on its way to the server: pieces for the socket, and what keeps the server's ear open. */
+import type { AudioData } from '../../../../shared/events.ts'
 import type { ListenMode } from '../../../../shared/turn-detection.ts'
-import type { Session } from './base-session.ts'
 import { joined, toBase64 } from './bytes.ts'
 import { AvatarError } from './errors.ts'
+import type { EventSource } from './session-events.ts'
+import type { ConnectionState } from './socket.ts'
 import { delay } from './wait.ts'
 
 /** Sound of one message, ms. */
@@ -24,9 +26,17 @@ export interface SourceListenOptions extends ListenOptions {
   sampleRate?: number
 }
 
+/** What listening needs of its session. */
+export interface ListeningSession extends EventSource {
+  readonly connection: ConnectionState
+  startListening(options: { mode?: ListenMode; signal?: AbortSignal }): Promise<void>
+  stopListening(): void
+  sendUserAudio(data: AudioData): void
+}
+
 /** What `listen()` gives: the user is being heard. */
 export class Listening {
-  readonly #session: Session
+  readonly #session: ListeningSession
   readonly #mode: ListenMode | undefined
   readonly #offs: (() => void)[] = []
   readonly #finish: { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void }
@@ -39,7 +49,7 @@ export class Listening {
   #stopping: Promise<void> | undefined
 
   /** @internal made by `session.listen()` */
-  constructor(session: Session, { mode, signal }: ListenOptions) {
+  constructor(session: ListeningSession, { mode, signal }: ListenOptions) {
     this.#session = session
     this.#mode = mode
     this.#finish = Promise.withResolvers()

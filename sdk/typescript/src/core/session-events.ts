@@ -2,6 +2,7 @@
 import { type BinaryMedia, decodeBinaryMedia } from '../../../../shared/binary-media.ts'
 import type { ServerEvent } from '../../../../shared/events.ts'
 import { fromBase64, readWav, toBase64 } from './bytes.ts'
+import type { Handler } from './emitter.ts'
 import type { ConnectionEvent } from './socket.ts'
 
 export type { BinaryMedia } from '../../../../shared/binary-media.ts'
@@ -40,10 +41,16 @@ export type SessionEventMap = {
   media: [event: MediaEvent]
   /** The connection's own ups and downs. */
   connection: [event: ConnectionEvent]
-  /** `interrupt()` was called here: what plays may stop before the server says so. */
-  interrupting: [event: { type: 'interrupting' }]
+  /** This client interrupts: what plays may stop before the server says so. `next`: a new task was asked for with it. */
+  interrupting: [event: { type: 'interrupting'; next: boolean }]
   /** Every event of the server, pictures and sound included. */
   event: [event: ServerEvent]
+}
+
+/** Where handlers of a session are put. */
+export interface EventSource {
+  /** Calls the handler for each event of a type; returns the function that takes it off again. */
+  on<Type extends keyof SessionEventMap>(type: Type, handler: Handler<SessionEventMap[Type]>): () => void
 }
 
 /** A binary message as media. @throws RangeError when it is none of this version */
