@@ -1,106 +1,62 @@
-/** Who may import whom. Prints every import that breaks a rule and ends with 1 if there is one. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+/** Checks who imports whom: the rules of import-rules.ts, and that no files import each other. Ends with 1 if something is broken. */
+import { dirname } from 'node:path'
 import process from 'node:process'
+import { circlesOf, type Import, importsOf, sourceFiles } from './import-graph.ts'
+import { ONE_IMPORTER, RULES, type Rule, ZOD_FREE } from './import-rules.ts'
 
-interface Rule {
-  /** Files that the rule is about: a path prefix. */
-  in: string
-  /** Folders or files of ours that they may import, besides their own folder. */
-  may: readonly string[]
-  /** Packages that they may import; undefined: any. */
-  packages?: RegExp
-}
-
-/** The first rule whose prefix fits is the one that counts. */
-const RULES: readonly Rule[] = [
-  ...['errors', 'media', 'version', 'face', 'binary-media'].map((name) => ({ in: `shared/${name}.ts`, may: [], packages: /^$/ })),
-  { in: 'shared/', may: [], packages: /^zod$/ },
-  { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod|jose|cloudflare:.*)(\/.*)?$/ },
-  { in: 'origin/pipeline/', may: [], packages: /^node:/ },
-  { in: 'origin/workers/', may: ['shared/', 'origin/log.ts'], packages: /^node:/ },
-  { in: 'origin/dsp/', may: ['shared/'], packages: /^fft\.js$/ },
-  {
-    in: 'origin/codec/',
-    may: ['shared/', 'origin/dsp/', 'origin/log.ts', 'origin/workers/'],
-    packages: /^(node:.*|node-av(\/.*)?|@evan\/opus)$/,
-  },
-  {
-    in: 'origin/rtc/',
-    may: ['shared/', 'origin/codec/', 'origin/pipeline/', 'origin/workers/', 'origin/log.ts'],
-    packages: /^(node:.*|werift)$/,
-  },
-  {
-    in: 'origin/lipsync/',
-    may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/workers/', 'origin/log.ts', 'origin/providers/tts/types.ts'],
-  },
-  { in: 'origin/providers/', may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/workers/', 'origin/log.ts', 'origin/env.ts'] },
-  { in: 'origin/render/', may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/workers/', 'origin/log.ts'] },
-  { in: 'origin/avatar-tools/', may: ['shared/', 'origin/'] },
-  { in: 'origin/', may: ['shared/', 'origin/'], packages: /^(node:.*|ws|pino|pino-pretty|zod)$/ },
-  { in: 'sdk/typescript/src/core/', may: ['shared/', 'sdk/typescript/src/'], packages: /^$/ },
-  { in: 'sdk/typescript/src/react/', may: ['shared/', 'sdk/typescript/src/'], packages: /^react$/ },
-  { in: 'sdk/typescript/', may: ['shared/'], packages: /^$/ },
-  { in: 'web/', may: ['shared/admin.ts'], packages: /^(@avatar\/sdk(\/.*)?|node:.*|esbuild)$/ },
-]
-
-/** Packages that one folder only may import. */
-const ONE_IMPORTER: Readonly<Record<string, string>> = {
-  'node-av': 'origin/codec/',
-  '@evan/opus': 'origin/codec/',
-  werift: 'origin/rtc/',
-  ws: 'origin/',
-  openai: 'origin/providers/',
-  '@elevenlabs/elevenlabs-js': 'origin/providers/tts/elevenlabs/',
-  '@julusian/jpeg-turbo': 'origin/render/',
-  hono: 'worker/',
-  jose: 'worker/',
-}
-/** The SDK takes values only from shared files without zod. */
-const ZOD_FREE = /^shared\/(errors|media|version|face|binary-media)\.ts$/
-const FOLDERS = ['shared', 'worker', 'origin', 'sdk', 'web']
-const IMPORT = /^\s*(import|export)\s+(type\s+)?[^'"]*?from\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]/gm
-
-function* sources(folder: string): Generator<string> {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory() && !['node_modules', 'dist', 'generated'].includes(entry.name)) yield* sources(path)
-    else if (/\.tsx?$/.test(entry.name)) yield path
+/** Every broken rule below a folder, one line each. @param root the tree's root, as the rules mean it */
+export function brokenImports(root: string): string[] {
+  const broken: string[] = []
+  const imports: Import[] = []
+  for (const file of sourceFiles(root)) {
+    const rule = ruleFor(file)
+    if (!rule) broken.push(`${file}: no rule in scripts/import-rules.ts is about this folder; add one`)
+    const found = importsOf(root, file)
+    imports.push(...found)
+    for (const each of rule ? found : []) {
+      const why = each.ours ? brokenByFile(rule as Rule, each) : brokenByPackage(rule as Rule, each)
+      if (why) broken.push(`${file}: ${why}`)
+    }
   }
+  for (const circle of circlesOf(imports)) broken.push(`these files import each other: ${circle.join(', ')}`)
+  return broken
 }
 
-function problem(file: string, target: string, typeOnly: boolean): string | undefined {
-  const rule = RULES.find((candidate) => file.startsWith(candidate.in))
-  if (!rule) return undefined
-  if (!target.startsWith('.')) {
-    const name = target
-      .split('/')
-      .slice(0, target.startsWith('@') ? 2 : 1)
-      .join('/')
-    const only = ONE_IMPORTER[name]
-    if (only && !file.startsWith(only)) return `${name} is imported from ${only} only`
-    return rule.packages && !rule.packages.test(target) ? `${rule.in} may not import the package ${target}` : undefined
-  }
-  const path = relative('.', resolve(dirname(file), target))
-  const home = rule.in.endsWith('/') ? rule.in : `${dirname(rule.in)}/`
-  const allowed = rule.in.endsWith('/') ? [home, ...rule.may] : rule.may
-  if (!allowed.some((prefix) => path.startsWith(prefix))) return `${rule.in} may not import ${path}`
-  if (/^(sdk|web)\//.test(file) && path.startsWith('shared/') && !typeOnly && !ZOD_FREE.test(path))
-    return `${path} brings zod: take types only`
+function ruleFor(file: string): Rule | undefined {
+  return RULES.filter((rule) => (rule.in.endsWith('/') ? file.startsWith(rule.in) : file === rule.in)).sort(
+    (one, other) => other.in.length - one.in.length,
+  )[0]
+}
+
+function brokenByFile(rule: Rule, { file, target, typeOnly }: Import): string | undefined {
+  const home = rule.in.endsWith('/') ? [rule.in] : []
+  const allowed = [...home, ...rule.may].some((prefix) => (prefix.endsWith('/') ? target.startsWith(prefix) : target === prefix))
+  if (!allowed) return `${rule.in} may not import ${target}`
+  if (!isTool(file) && isTool(target)) return `what is shipped may not import ${target}`
+  if (/^(sdk|web)\//.test(file) && target.startsWith('shared/') && !typeOnly && !ZOD_FREE.test(target))
+    return `${target} brings zod: take types only`
   return undefined
 }
 
-let broken = 0
-for (const folder of FOLDERS) {
-  for (const file of sources(folder)) {
-    for (const match of readFileSync(file, 'utf8').matchAll(IMPORT)) {
-      const why = problem(file, match[3] ?? match[4] ?? '', match[2] !== undefined)
-      if (why) {
-        broken += 1
-        console.log(`${file}: ${why}`)
-      }
-    }
-  }
+function brokenByPackage(rule: Rule, { file, target }: Import): string | undefined {
+  const name = target
+    .split('/')
+    .slice(0, target.startsWith('@') ? 2 : 1)
+    .join('/')
+  const only = ONE_IMPORTER[name]
+  if (only && !isTool(file) && !only.some((place) => (place.endsWith('/') ? `${dirname(file)}/`.startsWith(place) : file === place)))
+    return `${name} is imported from ${only.join(' and ')} only`
+  return rule.packages.test(target) ? undefined : `${rule.in} may not import the package ${target}`
 }
-console.log(broken === 0 ? 'imports: all rules kept' : `imports: ${broken} broken`)
-process.exitCode = broken === 0 ? 0 : 1
+
+/** Tests, benches and scripts: they may look into everything, nothing may look into them. */
+function isTool(file: string): boolean {
+  return /^(test|bench|scripts)\/|^vitest\.config\.ts$/.test(file)
+}
+
+if (import.meta.main) {
+  const broken = brokenImports('.')
+  for (const line of broken) console.log(line)
+  console.log(broken.length === 0 ? 'imports: all rules kept, no circles' : `imports: ${broken.length} broken`)
+  process.exitCode = broken.length === 0 ? 0 : 1
+}

