@@ -142,6 +142,8 @@ function startEdge(): void {
     LOCAL_VARS,
     '--persist-to',
     STATE_DIR,
+    // the Worker is told the host that was called, also where wrangler.toml has routes
+    '--infer-origin-from-routes=false',
   ]
   const quiet = ['--log-level', watch ? 'info' : 'error', '--show-interactive-dev-session=false', '--inspector-port', '0']
   const env = {
