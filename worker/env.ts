@@ -84,7 +84,7 @@ const TOGETHER = [
 
 const Variables = z
   .object({
-    /** `keys`: an API key or a session token on every call. `open`: none needed; only with DEPLOYMENT=local. */
+    /** `keys`: an API key or a session token on every call. `open`: none needed; only with DEPLOYMENT=local, and from this machine. */
     AUTH_MODE: z.enum(['keys', 'open']).default('keys'),
     /** `local` says that this Worker runs on the developer's own machine. */
     DEPLOYMENT: z.enum(['cloudflare', 'local']).default('cloudflare'),
