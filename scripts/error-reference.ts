@@ -10,6 +10,10 @@ const ADVICE: Readonly<Record<ErrorCode, string>> = {
   AUDIO_BUFFER_FULL: 'More than 60 s wait for their commit; what was there is kept. Commit or clear, then append the rest.',
   AUDIO_BUFFER_EMPTY: 'There is nothing to commit. Append first.',
   UNAUTHORIZED: 'No key or token, one that is not valid (any more), or a session token where an API key is needed.',
+  HOST_NOT_ALLOWED:
+    'A server without keys (`AUTH_MODE=open`) answers to the names of its own machine only. List the host in `ALLOWED_HOSTS`, or use keys.',
+  ORIGIN_NOT_ALLOWED:
+    'A server without keys lets only pages of its own machine call, and none from a file. List the page in `ALLOWED_ORIGINS`, or use keys.',
   NOT_FOUND: 'Nothing is at this address. Look at `/docs`.',
   SESSION_NOT_FOUND: 'The session is over, or another key’s. Create a new one.',
   AVATAR_NOT_FOUND: 'No such avatar: `GET /v1/avatars` lists them.',

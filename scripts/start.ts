@@ -55,7 +55,7 @@ async function requireFreePort(port: number): Promise<void> {
 
 /** Variables of the edge that may be set in the environment of this command; see worker/env.ts. */
 const EDGE_VARIABLE =
-  /^(AUTH_MODE|API_KEYS|ADMIN_KEYS|TOKEN_SECRET|ORIGIN_KEY|ALLOWED_ORIGINS|ICE_SERVERS|TURN_[A-Z_]+|RATE_LIMIT_[A-Z]+|MAX_SESSIONS|[A-Z]+_(TIMEOUT|DURATION|WINDOW)_S)$/
+  /^(AUTH_MODE|API_KEYS|ADMIN_KEYS|TOKEN_SECRET|ORIGIN_KEY|ALLOWED_ORIGINS|ALLOWED_HOSTS|TRUSTED_PROXY|PUBLIC_URL|WS_URL|ICE_SERVERS|TURN_[A-Z_]+|RATE_LIMIT_[A-Z]+|MAX_SESSIONS|[A-Z]+_(TIMEOUT|DURATION|WINDOW)_S)$/
 
 /** The edge's configuration on this machine: secrets are made once and kept; `.dev.vars` wins over them, the environment over both. */
 function localVars(): Record<string, string | undefined> {
@@ -66,7 +66,8 @@ function localVars(): Record<string, string | undefined> {
   const vars: Record<string, string | undefined> = {
     AUTH_MODE: 'open',
     DEPLOYMENT: 'local',
-    WS_URL: `ws://localhost:${SOCKET_PORT}/ws`,
+    PORT: String(API_PORT),
+    SOCKET_PORT: String(SOCKET_PORT),
     ORIGIN_KEY: kept.ORIGIN_KEY ?? secret(),
     TOKEN_SECRET: kept.TOKEN_SECRET ?? secret(),
     ...own,
@@ -141,6 +142,8 @@ function startEdge(): void {
     LOCAL_VARS,
     '--persist-to',
     STATE_DIR,
+    // the Worker is told the host that was called, also where wrangler.toml has routes
+    '--infer-origin-from-routes=false',
   ]
   const quiet = ['--log-level', watch ? 'info' : 'error', '--show-interactive-dev-session=false', '--inspector-port', '0']
   const env = {

@@ -12,6 +12,8 @@ export const ERRORS = {
   AUDIO_BUFFER_FULL: { status: 400, close: 4400, retryable: false },
   AUDIO_BUFFER_EMPTY: { status: 400, close: 4400, retryable: false },
   UNAUTHORIZED: { status: 401, close: 4401, retryable: false },
+  HOST_NOT_ALLOWED: { status: 403, close: 4403, retryable: false },
+  ORIGIN_NOT_ALLOWED: { status: 403, close: 4403, retryable: false },
   NOT_FOUND: { status: 404, close: 4404, retryable: false },
   SESSION_NOT_FOUND: { status: 404, close: 4404, retryable: false },
   AVATAR_NOT_FOUND: { status: 404, close: 4404, retryable: false },

@@ -1,10 +1,11 @@
-/** The Worker's order: name the request, CORS, configuration, routes; every failure leaves in the documented form. */
+/** The Worker's order: name the request, CORS, configuration, who may call from where, routes; every failure leaves in the documented form. */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import { ConfigError } from './env.ts'
+import { admission } from './http/admission.ts'
 import type { App, AppContext, AppEnv } from './http/context.ts'
-import { cors } from './http/cors.ts'
+import { cors, preflight } from './http/cors.ts'
 import { readConfig } from './http/read-config.ts'
 import { requestId } from './http/request-id.ts'
 import { log, reasonOf } from './log.ts'
@@ -24,6 +25,8 @@ export function createApp(): App {
   app.use(requestId)
   app.use(cors)
   app.use(readConfig)
+  app.use(admission)
+  app.use(preflight)
   mountSessions(app)
   mountSpeech(app)
   mountChat(app)
@@ -34,7 +37,7 @@ export function createApp(): App {
   mountMetrics(app)
   mountAdmin(app)
   mountDocs(app)
-  app.get('/', (context) => context.redirect('/docs', 302))
+  app.get('/', (context) => context.redirect('docs', 302))
   app.notFound((context) => errorResponse(context, notFound(app, context)))
   app.onError((thrown, context) => errorResponse(context, asAvatarError(thrown, context)))
   return app

@@ -1,6 +1,7 @@
 /** The Worker's variables and secrets, parsed once. Nothing else reads them. */
 import * as z from 'zod'
 import { IceServer } from '../shared/api.ts'
+import { hostPattern } from './http/host-names.ts'
 
 /** Bindings of wrangler.toml; every other name is a variable or a secret. */
 export interface Env {
@@ -18,6 +19,8 @@ export interface ApiKey {
 
 const seconds = (byDefault: number) => z.coerce.number().positive().max(86_400).default(byDefault)
 const count = (byDefault: number) => z.coerce.number().int().min(1).max(1_000_000).default(byDefault)
+
+const port = z.coerce.number().int().min(1).max(65_535)
 
 const API_KEY = /^([A-Za-z0-9_.-]{1,64}):([0-9a-f]{64})$/
 
@@ -50,6 +53,19 @@ function parseJson(text: string): unknown {
   }
 }
 
+const Hosts = z
+  .string()
+  .default('')
+  .transform((text, context) => {
+    const patterns = listOf(text).map(hostPattern)
+    if (patterns.every((pattern) => pattern !== undefined)) return patterns
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a list of host names or addresses without scheme and port, `.example.com`, or `*`',
+    })
+    return z.NEVER
+  })
+
 const IceServers = z
   .string()
   .default('[{"urls":"stun:stun.l.google.com:19302"}]')
@@ -68,7 +84,7 @@ const TOGETHER = [
 
 const Variables = z
   .object({
-    /** `keys`: an API key or a session token on every call. `open`: none needed; only with DEPLOYMENT=local. */
+    /** `keys`: an API key or a session token on every call. `open`: none needed; only with DEPLOYMENT=local, and from this machine. */
     AUTH_MODE: z.enum(['keys', 'open']).default('keys'),
     /** `local` says that this Worker runs on the developer's own machine. */
     DEPLOYMENT: z.enum(['cloudflare', 'local']).default('cloudflare'),
@@ -80,9 +96,22 @@ const Variables = z
     TOKEN_SECRET: z.string().min(32),
     /** Secret. What origins present when they dial in. */
     ORIGIN_KEY: z.string().min(16),
-    /** `*`, or the web origins that may call from a browser, comma-separated. */
+    /** `*`, or the web origins that may call from a browser, comma-separated. In open mode `*` means those of this machine. */
     ALLOWED_ORIGINS: z.string().default('*').transform(listOf),
-    /** Base of `ws_url`, e.g. `wss://ws.example.com/ws`; without it the address of the request. */
+    /** For AUTH_MODE=open: hosts by which it may be called, besides the names of this machine itself; `*` for any. */
+    ALLOWED_HOSTS: Hosts,
+    /** Proxies in front of which X-Forwarded-* and Forwarded are believed; 0 believes nobody. */
+    TRUSTED_PROXY: z.coerce.number().int().min(0).max(10).default(0),
+    /** Base under which clients reach the API, e.g. `https://example.com/avatar`; without it the address of the request. */
+    PUBLIC_URL: z
+      .url({ protocol: /^https?$/ })
+      .refine((url) => !/[?#]/.test(url), 'must have no query and no fragment')
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional(),
+    /** Port of the API on this machine, and one beside it for sockets, both given by `npm start`. */
+    PORT: port.default(8_000),
+    SOCKET_PORT: port.optional(),
+    /** Base of `ws_url`, e.g. `wss://ws.example.com/ws`; without it below PUBLIC_URL, or below the address of the request. */
     WS_URL: z
       .url({ protocol: /^wss?$/ })
       .transform((url) => url.replace(/\/+$/, ''))

@@ -44,6 +44,8 @@ const NOT_RUN: readonly [file: string, words: string, reason: string][] = [
   ['docs/guides/deploy.md', 'npm rebuild onnxruntime-node', 'needs a GPU host'],
   ['docs/guides/deploy.md', '[Service]', 'needs systemd'],
   ['docs/guides/deploy.md', 'FROM node', 'needs a container runtime'],
+  ['docs/guides/deploy.md', 'proxy_pass', 'needs nginx; test/e2e/proxy.test.ts has a proxy that says the same'],
+  ['docs/guides/deploy.md', 'handle_path', 'needs Caddy; as above'],
   ['docs/guides/deploy.md', 'origins/drain', 'would drain the only origin here; test/worker/admin.test.ts drains one'],
 ]
 

@@ -299,10 +299,10 @@ describe('HTTP', { timeout: 30_000 }, () => {
     expect((await fetch(`${system.apiUrl}/health`, { method: 'HEAD' })).status).toBe(200)
     const preflight = await fetch(`${system.apiUrl}/v1/avatar.speak`, {
       method: 'OPTIONS',
-      headers: { origin: 'https://app.example', 'access-control-request-headers': 'authorization,content-type' },
+      headers: { origin: 'http://localhost:5173', 'access-control-request-headers': 'authorization,content-type' },
     })
     expect(preflight.status).toBe(204)
-    expect(preflight.headers.get('access-control-allow-origin')).toBe('*')
+    expect(preflight.headers.get('access-control-allow-origin')).toBe('http://localhost:5173')
     expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization,content-type')
   })
 

@@ -73,6 +73,36 @@ describe('sessions', () => {
     expect(api.calls.at(-1)).toMatchObject({ path: '/streaming.stop', body: { session_id: SESSION_ID } })
   })
 
+  it('below a path of the host are called there, and so is what stands beside /v1', async () => {
+    const asked: string[] = []
+    const answer = { session_id: SESSION_ID, access_token: TOKEN, ice_servers: [], limits: {} }
+    class Recorded extends WebSocket {
+      constructor(url: string, protocols?: string[]) {
+        asked.push(url)
+        super(`${api.wsUrl}/${SESSION_ID}`, protocols)
+      }
+    }
+    const below = new AvatarClient({
+      apiUrl: 'https://example.com/avatar/v1/',
+      WebSocket: Recorded,
+      fetch: (input) => {
+        asked.push(new URL(String(input)).href)
+        return Promise.resolve(Response.json(answer))
+      },
+    })
+    await below.health()
+    const session = await below.createSession()
+    await session.connect()
+    await session.disconnect()
+    const base = 'example.com/avatar'
+    expect(asked).toEqual([
+      `https://${base}/health`,
+      `https://${base}/v1/streaming.new`,
+      expect.stringMatching(new RegExp(`^wss://${base}/ws/${SESSION_ID}`)),
+      `https://${base}/v1/streaming.stop`,
+    ])
+  })
+
   it('are not joined with something that is no token', () => {
     expect(() => client.attachSession('nonsense')).toThrow(expect.objectContaining({ code: 'UNAUTHORIZED' }))
   })

@@ -26,7 +26,17 @@ describe('description', () => {
         '/ws/{session_id}',
       ]),
     )
-    expect(Object.keys(paths['/v1/avatar.speak']?.post?.responses ?? {})).toEqual(['200', '400', '401', '404', '413', '429', '500', '503'])
+    expect(Object.keys(paths['/v1/avatar.speak']?.post?.responses ?? {})).toEqual([
+      '200',
+      '400',
+      '401',
+      '403',
+      '404',
+      '413',
+      '429',
+      '500',
+      '503',
+    ])
     expect(components.schemas.ClientEvent?.oneOf).toHaveLength(10)
     expect(components.schemas.ServerEvent?.oneOf).toHaveLength(26)
     expect(components.schemas.FrameEvent?.properties?.type?.const).toBe('frame')

@@ -64,7 +64,8 @@ export class AdminApi {
       ...(body ? { 'content-type': 'application/json' } : {}),
     }
     try {
-      return await fetch(`/v1/admin/${path}`, {
+      // relative: the page may stand below a path of its host
+      return await fetch(`v1/admin/${path}`, {
         headers,
         ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
         signal: AbortSignal.timeout(TIMEOUT_MS),

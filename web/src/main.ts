@@ -15,12 +15,13 @@ import { type Cover, Stage } from './stage.ts'
 import { Transcript } from './transcript.ts'
 import { TurnTimings } from './turn-timings.ts'
 
-const { origin } = location
+/** The folder of this page, which may stand below a path of its host. */
+const base = new URL('.', location.href).href
 let leaving = false
 
 const client = new AvatarClient({
-  apiUrl: `${origin}/v1`,
-  wsUrl: `${origin.replace(/^http/, 'ws')}/ws`,
+  apiUrl: `${base}v1`,
+  wsUrl: `${base.replace(/^http/, 'ws')}ws`,
   // a call made while the page goes away would otherwise be cut off
   fetch: (input, init) => fetch(input, leaving ? { ...init, keepalive: true } : init),
 })

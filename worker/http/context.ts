@@ -8,7 +8,12 @@ export type Caller = { kind: 'key'; tenant: string } | { kind: 'session'; tenant
 
 export interface AppEnv {
   Bindings: Env
-  Variables: { requestId: string; config: Config }
+  Variables: {
+    requestId: string
+    config: Config
+    /** The web origin that may read the answer, `*` for any; unset for none. */
+    allowedOrigin?: string
+  }
 }
 
 export type AppContext = Context<AppEnv>

@@ -27,7 +27,7 @@ export interface RouteDescription {
   open?: boolean
 }
 
-const EVERYWHERE: ErrorCode[] = ['INTERNAL_ERROR']
+const EVERYWHERE: ErrorCode[] = ['HOST_NOT_ALLOWED', 'ORIGIN_NOT_ALLOWED', 'INTERNAL_ERROR']
 
 export function get(app: App, description: RouteDescription, handler: Handler): void {
   register(app, 'get', description, [])

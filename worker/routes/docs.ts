@@ -5,6 +5,7 @@ import { ClientEvent, ServerEvent, SocketOptions } from '../../shared/events.ts'
 import { SessionId, TaskId } from '../../shared/ids.ts'
 import { VERSION } from '../../shared/version.ts'
 import page from '../docs/page.html'
+import { apiBase } from '../http/addresses.ts'
 import type { App, AppContext } from '../http/context.ts'
 import { get } from '../http/declare-route.ts'
 
@@ -28,7 +29,7 @@ function describe(app: App, context: AppContext): object {
       description: 'An interactive avatar: a person who says what you send, with sound, lips in sync, over one WebSocket or WebRTC.',
       license: { name: 'MIT' },
     },
-    servers: [{ url: new URL(context.req.url).origin }],
+    servers: [{ url: apiBase(context) }],
     security: context.get('config').AUTH_MODE === 'open' ? [] : [{ bearer: [] }],
   })
   return {

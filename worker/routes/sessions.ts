@@ -13,6 +13,7 @@ import {
   StopSessionResponse,
 } from '../../shared/api.ts'
 import { newSessionId } from '../../shared/ids.ts'
+import { socketBase } from '../http/addresses.ts'
 import { callerOf, tenantByKey, tenantForSession } from '../http/auth.ts'
 import type { App, AppContext } from '../http/context.ts'
 import { get, post } from '../http/declare-route.ts'
@@ -168,14 +169,8 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
     session_id: sessionId,
     ice_servers: turn.iceServers,
     access_token: await mintToken({ tenant, sessionId }, config.TOKEN_SECRET, config.MAX_DURATION_S),
-    ws_url: `${config.WS_URL ?? derivedSocketBase(context.req.url)}/${sessionId}`,
+    ws_url: `${socketBase(context)}/${sessionId}`,
     limits,
     ...(warnings.length === 0 ? {} : { warnings }),
   }
-}
-
-/** The socket address on the host that was called. */
-function derivedSocketBase(requestUrl: string): string {
-  const url = new URL(requestUrl)
-  return `${url.protocol === 'https:' ? 'wss' : 'ws'}://${url.host}/ws`
 }

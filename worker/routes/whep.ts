@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { IceServer } from '../../shared/api.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { LinkCall } from '../../shared/link.ts'
+import { pathPrefix } from '../http/addresses.ts'
 import { callerOf, tenantForSession } from '../http/auth.ts'
 import { readText } from '../http/body.ts'
 import type { App, AppContext } from '../http/context.ts'
@@ -82,7 +83,7 @@ async function watch(context: AppContext): Promise<Response> {
   const session = sessionStub(context.env, sessionId)
   const watched = Watched.parse(unwrap(await session.call(tenant, context.get('requestId'), { method: 'watch', params: { sdp } })))
   for (const link of iceLinks(await session.iceServers(tenant))) context.header('link', link, { append: true })
-  context.header('location', `/v1/whep/${sessionId}/${watched.viewer_id}`)
+  context.header('location', `${pathPrefix(context)}/v1/whep/${sessionId}/${watched.viewer_id}`)
   return context.body(watched.sdp, 201, { 'content-type': SDP })
 }
 

@@ -15,11 +15,13 @@ export interface CallOptions {
   body?: unknown
   /** Variables that differ from those of the configuration. */
   vars?: Record<string, string>
+  /** Scheme, host and port that are called. @default http://localhost:8000 */
+  base?: string
 }
 
 /** One request; with `vars`, to a Worker that is configured with them. */
-export async function fetchEdge(path: string, { method, headers = {}, body, vars }: CallOptions = {}): Promise<Response> {
-  const request = new Request(`${BASE}${path}`, {
+export async function fetchEdge(path: string, { method, headers = {}, body, vars, base = BASE }: CallOptions = {}): Promise<Response> {
+  const request = new Request(`${base}${path}`, {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers,
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),

@@ -21,6 +21,8 @@ ERRORS: Dict[ErrorCode, ErrorRow] = {
     "AUDIO_BUFFER_FULL": ErrorRow(400, 4400, False),
     "AUDIO_BUFFER_EMPTY": ErrorRow(400, 4400, False),
     "UNAUTHORIZED": ErrorRow(401, 4401, False),
+    "HOST_NOT_ALLOWED": ErrorRow(403, 4403, False),
+    "ORIGIN_NOT_ALLOWED": ErrorRow(403, 4403, False),
     "NOT_FOUND": ErrorRow(404, 4404, False),
     "SESSION_NOT_FOUND": ErrorRow(404, 4404, False),
     "AVATAR_NOT_FOUND": ErrorRow(404, 4404, False),

@@ -83,9 +83,8 @@ export class BaseClient<Kind extends BaseSession> {
 
   /** Whether everything is there. @throws AvatarError */
   async health(control: CallControl = {}): Promise<HealthResponse> {
-    const { pathname } = new URL(this.#apiUrl)
     // /health stands beside /v1, not under it
-    return await this.#http.json(`${'/..'.repeat(pathname.split('/').filter(Boolean).length)}/health`, control)
+    return await this.#http.json('/../health', control)
   }
 
   #session(facts: SessionFacts, wsUrl: string | undefined, owned: boolean): Kind {

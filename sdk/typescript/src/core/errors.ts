@@ -61,7 +61,7 @@ export class InvalidRequestError extends AvatarError {
 export class AudioError extends AvatarError {
   override readonly name = 'AudioError'
 }
-/** 401: no key or token, or one that does not fit. */
+/** 401, 403: no key or token, one that does not fit, or a place that nobody may call from. */
 export class AuthenticationError extends AvatarError {
   override readonly name = 'AuthenticationError'
 }
@@ -109,6 +109,8 @@ const CLASSES: Record<ErrorCode | LocalErrorCode, typeof AvatarError> = {
   AUDIO_BUFFER_FULL: AudioError,
   AUDIO_BUFFER_EMPTY: AudioError,
   UNAUTHORIZED: AuthenticationError,
+  HOST_NOT_ALLOWED: AuthenticationError,
+  ORIGIN_NOT_ALLOWED: AuthenticationError,
   NOT_FOUND: NotFoundError,
   SESSION_NOT_FOUND: NotFoundError,
   AVATAR_NOT_FOUND: NotFoundError,
@@ -156,9 +158,16 @@ export function errorOfResponse(status: number, body: unknown, headers: { get(na
   return avatarError({ code, message, status, requestId, details })
 }
 
+/** Of the codes with one status the first in the table stands for all, but for these. */
+const MEANT: Partial<Record<ErrorCode, ErrorCode>> = {
+  INVALID_JSON: 'INVALID_REQUEST',
+  HOST_NOT_ALLOWED: 'UNAUTHORIZED',
+  STT_UNAVAILABLE: 'ORIGIN_UNAVAILABLE',
+}
+
 function codeOfStatus(status: number): ErrorCode {
   const [code] = Object.entries(ERRORS).find(([, row]) => row.status === status) ?? []
-  if (isErrorCode(code)) return code === 'INVALID_JSON' ? 'INVALID_REQUEST' : code === 'STT_UNAVAILABLE' ? 'ORIGIN_UNAVAILABLE' : code
+  if (isErrorCode(code)) return MEANT[code] ?? code
   if (status >= 500) return status === 502 || status === 504 ? 'ORIGIN_UNAVAILABLE' : 'INTERNAL_ERROR'
   return 'INVALID_REQUEST'
 }
