@@ -1,6 +1,7 @@
 /** Who calls, and whether they may. Everything is decided here, before an object wakes. */
 import { AvatarError } from '../../shared/errors.ts'
-import type { ApiKey, Config } from '../env.ts'
+import type { Config } from '../env.ts'
+import type { ApiKey } from '../variables.ts'
 import type { AppContext, Caller } from './context.ts'
 import { readToken } from './session-token.ts'
 
