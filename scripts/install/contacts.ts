@@ -5,6 +5,7 @@
 import { lookup } from 'node:dns/promises'
 import { readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
+import { networkInterfaces } from 'node:os'
 
 /** In front of the command: what it and all that it starts connect to or send to is added to this file. */
 export function traced(file: string): string[] {
@@ -56,6 +57,7 @@ export interface Expected {
   registryName: string
   registryAddresses: readonly string[]
   nameServers: readonly string[]
+  ownAddresses: readonly string[]
 }
 
 /** @param registry its address, such as `npm config get registry` says it */
@@ -65,23 +67,33 @@ export async function expectedOf(registry: string): Promise<Expected> {
   const nameServers = [...readFileSync('/etc/resolv.conf', 'utf8').matchAll(/^nameserver\s+(\S+)/gm)].flatMap(
     ([, address]) => address ?? [],
   )
-  return { registryName, registryAddresses: found.map(({ address }) => address), nameServers }
+  const ownAddresses = Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address))
+  return { registryName, registryAddresses: found.map(({ address }) => address), nameServers, ownAddresses }
 }
 
 /** Each host by what it is to us, or by itself if it is nothing we know. */
 export function describeContacts({ addresses, names }: Contacts, expected: Expected): string[] {
   const hosts = [...addresses].map((contact) => {
     const [address = '', port] = contact.split(' ')
-    if (expected.registryAddresses.includes(address)) return 'registry'
-    if (address === '::1' || address.startsWith('127.')) return 'loopback'
     if (port === '53' && expected.nameServers.includes(address)) return 'name server'
-    return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`
+    return whoHas(address, expected) ?? (isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`)
   })
-  const asked = [...names].map((name) => (name === expected.registryName ? 'registry' : name))
+  const asked = [...names].map((name) => {
+    if (name === expected.registryName) return 'registry'
+    // the name of an address: asked about a connection that stands in the addresses, or about nobody else
+    const [, reversed] = /^([\d.]+)\.in-addr\.arpa$/.exec(name) ?? []
+    return (reversed && whoHas(reversed.split('.').toReversed().join('.'), expected)) ?? name
+  })
   return [...new Set([...hosts, ...asked])].toSorted()
+}
+
+function whoHas(address: string, { registryAddresses, ownAddresses }: Expected): string | undefined {
+  if (registryAddresses.includes(address)) return 'registry'
+  if (address === '::1' || address.startsWith('127.')) return 'loopback'
+  return ownAddresses.includes(address) ? 'this machine' : undefined
 }
 
 /** Those of `describeContacts` that an install has no business with. */
 export function strangersIn(described: readonly string[]): string[] {
-  return described.filter((host) => !['registry', 'loopback', 'name server'].includes(host))
+  return described.filter((host) => !['registry', 'loopback', 'this machine', 'name server'].includes(host))
 }
