@@ -1,7 +1,8 @@
 /** What an install relies on, held against the lock file: a new package with a script, or for another Node, is seen here. */
 import { globSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { satisfies } from 'semver'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 interface Locked {
   version?: string
@@ -64,10 +65,18 @@ describe('install scripts', () => {
     expect(manifest.scripts['sdk:pack']).toContain('--ignore-scripts=false')
   })
 
-  it('for a GPU is there when it is asked for', () => {
-    const file = /\bnode (\S+)$/.exec(manifest.scripts['install:gpu'] ?? '')?.[1] ?? ''
-    expect(manifest.scripts['install:gpu']).toContain('ONNXRUNTIME_NODE_INSTALL=cuda12 ')
-    expect(read(file)).toContain('ONNXRUNTIME_NODE_INSTALL')
+  it('for a GPU is one that fetches, also from within a script of this project', async () => {
+    const [, value, folder = ''] =
+      /^ONNXRUNTIME_NODE_INSTALL=(\S+) node (\S+)\/install\.js$/.exec(manifest.scripts['install:gpu'] ?? '') ?? []
+    vi.stubEnv('ONNXRUNTIME_NODE_INSTALL', value)
+    const { parseInstallFlag } = (await import(resolve(folder, 'install-utils.js'))) as { parseInstallFlag(): unknown }
+    // true: asked for. For undefined it ends at once, and well, when it believes to be in its own repository.
+    expect(parseInstallFlag()).toBe(true)
+    vi.unstubAllEnvs()
+    const { requirements } = (
+      (await import(resolve(folder, 'install-metadata.js'))) as { default: { requirements: Record<string, string[]> } }
+    ).default
+    expect(requirements['linux/x64']).toEqual(['cuda12'])
   })
 })
 
