@@ -26,6 +26,10 @@ import { startVendorStandIn } from '../support/servers/vendor-stand-in.ts'
 const NOT_RUN: readonly [file: string, words: string, reason: string][] = [
   ['README.md', 'npm start', 'the system that the other blocks meet was started by this very command'],
   ['docs/guides/first-call.md', 'npm start', 'as above'],
+  ['docs/guides/install.md', 'npm start', 'as above; npm run test:install does it with each manager'],
+  ['docs/guides/install.md', 'install:gpu', 'downloads libraries from elsewhere than the registry'],
+  ['docs/guides/install.md', 'npm config set', "would change the settings of the tests' user"],
+  ['docs/guides/install.md', 'npm run slim', 'would take from the tree that runs the tests; test/scripts/slim.test.ts has one of its own'],
   ['docs/guides/first-call.md', 'pip install', 'the environment of the tests is made by the same command, from the same folder'],
   [
     'docs/guides/your-own-avatar.md',
@@ -41,7 +45,7 @@ const NOT_RUN: readonly [file: string, words: string, reason: string][] = [
     'custom_domain',
     'needs a Cloudflare account and its domains; the next block has the variables, which are read',
   ],
-  ['docs/guides/deploy.md', 'npm rebuild onnxruntime-node', 'needs a GPU host'],
+  ['docs/guides/deploy.md', 'npm run install:gpu', 'needs a GPU host'],
   ['docs/guides/deploy.md', '[Service]', 'needs systemd'],
   ['docs/guides/deploy.md', 'FROM node', 'needs a container runtime'],
   ['docs/guides/deploy.md', 'proxy_pass', 'needs nginx; test/e2e/proxy.test.ts has a proxy that says the same'],

@@ -49,7 +49,7 @@ let installed: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'avatar-pack-'))
-  await run('npm', ['pack', '--pack-destination', folder], { cwd: 'sdk/typescript' })
+  await run('npm', ['run', '--silent', 'sdk:pack', '--', '--pack-destination', folder])
   const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz')) ?? ''
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
   // nothing of a registry is needed: the package has no dependencies
