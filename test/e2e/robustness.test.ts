@@ -316,7 +316,7 @@ describe('HTTP', { timeout: 30_000 }, () => {
     const body = '{"quality":"low"}'
     const socket = connect(system.port, '127.0.0.1')
     const head = (length: number): string =>
-      `POST /v1/streaming.new HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`
+      `POST /v1/streaming.new HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`
     socket.write(head(body.length))
     let answered = ''
     socket.on('data', (data) => {

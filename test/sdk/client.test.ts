@@ -117,6 +117,15 @@ describe('errors', () => {
     expect(error.details).toEqual({ session_id: SESSION_ID })
   })
 
+  it('tells a refusal of a proxy apart from one of the server', async () => {
+    api.scripted.set('/streaming.new', [
+      { status: 403, raw: '<html>' },
+      { status: 403, body: failure('ORIGIN_NOT_ALLOWED', 'not from there') },
+    ])
+    expect(await failureOf(client.createSession())).toMatchObject({ name: 'AuthenticationError', code: 'UNAUTHORIZED', status: 403 })
+    expect(await failureOf(client.createSession())).toMatchObject({ name: 'AuthenticationError', code: 'ORIGIN_NOT_ALLOWED' })
+  })
+
   it('of an unreadable answer speak by their status', async () => {
     api.scripted.set('/streaming.new', [{ status: 502, raw: '<html>' }])
     const error = await failureOf(client.createSession({}, { maxRetries: 0 }))

@@ -39,7 +39,7 @@ describe('watching', () => {
       TURN_SECRET: 'coturn-shared-secret',
     }
     const { sessionId } = await newSession({}, { vars })
-    const response = await offer(sessionId, { headers: { origin: 'https://player.example.com' } })
+    const response = await offer(sessionId, { headers: { origin: 'http://localhost:5173' } })
     expect(response.status).toBe(201)
     expect(response.headers.get('content-type')).toBe('application/sdp')
     expect(await response.text()).toBe('v=0\r\nanswer')
@@ -118,7 +118,7 @@ describe('watching', () => {
 
   it('answers what browsers ask before, and other methods with those that there are', async () => {
     const path = `/v1/whep/${crypto.randomUUID()}`
-    const preflight = await fetchEdge(`${path}/viewer-1`, { method: 'OPTIONS', headers: { origin: 'https://a.example' } })
+    const preflight = await fetchEdge(`${path}/viewer-1`, { method: 'OPTIONS', headers: { origin: 'http://localhost:5173' } })
     expect(preflight.status).toBe(204)
     expect(preflight.headers.get('access-control-allow-methods')).toContain('PATCH, DELETE')
     const get = await fetchEdge(path)

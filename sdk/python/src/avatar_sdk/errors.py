@@ -72,7 +72,7 @@ class AudioError(AvatarError):
 
 
 class AuthenticationError(AvatarError):
-    """401: no key or token, or one that does not fit."""
+    """401, 403: no key or token, one that does not fit, or a place that nobody may call from."""
 
 
 class NotFoundError(AvatarError):
@@ -114,6 +114,8 @@ CLASSES: Dict[str, Type[AvatarError]] = {
     "AUDIO_BUFFER_FULL": AudioError,
     "AUDIO_BUFFER_EMPTY": AudioError,
     "UNAUTHORIZED": AuthenticationError,
+    "HOST_NOT_ALLOWED": AuthenticationError,
+    "ORIGIN_NOT_ALLOWED": AuthenticationError,
     "NOT_FOUND": NotFoundError,
     "SESSION_NOT_FOUND": NotFoundError,
     "AVATAR_NOT_FOUND": NotFoundError,
@@ -184,6 +186,8 @@ def _code_of_status(status: int) -> str:
         return "ORIGIN_UNAVAILABLE"
     if status == 400:
         return "INVALID_REQUEST"
+    if status == 403:
+        return "UNAUTHORIZED"
     for code, row in ERRORS.items():
         if row.status == status:
             return code
