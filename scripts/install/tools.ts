@@ -37,7 +37,8 @@ export function fetchTool(workDir: string, spec: string): Tool {
   if (!existsSync(join(home, 'package.json'))) {
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-    const options = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts', '--no-package-lock']
+    // pnpm 12 puts its program in place by one
+    const options = ['--no-audit', '--no-fund', '--loglevel=error', '--no-package-lock', '--ignore-scripts=false', '--allow-scripts=pnpm']
     execFileSync('npm', ['install', ...options, `${packageName}@${range}`], {
       cwd: folder,
       env: cleanEnv(),
