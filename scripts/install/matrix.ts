@@ -1,9 +1,10 @@
 /**
  * Installs a fresh clone of HEAD with each package manager on each Node, looks whom that contacts, starts the system and has it speak.
- * `npm run test:install -- [--manager npm@10.8.2 …] [--node 20 …] [--work FOLDER] [--list]`: without options, every row. With
- * `--work`, what was fetched is kept there, and so are the rows: another run adds to them. Ends with 1 if a row fails.
+ * `npm run test:install -- [--manager npm@10.8.2 …] [--node 20 …] [--small] [--work FOLDER] [--list]`: without options, every row;
+ * `--small` is the tree without development packages. With `--work`, what was fetched is kept there, and so are the rows: another
+ * run adds to them. Ends with 1 if a row fails. Needs strace.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -62,7 +63,6 @@ const { values: options } = parseArgs({
     node: { type: 'string', multiple: true },
     work: { type: 'string' },
     list: { type: 'boolean' },
-    /** npm only: without development packages, and made smaller. */
     small: { type: 'boolean' },
   },
 })
@@ -166,6 +166,7 @@ async function main(): Promise<void> {
     for (const spec of specs) for (const range of nodeRanges) console.log(`--manager ${spec} --node ${range}`)
     return
   }
+  if (spawnSync('strace', ['--version']).error) throw new Error('strace is needed to see whom an install contacts: apt-get install strace')
   let failed = 0
   for (const spec of specs) {
     for (const range of nodeRanges) {

@@ -36,8 +36,9 @@ export function fetchTool(workDir: string, spec: string): Tool {
   const home = join(folder, 'node_modules', packageName)
   if (!existsSync(join(home, 'package.json'))) {
     mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-    const options = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts', '--no-package-lock']
+    // pnpm 12 puts its program in place by a script; the newest npm wants it allowed
+    writeFileSync(join(folder, 'package.json'), '{ "private": true, "allowScripts": { "pnpm": true } }\n')
+    const options = ['--no-audit', '--no-fund', '--loglevel=error', '--no-package-lock', '--ignore-scripts=false']
     execFileSync('npm', ['install', ...options, `${packageName}@${range}`], {
       cwd: folder,
       env: cleanEnv(),

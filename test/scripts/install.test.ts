@@ -1,4 +1,5 @@
 /** What an install relies on, held against the lock file: a new package with a script, or for another Node, is seen here. */
+import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { satisfies } from 'semver'
@@ -90,6 +91,12 @@ describe('the settings', () => {
     expect(settingsOf('.yarnrc.yml')).toMatchObject({ enableTelemetry: 'false', nodeLinker: 'node-modules' })
     const addresses = Object.entries(packages).flatMap(([path, { resolved, link }]) => (resolved && !link ? [`${path}: ${resolved}`] : []))
     expect(addresses).toEqual([])
+  })
+
+  it('have Yarn 1 run scripts on the Node that is installed, as the others do', () => {
+    const shell = settingsOf('.yarnrc')['script-shell']?.replaceAll('"', '') ?? ''
+    const found = execFileSync(shell, ['-c', 'command -v node'], { encoding: 'utf8', env: { PATH: '/usr/bin:/bin' } })
+    expect(found.trim()).toBe(resolve('node_modules/.bin/node'))
   })
 
   it('make the Node that is installed the one that packages are made for', () => {
