@@ -34,10 +34,11 @@ from ._chat import ChatReply, OnToolCall
 from ._chat import ChatStream as _ChatStream
 from ._emitter import Handler, positional_arguments
 from ._listen import VoiceSource
+from ._session_events import H
 from ._socket import ConnectionState
 from ._speech_tasks import SpeakAudioResult as _SpeakAudioResult
 from ._speech_tasks import SpeakResult as _SpeakResult
-from .session import EventName, FurtherEvent, H
+from .session import EventName, FurtherEvent
 from .types import (
     AvatarListResponse,
     ChatMessage,
