@@ -14,7 +14,7 @@ from sync_twins import AFTERWARDS, CONVERTED, FIXED, HANDLERS, NOT_TAKEN_OVER, R
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "avatar_sdk"
 TARGET = PACKAGE / "sync.py"
-WIDTH = 128
+WIDTH = 140
 HEADER = '''"""The same client for programs without an event loop: calls block, handlers run in a thread of their session.
 
 Handlers may call everything here; one session's handlers run one after the other.
@@ -164,11 +164,7 @@ class Generator:
         plain = [*arguments.posonlyargs, *arguments.args]
         defaults: List[Optional[ast.expr]] = [None] * (len(plain) - len(arguments.defaults)) + list(arguments.defaults)
         given = [self._parameter(module, *pair) for pair in zip(plain[1:], defaults[1:]) if pair[0].arg not in fixed]
-        named = [
-            self._parameter(module, *pair)
-            for pair in zip(arguments.kwonlyargs, arguments.kw_defaults)
-            if pair[0].arg not in fixed
-        ]
+        named = [self._parameter(module, *pair) for pair in zip(arguments.kwonlyargs, arguments.kw_defaults) if pair[0].arg not in fixed]
         if arguments.vararg is not None:
             given.append(f"*{self._parameter(module, arguments.vararg, None)}")
         elif named:

@@ -6,7 +6,6 @@ from typing import Awaitable, List
 
 import httpx
 import pytest
-from fake_api import SESSION_ID, TOKEN, Answer, Call, FakeApi, failure, sse
 
 import avatar_sdk
 from avatar_sdk import (
@@ -21,6 +20,7 @@ from avatar_sdk import (
 from avatar_sdk._error_table import ERRORS
 from avatar_sdk.errors import CLASSES
 from avatar_sdk.types import ChatMessage, ChatTool, Cue, ToolCall
+from fake_api import SESSION_ID, TOKEN, Answer, Call, FakeApi, failure, sse
 
 pytestmark = pytest.mark.anyio
 

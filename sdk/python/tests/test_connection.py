@@ -6,8 +6,6 @@ import signal
 from typing import Any, Dict
 
 import pytest
-from fake_api import FakeApi, failure
-from helpers import Seen
 
 import avatar_sdk._socket as socket_module
 from avatar_sdk import (
@@ -18,6 +16,8 @@ from avatar_sdk import (
     NotFoundError,
     UnavailableError,
 )
+from fake_api import FakeApi, failure
+from helpers import Seen
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ async def test_a_session_that_is_gone_is_not_tried_for_ever(api: FakeApi, sessio
 
 async def test_a_close_code_that_is_final_ends_the_connection(api: FakeApi, session: AvatarSession) -> None:
     closed: asyncio.Future[ConnectionEvent] = asyncio.get_running_loop().create_future()
-    session.on("connection", lambda event: closed.set_result(event))
+    session.on("connection", closed.set_result)
     await api.drop(4401)
     event = await asyncio.wait_for(closed, 5)
     assert event.error is not None and event.error.code == "UNAUTHORIZED"

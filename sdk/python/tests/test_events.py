@@ -6,8 +6,6 @@ import struct
 from typing import Any, Dict, List, get_args, get_type_hints
 
 import pytest
-from fake_api import SESSION_ID, TOKEN, FakeApi
-from helpers import Seen, wav
 
 from avatar_sdk import (
     AvatarClient,
@@ -17,6 +15,8 @@ from avatar_sdk import (
     SessionEndedError,
 )
 from avatar_sdk.types import ServerEvent
+from fake_api import SESSION_ID, TOKEN, FakeApi
+from helpers import Seen, wav
 
 pytestmark = pytest.mark.anyio
 
@@ -107,9 +107,7 @@ async def test_a_handler_that_fails_is_logged_and_does_not_stop_the_others(
     assert [record.message for record in caplog.records].count("a handler of chat failed") == 4
 
 
-async def test_an_error_that_nobody_listens_for_is_logged(
-    api: FakeApi, session: AvatarSession, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_error_that_nobody_listens_for_is_logged(api: FakeApi, session: AvatarSession, caplog: pytest.LogCaptureFixture) -> None:
     api.send("error", code="PROVIDER_FAILED", message="the voice is gone")
     await session.wait_for("error")
     session.on("error", lambda event: None)

@@ -24,9 +24,7 @@ def test_a_change_of_the_async_client_is_seen_and_taken_over(tmp_path: Path) -> 
     package = tmp_path / "src" / "avatar_sdk"
     session = package / "session.py"
     before = session.read_text("utf-8")
-    after = before.replace(
-        "mode: Optional[TaskMode] = None,\n    ) -> SpeakResult:", 'mode: TaskMode = "queue",\n    ) -> SpeakResult:'
-    )
+    after = before.replace("mode: Optional[TaskMode] = None,\n    ) -> SpeakResult:", 'mode: TaskMode = "queue",\n    ) -> SpeakResult:')
     assert after != before
     session.write_text(after, "utf-8")
     result = generate(tmp_path, "--check")

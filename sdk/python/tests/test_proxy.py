@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import httpcore  # noqa: F401  # looks once whether SOCKS is there, when it is imported; httpx does that late
 import pytest
-from fake_api import SESSION_ID, TOKEN, FakeApi
-from proxies import Proxy, running_proxy
 
 import avatar_sdk._socket as socket_module
 from avatar_sdk import AvatarClient, AvatarError, ConnectionError
 from avatar_sdk._proxy import is_excepted, is_loopback, proxy_for
 from avatar_sdk.sync import AvatarClient as BlockingClient
+from fake_api import SESSION_ID, TOKEN, FakeApi
+from proxies import Proxy, running_proxy
 
 pytestmark = pytest.mark.anyio
 # httpcore, below httpx, leaves a socket to the garbage collector when a handshake of SOCKS fails
@@ -56,9 +56,7 @@ async def failure_of(call: Awaitable[object]) -> AvatarError:
 
 
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"])
-async def test_both_ways_go_through_the_proxy(
-    api: FakeApi, proxy: Proxy, variable: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_both_ways_go_through_the_proxy(api: FakeApi, proxy: Proxy, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, proxy.url)
     async with behind(api) as client, await client.create_session() as session:
         assert await session.chat("Hello, how are you?") == "Hello there!"
@@ -70,9 +68,7 @@ async def test_both_ways_go_through_the_proxy(
     assert set(proxy.targets) == {("avatar.test", api.http_port), ("avatar.test", api.ws_port)}
 
 
-async def test_a_lost_connection_comes_back_through_the_proxy(
-    api: FakeApi, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lost_connection_comes_back_through_the_proxy(api: FakeApi, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket_module, "RECONNECT_BASE_S", 0.001)
     monkeypatch.setenv("ALL_PROXY", proxy.url)
     async with behind(api).attach(SESSION_ID, TOKEN) as session:
@@ -118,9 +114,7 @@ async def test_what_no_proxy_names_is_reached_directly(api: FakeApi, proxy: Prox
 
 
 @pytest.mark.parametrize("missing", ["socksio", "python_socks.async_.asyncio"])
-async def test_socks_without_its_packages_says_what_to_install(
-    api: FakeApi, missing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_socks_without_its_packages_says_what_to_install(api: FakeApi, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_proxy("socks") as proxy:
         monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{proxy.port}")
         monkeypatch.setitem(sys.modules, missing, None)
@@ -168,9 +162,7 @@ async def test_a_proxy_that_wants_another_password_says_so(api: FakeApi, monkeyp
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-async def test_a_proxy_that_is_not_there_is_named_without_its_password(
-    api: FakeApi, scheme: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_proxy_that_is_not_there_is_named_without_its_password(api: FakeApi, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://{LOGIN}@127.0.0.1:9")
     client = behind(api)
     for call in (client.create_session, client.attach(SESSION_ID, TOKEN).connect):
@@ -181,9 +173,7 @@ async def test_a_proxy_that_is_not_there_is_named_without_its_password(
 
 @fails_in_the_handshake
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-async def test_a_proxy_that_is_something_else_is_a_failed_connection(
-    api: FakeApi, scheme: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_proxy_that_is_something_else_is_a_failed_connection(api: FakeApi, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_proxy("neither") as proxy:
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
         client = behind(api)

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Dict, Iterator
 
 import pytest
-from fake_api import FakeApi
-from helpers import Seen, wav
 
 from avatar_sdk import (
     AudioError,
@@ -18,6 +16,8 @@ from avatar_sdk import (
     TimeoutError,
     UnavailableError,
 )
+from fake_api import FakeApi
+from helpers import Seen, wav
 
 pytestmark = pytest.mark.anyio
 

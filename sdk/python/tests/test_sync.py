@@ -7,11 +7,11 @@ from typing import Any, Callable, Dict, Iterator, List, TypeVar
 
 import numpy as np
 import pytest
-from fake_api import Answer, FakeApi, running_fake_api
 from PIL import Image
 
 from avatar_sdk import ConnectionError, NotFoundError, video
 from avatar_sdk.sync import AvatarClient, AvatarSession
+from fake_api import Answer, FakeApi, running_fake_api
 
 T = TypeVar("T")
 

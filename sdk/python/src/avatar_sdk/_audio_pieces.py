@@ -20,9 +20,7 @@ AudioSource = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]", Async
 """Sound as one piece, a file's path, or raw PCM as it comes."""
 
 
-async def audio_pieces(
-    source: AudioSource, format: Optional[RawFormat], sample_rate: int, channels: int
-) -> AsyncIterator[AudioData]:
+async def audio_pieces(source: AudioSource, format: Optional[RawFormat], sample_rate: int, channels: int) -> AsyncIterator[AudioData]:
     """The `data` of the messages to send, in order. Raises AudioError for a file that is too large."""
 
     def message(piece: bytes, kind: Literal["auto", "pcm_s16le", "pcm_f32le"]) -> AudioData:

@@ -106,9 +106,7 @@ class ChatStream:
         calls = self._tool_calls()
         if self._round == MAX_TOOL_ROUNDS:
             text = f"The model wants functions called after {MAX_TOOL_ROUNDS} rounds of it"
-            raise avatar_error(
-                "INVALID_RESPONSE", f"{text}; set tool_choice to 'none', or ask for less.", details={"tool_calls": calls}
-            )
+            raise avatar_error("INVALID_RESPONSE", f"{text}; set tool_choice to 'none', or ask for less.", details={"tool_calls": calls})
         await self._close_data()
         results: List[ChatMessage] = []
         for call in calls:

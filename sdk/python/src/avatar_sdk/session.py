@@ -52,9 +52,7 @@ class AvatarSession(SessionAudio):
         mode: Optional[TaskMode] = None,
     ) -> ChatReply:
         """Answers aloud; the text of the reply, once it is written. It is a `str`, with `tool_calls` and `finish_reason`."""
-        stream = self.chat_stream(
-            input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=on_tool_call, mode=mode
-        )
+        stream = self.chat_stream(input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=on_tool_call, mode=mode)
         async for _ in stream:
             pass
         return stream.reply

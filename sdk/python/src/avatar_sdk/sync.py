@@ -170,13 +170,7 @@ class AvatarSession(BlockingSession):
     def off(self, type: EventName, handler: Handler) -> None:
         self._unregister(self._driven.off, type, handler)
 
-    def wait_for(
-        self,
-        type: EventName,
-        *,
-        timeout: float = ANSWER_TIMEOUT_S,
-        where: Callable[[Any], bool] = lambda event: True,
-    ) -> Any:
+    def wait_for(self, type: EventName, *, timeout: float = ANSWER_TIMEOUT_S, where: Callable[[Any], bool] = lambda event: True) -> Any:
         """The next event of one of the server's types.
 
         Args:
@@ -404,9 +398,7 @@ class AvatarClient(Blocking[client.AvatarClient]):
         max_retries: int = 2,
         reconnect_for: float = 120.0,
     ) -> None:
-        driven = client.AvatarClient(
-            api_url, ws_url, api_key, timeout=timeout, max_retries=max_retries, reconnect_for=reconnect_for
-        )
+        driven = client.AvatarClient(api_url, ws_url, api_key, timeout=timeout, max_retries=max_retries, reconnect_for=reconnect_for)
         super().__init__(driven, Loop())
 
     def __enter__(self) -> "AvatarClient":
