@@ -5,7 +5,11 @@ import io
 import math
 import struct
 import wave
-from typing import Any, List
+from typing import Any, Awaitable, List
+
+import pytest
+
+from avatar_sdk import AvatarError
 
 
 def wav(seconds: float, rate: int = 24_000) -> bytes:
@@ -38,3 +42,9 @@ class Seen:
             except asyncio.TimeoutError:
                 raise AssertionError(f"waited for {count} items, got {self.items}") from None
         return self.items
+
+
+async def failure_of(call: Awaitable[object]) -> AvatarError:
+    with pytest.raises(AvatarError) as caught:
+        await call
+    return caught.value

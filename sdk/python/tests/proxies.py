@@ -21,6 +21,8 @@ class Proxy:
         self.login = login
         self.targets: List[Tuple[str, int]] = []
         """Host and port of everything that it was asked for."""
+        self.writers: List[asyncio.StreamWriter] = []
+        """Of every connection, to be closed at the end in any case."""
         self.port = 0
         self.url = ""
         """For a variable, with the login."""
@@ -78,7 +80,11 @@ class Proxy:
 
     async def _reach(self, host: str, port: int) -> Optional[Streams]:
         self.targets.append((host, port))
-        return await asyncio.open_connection(NAMES[host], port) if host in NAMES else None
+        if host not in NAMES:
+            return None
+        there = await asyncio.open_connection(NAMES[host], port)
+        self.writers.append(there[1])
+        return there
 
 
 @asynccontextmanager
@@ -100,6 +106,7 @@ async def running_proxy(kind: str, login: Optional[str] = None) -> AsyncIterator
             writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        proxy.writers.append(writer)
         connections.append(asyncio.ensure_future(serve(reader, writer)))
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
@@ -113,6 +120,8 @@ async def running_proxy(kind: str, login: Optional[str] = None) -> AsyncIterator
         for connection in connections:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
+        for writer in proxy.writers:
+            writer.close()
 
 
 async def _join(one: Streams, other: Streams) -> None:

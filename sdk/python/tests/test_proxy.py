@@ -4,17 +4,19 @@ import asyncio
 import gc
 import os
 import sys
-from typing import AsyncIterator, Awaitable, Dict, List, Optional
+from typing import AsyncIterator, Awaitable, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
 import httpcore  # noqa: F401  # looks once whether SOCKS is there, when it is imported; httpx does that late
 import pytest
 
+import avatar_sdk._proxy as proxy_module
 import avatar_sdk._socket as socket_module
-from avatar_sdk import AvatarClient, AvatarError, ConnectionError
+from avatar_sdk import AvatarClient, ConnectionError
 from avatar_sdk._proxy import is_excepted, is_loopback, proxy_for
 from avatar_sdk.sync import AvatarClient as BlockingClient
 from fake_api import SESSION_ID, TOKEN, FakeApi
+from helpers import failure_of
 from proxies import Proxy, running_proxy
 
 pytestmark = pytest.mark.anyio
@@ -46,10 +48,10 @@ def elsewhere(url: str) -> str:
     return url.replace("127.0.0.1", "avatar.test")
 
 
-async def failure_of(call: Awaitable[object]) -> AvatarError:
-    with pytest.raises(AvatarError) as caught:
-        await call
-    return caught.value
+async def told(call: Awaitable[object]) -> Tuple[str, str]:
+    """Code and text of the failure, whose traceback holds on to what failed."""
+    error = await failure_of(call)
+    return error.code, str(error)
 
 
 # --- the way there ----------------------------------------------------------------------------------------------------
@@ -144,7 +146,6 @@ async def test_a_proxy_that_is_none_is_named(api: FakeApi, value: str, monkeypat
         assert "ALL_PROXY" in str(error) and "%ff" not in str(error)
 
 
-@fails_in_the_handshake
 async def test_a_proxy_that_wants_another_password_says_so(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_proxy("http", "user:right") as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://user:wrong@127.0.0.1:{proxy.port}")
@@ -153,11 +154,16 @@ async def test_a_proxy_that_wants_another_password_says_so(api: FakeApi, monkeyp
             error = await failure_of(call())
             assert (error.code, error.details) == ("PROXY_UNUSABLE", {"variable": "HTTP_PROXY"})
             assert "wants a user and a password" in str(error) and "wrong" not in str(error)
+
+
+@fails_in_the_handshake
+async def test_a_socks_proxy_that_wants_another_password_says_so(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_proxy("socks", "user:right") as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"socks5://user:wrong@127.0.0.1:{proxy.port}")
+        client = behind(api)
         for call in (client.create_session, client.attach(SESSION_ID, TOKEN).connect):
-            error = await failure_of(call())
-            assert error.code == "CONNECTION_FAILED" and "(HTTP_PROXY)" in str(error) and "wrong" not in str(error)
+            code, text = await told(call())
+            assert code == "CONNECTION_FAILED" and "(HTTP_PROXY)" in text and "password" in text and "wrong" not in text
     gc.collect()
 
 
@@ -178,8 +184,8 @@ async def test_a_proxy_that_is_something_else_is_a_failed_connection(api: FakeAp
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
         client = behind(api)
         for call in (client.create_session, client.attach(SESSION_ID, TOKEN).connect):
-            error = await failure_of(call())
-            assert error.code == "CONNECTION_FAILED" and "(ALL_PROXY)" in str(error)
+            code, text = await told(call())
+            assert code == "CONNECTION_FAILED" and "(ALL_PROXY)" in text
     gc.collect()
 
 
@@ -219,13 +225,20 @@ async def test_the_variables_say_which(
 
 
 async def test_the_libraries_are_told_in_their_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", f"socks5h://{LOGIN}@proxy.test")
-    proxy = proxy_for("https://api.test/v1")
-    assert proxy is not None
-    # both have the proxy look names up
-    assert proxy.for_http() == f"socks5://{LOGIN}@proxy.test:1080"
-    assert proxy.for_socket() == f"socks5h://{LOGIN}@proxy.test:1080"
-    assert str(proxy) == "socks5://proxy.test:1080 (ALL_PROXY)"
+    def socket_of(login: str, decodes: bool) -> str:
+        monkeypatch.setenv("ALL_PROXY", f"socks5h://{login}@proxy.test")
+        monkeypatch.setattr(proxy_module, "websockets_decodes", lambda: decodes)
+        proxy = proxy_for("https://api.test/v1")
+        assert proxy is not None and str(proxy) == "socks5://proxy.test:1080 (ALL_PROXY)"
+        # both have the proxy look names up
+        assert proxy.for_http() == f"socks5://{login}@proxy.test:1080"
+        return proxy.for_socket()
+
+    assert socket_of(LOGIN, True) == f"socks5h://{LOGIN}@proxy.test:1080"
+    assert socket_of("user:p%2Fss", True) == "socks5h://user:p%2Fss@proxy.test:1080"
+    assert socket_of(LOGIN, False) == "socks5h://user:p@ss@proxy.test:1080"
+    with pytest.raises(ConnectionError, match="newer version of websockets"):
+        socket_of("user:p%2Fss", False)
 
 
 async def test_this_machine_has_many_names() -> None:

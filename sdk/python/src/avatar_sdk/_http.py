@@ -5,7 +5,7 @@ import json
 import logging
 import random
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Optional, TypeVar
+from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Dict, Optional, TypeVar, cast
 
 import httpx
 
@@ -160,11 +160,13 @@ class Http:
                 return response
 
             response = await self._with_retries(attempt, repeatable=False)
+            chunks = cast(AsyncGenerator[bytes, None], response.aiter_bytes())
             try:
-                yield response.aiter_bytes()
+                yield chunks
             except httpx.HTTPError as error:
                 raise self._translated(error) from error
             finally:
+                await chunks.aclose()
                 await response.aclose()
 
     def _request(self, client: httpx.AsyncClient, path: str, body: Optional[Dict[str, Any]]) -> httpx.Request:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+from websockets.asyncio import client
 
 from .errors import avatar_error
 
@@ -47,10 +48,18 @@ class Proxy(NamedTuple):
 
     def for_socket(self) -> str:
         """As websockets takes it; `socks5h` is its word for names that the proxy looks up. Raises AvatarError."""
-        if self.scheme != "socks5":
-            return f"{self.scheme}://{self.login}{self.place}"
-        self._require("python_socks.async_.asyncio")
-        return f"socks5h://{self.login}{self.place}"
+        scheme = self.scheme
+        if scheme == "socks5":
+            self._require("python_socks.async_.asyncio")
+            scheme = "socks5h"
+        address = f"{scheme}://{self.login}{self.place}"
+        if "%" not in self.login or websockets_decodes():
+            return address
+        plain = f"{scheme}://{unquote(self.login)}{self.place}"
+        if not _same_place(plain, address):
+            text = f"{self.variable} has a password with /, ?, # or brackets, which only a newer version of websockets takes."
+            unusable_proxy(self.variable, text)
+        return plain
 
     def _require(self, package: str) -> None:
         try:
@@ -109,6 +118,12 @@ def is_excepted(host: str, port: int, exceptions: str) -> bool:
     return False
 
 
+def websockets_decodes() -> bool:
+    """Whether the installed version reads `%40` in a password as `@`: not the last ones for Python 3.9 and 3.10."""
+    parse = getattr(client, "parse_proxy", None)
+    return parse is None or bool(parse("http://user:%40@proxy").password == "@")
+
+
 def refused_login(proxy: object) -> NoReturn:
     """The proxy answered 407."""
     unusable_proxy(getattr(proxy, "variable", ""), f"The proxy {proxy} wants a user and a password, or others.")
@@ -138,6 +153,13 @@ def _read(name: str, text: str) -> Proxy:
     except (ValueError, httpx.InvalidURL):
         unusable_proxy(variable, f"{variable} is no address of a proxy, such as http://proxy.example.com:3128.")
     return proxy
+
+
+def _same_place(address: str, other: str) -> bool:
+    try:
+        return urlsplit(address).netloc.rpartition("@")[2] == urlsplit(other).netloc.rpartition("@")[2]
+    except ValueError:
+        return False
 
 
 def _ip_address(text: str) -> Optional[IpAddress]:

@@ -12,7 +12,7 @@ from typing import Any, Callable, Deque, Dict, Literal, Mapping, Optional, Set, 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidProxyStatus, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidProxyStatus, InvalidStatus, InvalidURI, ProxyError, WebSocketException
 
 from ._backoff import backoff_s
 from ._binary_media import SEQ
@@ -178,7 +178,8 @@ class SessionSocket:
             if isinstance(error, InvalidProxyStatus) and error.response.status_code == 407:
                 refused_login(proxy)
             through = "" if proxy is None else f" through the proxy {proxy}"
-            reason = str(error) or type(error).__name__
+            # of a failed SOCKS handshake only the cause says something
+            reason = str(error.__cause__ if isinstance(error, ProxyError) and error.__cause__ else error) or type(error).__name__
             message = f"The socket at {urlsplit(self._url).netloc} cannot be reached{through}: {reason}."
             raise avatar_error("CONNECTION_FAILED", message) from error
         if self.state == "closed":

@@ -91,5 +91,9 @@ class AvatarSession(SessionAudio):
 
     async def _chat_data(self, body: Dict[str, Any]) -> AsyncIterator[str]:
         async with self._http.stream("/chat.completions", body) as chunks:
-            async for data in event_data(chunks):
-                yield data
+            events = event_data(chunks)
+            try:
+                async for data in events:
+                    yield data
+            finally:
+                await events.aclose()
