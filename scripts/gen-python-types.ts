@@ -1,6 +1,7 @@
 /**
  * Writes the wire's types for the Python SDK from the schemas: `types.py` (TypedDicts and aliases) and `_error_table.py` (the one
- * table of failures). `--check` writes nothing and ends with 1 when a file is not what the schemas say.
+ * table of failures). `--check` writes nothing and ends with 1 when a file is not what the schemas say. Then the blocking client, which
+ * comes from the async one.
  */
 import * as z from 'zod'
 import * as api from '../shared/api.ts'
@@ -11,6 +12,7 @@ import * as ids from '../shared/ids.ts'
 import * as stats from '../shared/stats.ts'
 import * as turnDetection from '../shared/turn-detection.ts'
 import { writeGenerated } from './generated.ts'
+import { generateBlockingClient } from './python-sync.ts'
 import { PythonTypes } from './python-types.ts'
 
 const FOLDER = 'sdk/python/src/avatar_sdk'
@@ -75,3 +77,4 @@ ${rows.join('')}}
 }
 
 writeGenerated(FOLDER, { 'types.py': typesFile(), '_error_table.py': errorTableFile() })
+generateBlockingClient()

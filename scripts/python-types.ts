@@ -93,7 +93,7 @@ export class PythonTypes {
 }
 
 /** Longest line of code, characters. */
-const LINE = 128
+const LINE = 140
 const PLAIN: Readonly<Record<string, string>> = { string: 'str', number: 'float', integer: 'int', boolean: 'bool', null: 'None' }
 
 function isObject(schema: JsonSchema): boolean {

@@ -31,3 +31,13 @@ it('passes its own tests where it is installed, and against the running system',
 it('is typed without a gap', { timeout: 5 * MINUTES }, async () => {
   expect(await runCommand(PYTHON, ['-m', 'mypy', '--cache-dir', `${VENV}/mypy`])).toContain('Success: no issues found')
 })
+
+it('is linted and formatted, as all Python of the repository is', { timeout: MINUTES }, async () => {
+  expect(await runCommand(PYTHON, ['-m', 'ruff', 'check', '--no-cache', '../..'])).toContain('All checks passed')
+  expect(await runCommand(PYTHON, ['-m', 'ruff', 'format', '--check', '--no-cache', '../..'])).toMatch(/^\d+ files already formatted/m)
+})
+
+it('asks for nothing that Python 3.9 has not', { timeout: MINUTES }, async () => {
+  const found = await runCommand(`${VENV}/bin/vermin`, ['--target=3.9-', '--no-tips', '--eval-annotations', 'src', 'scripts', 'tests'])
+  expect(found).toMatch(/^Minimum required versions: +3\.9$/m)
+})

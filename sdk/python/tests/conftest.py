@@ -1,9 +1,9 @@
 from typing import AsyncIterator
 
 import pytest
-from fake_api import FakeApi, running_fake_api
 
 from avatar_sdk import AvatarClient, AvatarSession
+from fake_api import FakeApi, running_fake_api
 
 
 @pytest.fixture

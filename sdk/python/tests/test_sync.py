@@ -7,11 +7,11 @@ from typing import Any, Callable, Dict, Iterator, List, TypeVar
 
 import numpy as np
 import pytest
-from fake_api import Answer, FakeApi, running_fake_api
 from PIL import Image
 
 from avatar_sdk import ConnectionError, NotFoundError, video
 from avatar_sdk.sync import AvatarClient, AvatarSession
+from fake_api import Answer, FakeApi, running_fake_api
 
 T = TypeVar("T")
 
@@ -89,10 +89,28 @@ def test_functions_are_called_in_a_thread(fake: FakeInThread, session: AvatarSes
     assert fake.api.calls[-1].body["messages"] == [{"role": "tool", "tool_call_id": "call_1", "content": "ok, noon"}]
 
 
+def test_a_stream_that_is_closed_early_is_over(fake: FakeInThread, session: AvatarSession) -> None:
+    stream = session.chat_stream("Hi")
+    pieces = iter(stream)
+    assert next(pieces) == "Hello"
+    stream.close()
+    assert (list(pieces), stream.reply) == ([], "Hello")
+
+
+def test_async_handlers_are_refused_where_they_are_given(fake: FakeInThread, session: AvatarSession) -> None:
+    async def later(*_: object) -> None: ...
+
+    with pytest.raises(TypeError, match="plain functions"):
+        session.on("chat", later)
+    with pytest.raises(TypeError, match="plain functions"):
+        session.chat("Hi", on_tool_call=later)
+    assert fake.api.paths() == ["/v1/streaming.new"]
+
+
 def test_failures_are_the_same(fake: FakeInThread) -> None:
     with AvatarClient(fake.api.api_url) as client:
         with pytest.raises(NotFoundError):
-            client._loop.run(client._client._http.json("/nowhere"))
+            client._loop.run(client._driven._http.json("/nowhere"))
         session = client.create_session()
         with pytest.raises(ConnectionError):
             session.start_listening()

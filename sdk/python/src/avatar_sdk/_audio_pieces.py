@@ -20,9 +20,7 @@ AudioSource = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]", Async
 """Sound as one piece, a file's path, or raw PCM as it comes."""
 
 
-async def audio_pieces(
-    source: AudioSource, format: Optional[RawFormat], sample_rate: int, channels: int
-) -> AsyncIterator[AudioData]:
+async def audio_pieces(source: AudioSource, format: Optional[RawFormat], sample_rate: int, channels: int) -> AsyncIterator[AudioData]:
     """The `data` of the messages to send, in order. Raises AudioError for a file that is too large."""
 
     def message(piece: bytes, kind: Literal["auto", "pcm_s16le", "pcm_f32le"]) -> AudioData:
@@ -33,7 +31,7 @@ async def audio_pieces(
     if content is None or format is not None:
         kind = format or "pcm_s16le"
         block_align = (4 if kind == "pcm_f32le" else 2) * channels
-        chunks = _chunks(source if content is None else [content])
+        chunks = chunks_of(source if content is None else [content])
         async for piece in _raw_pieces(chunks, block_align):
             yield message(piece, kind)
         return
@@ -62,15 +60,24 @@ async def _whole(source: AudioSource) -> Optional[bytes]:
     return None
 
 
-async def _chunks(source: object) -> AsyncIterator[bytes]:
+async def chunks_of(source: object) -> AsyncIterator[bytes]:
+    """What comes from an iterable. One that is not async may wait for its sound: it is read beside the event loop."""
     if isinstance(source, AsyncIterable):
         async for chunk in source:
             yield chunk
-    elif isinstance(source, Iterable):
+        return
+    if isinstance(source, (str, bytes, bytearray, memoryview)) or not isinstance(source, Iterable):
+        raise TypeError(f"sound is an iterable of bytes, async or not, not {type(source).__name__}")
+    if isinstance(source, (list, tuple)):
         for chunk in source:
             yield chunk
-    else:
-        raise TypeError(f"sound is bytes, a path or an iterable of bytes, not {type(source).__name__}")
+        return
+    chunks = iter(source)
+    while True:
+        chunk = await asyncio.get_running_loop().run_in_executor(None, next, chunks, None)
+        if chunk is None:
+            return
+        yield chunk
 
 
 async def _raw_pieces(chunks: AsyncIterator[bytes], block_align: int) -> AsyncIterator[bytes]:

@@ -75,19 +75,31 @@ class ChatStream:
         return self
 
     async def __anext__(self) -> str:
+        try:
+            content = await self._next_content()
+        except BaseException:
+            # what is left of a reply that failed, or whose reader was cancelled, is not left to the garbage collector
+            await self.aclose()
+            raise
+        if content is None:
+            await self.aclose()
+            raise StopAsyncIteration
+        return content
+
+    async def aclose(self) -> None:
+        self._over = True
+        await self._close_data()
+
+    async def _next_content(self) -> Optional[str]:
+        """None after the last round."""
         while not self._over:
             content = await self._next_piece()
             if content is not None:
                 return content
             if self._on_tool_call is None or not self._calls:
-                await self.aclose()
-                break
+                return None
             await self._next_round(self._on_tool_call)
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        self._over = True
-        await self._close_data()
+        return None
 
     async def _next_piece(self) -> Optional[str]:
         """None after the last of this round."""
@@ -106,9 +118,7 @@ class ChatStream:
         calls = self._tool_calls()
         if self._round == MAX_TOOL_ROUNDS:
             text = f"The model wants functions called after {MAX_TOOL_ROUNDS} rounds of it"
-            raise avatar_error(
-                "INVALID_RESPONSE", f"{text}; set tool_choice to 'none', or ask for less.", details={"tool_calls": calls}
-            )
+            raise avatar_error("INVALID_RESPONSE", f"{text}; set tool_choice to 'none', or ask for less.", details={"tool_calls": calls})
         await self._close_data()
         results: List[ChatMessage] = []
         for call in calls:

@@ -45,7 +45,7 @@ class _Registered:
         self.task: Optional[asyncio.Task[None]] = None
         self._type = type
         self._arguments = positional_arguments(handler)
-        self._async = _is_async(handler)
+        self._async = is_async(handler)
         self._waiting: Deque[Tuple[Callable[[], Awaitable[Any]], Optional[Hold]]] = deque()
 
     def call(self, args: Tuple[Any, ...], hold: Optional[Hold]) -> None:
@@ -138,5 +138,5 @@ def positional_arguments(handler: Handler) -> int:
     return min(2, sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters))
 
 
-def _is_async(handler: Handler) -> bool:
+def is_async(handler: Handler) -> bool:
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)

@@ -5,11 +5,12 @@ import json
 import logging
 import random
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Optional, TypeVar
+from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Dict, Optional, TypeVar, cast
 
 import httpx
 
 from ._backoff import backoff_s
+from ._proxy import Proxy, proxy_for, refused_login
 from .errors import AvatarError, avatar_error, error_of_response
 
 RETRY_BASE_S = 0.25
@@ -21,6 +22,40 @@ STREAM_SILENCE_S = 120.0
 
 logger = logging.getLogger("avatar_sdk")
 T = TypeVar("T")
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Sends each request directly or through the proxy that its address asks for."""
+
+    def __init__(self) -> None:
+        self._transports: Dict[Optional[str], httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = proxy_for(str(request.url))
+        url = None if proxy is None else proxy.for_http()
+        if url not in self._transports:
+            self._transports[url] = httpx.AsyncHTTPTransport(proxy=url)
+        try:
+            response = await self._transports[url].handle_async_request(request)
+        except httpx.ProxyError as error:
+            if str(error).startswith("407"):
+                refused_login(proxy)
+            raise
+        except httpx.HTTPError:
+            raise
+        except Exception as error:
+            if proxy is None or proxy.scheme != "socks5":
+                raise
+            # what a SOCKS handshake fails with where something else answers
+            raise httpx.ProxyError(f"it does not speak {proxy.scheme}") from error
+        if response.status_code == 407 and proxy is not None:
+            await response.aclose()
+            refused_login(proxy)
+        return response
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
 
 
 class Pool:
@@ -41,13 +76,17 @@ class Pool:
         if self._sessions == 0:
             await self.aclose()
 
+    def proxy_for(self, url: str) -> Optional[Proxy]:
+        """None also for a client of the caller's own, whose ways are unknown here."""
+        return proxy_for(url) if self._given is None else None
+
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
         if self._given is not None:
             yield self._given
             return
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=None)
+            self._client = httpx.AsyncClient(timeout=None, transport=Transport())
             self._idle_wanted = False
         self._calls += 1
         try:
@@ -121,11 +160,13 @@ class Http:
                 return response
 
             response = await self._with_retries(attempt, repeatable=False)
+            chunks = cast(AsyncGenerator[bytes, None], response.aiter_bytes())
             try:
-                yield response.aiter_bytes()
+                yield chunks
             except httpx.HTTPError as error:
                 raise self._translated(error) from error
             finally:
+                await chunks.aclose()
                 await response.aclose()
 
     def _request(self, client: httpx.AsyncClient, path: str, body: Optional[Dict[str, Any]]) -> httpx.Request:
@@ -164,14 +205,20 @@ class Http:
         if isinstance(thrown, AvatarError):
             return thrown
         if isinstance(thrown, (asyncio.TimeoutError, httpx.TimeoutException)):
-            return avatar_error("TIMEOUT", f"No answer within {self._timeout:g} s.")
+            return avatar_error("TIMEOUT", f"No answer within {self._timeout:g} s{self._through()}.")
         if isinstance(thrown, (json.JSONDecodeError, UnicodeDecodeError)):
             return avatar_error("INVALID_RESPONSE", "The answer is not JSON; is api_url right?")
         if isinstance(thrown, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
             return avatar_error("INVALID_REQUEST", f"{self.base_url} is no address of an API: {thrown}")
         if isinstance(thrown, httpx.HTTPError):
-            return avatar_error("CONNECTION_FAILED", f"The server at {self.base_url} cannot be reached.")
+            through = self._through()
+            reason = f": {str(thrown) or type(thrown).__name__}" if through else ""
+            return avatar_error("CONNECTION_FAILED", f"The server at {self.base_url} cannot be reached{through}{reason}.")
         raise thrown
+
+    def _through(self) -> str:
+        proxy = self.pool.proxy_for(self.base_url)
+        return "" if proxy is None else f" through the proxy {proxy}"
 
 
 def _pause_before_retry(error: AvatarError, tries: int, repeatable: bool) -> Optional[float]:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import AsyncIterable, AsyncIterator, Iterable, Literal, Union
 
-from ._audio_pieces import RawFormat
+from ._audio_pieces import RawFormat, chunks_of
 
 VoiceSource = Union[AsyncIterable[bytes], Iterable[bytes]]
 """Raw samples as they come: a microphone, or a file that is read piece by piece."""
@@ -22,7 +22,7 @@ async def paced(source: VoiceSource, format: RawFormat, sample_rate: int, channe
     started_s = loop.time()
     sent_s = 0.0
     waiting = bytearray()
-    async for chunk in _chunks(source):
+    async for chunk in chunks_of(source):
         waiting += chunk
         while len(waiting) >= piece_bytes:
             yield bytes(waiting[:piece_bytes])
@@ -34,14 +34,3 @@ async def paced(source: VoiceSource, format: RawFormat, sample_rate: int, channe
     rest = len(waiting) - len(waiting) % block_align
     if rest:
         yield bytes(waiting[:rest])
-
-
-async def _chunks(source: VoiceSource) -> AsyncIterator[bytes]:
-    if isinstance(source, AsyncIterable):
-        async for chunk in source:
-            yield chunk
-        return
-    if isinstance(source, (str, bytes, bytearray, memoryview)) or not isinstance(source, Iterable):
-        raise TypeError(f"a voice is an iterable of bytes, async or not, not {type(source).__name__}")
-    for chunk in source:
-        yield chunk

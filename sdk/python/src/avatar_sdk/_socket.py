@@ -12,11 +12,12 @@ from typing import Any, Callable, Deque, Dict, Literal, Mapping, Optional, Set, 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidProxyStatus, InvalidStatus, InvalidURI, ProxyError, WebSocketException
 
 from ._backoff import backoff_s
 from ._binary_media import SEQ
 from ._error_table import ERRORS
+from ._proxy import proxy_for, refused_login
 from .errors import AvatarError, avatar_error, error_of_response
 from .types import ClientEvent
 
@@ -153,9 +154,12 @@ class SessionSocket:
         return parts._replace(query=urlencode(query)).geturl()
 
     async def _dial(self) -> ClientConnection:
+        proxy = proxy_for(self._url)
+        proxy_url = None if proxy is None else proxy.for_socket()
         try:
             ws = await connect(
                 self._address(),
+                proxy=proxy_url,
                 # in a header: addresses are written into logs
                 additional_headers={"Authorization": f"Bearer {self._token}"},
                 open_timeout=OPEN_TIMEOUT_S,
@@ -171,7 +175,12 @@ class SessionSocket:
         except InvalidURI as error:
             raise avatar_error("INVALID_REQUEST", f"{self._url} is no address of a socket.") from error
         except (OSError, asyncio.TimeoutError, WebSocketException) as error:
-            message = f"The socket at {urlsplit(self._url).netloc} cannot be reached: {error or type(error).__name__}."
+            if isinstance(error, InvalidProxyStatus) and error.response.status_code == 407:
+                refused_login(proxy)
+            through = "" if proxy is None else f" through the proxy {proxy}"
+            # of a failed SOCKS handshake only the cause says something
+            reason = str(error.__cause__ if isinstance(error, ProxyError) and error.__cause__ else error) or type(error).__name__
+            message = f"The socket at {urlsplit(self._url).netloc} cannot be reached{through}: {reason}."
             raise avatar_error("CONNECTION_FAILED", message) from error
         if self.state == "closed":
             await _quietly(ws.close())

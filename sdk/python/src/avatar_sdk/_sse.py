@@ -2,14 +2,14 @@
 
 import codecs
 import re
-from typing import AsyncIterator, List
+from typing import AsyncGenerator, AsyncIterator, List
 
 MAX_LINE = 1_048_576
 """Longest line that is kept while its end has not come, characters."""
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-async def event_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+async def event_data(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
     """The `data` of each event. Raises ValueError for an endless line."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     pending = ""

@@ -33,7 +33,8 @@ class AvatarClient:
         timeout: longest wait for an answer, seconds.
         max_retries: further attempts of a call that was refused for now, or that is safe to repeat.
         reconnect_for: how long a lost connection is tried again before the session is given up, seconds.
-        http_client: your own, e.g. with a proxy or certificates; it is not closed here.
+        http_client: your own, e.g. with certificates or proxies of its own; it is not closed here. Without it HTTP and the
+            socket take the proxies of the environment, and reach this machine itself directly.
     """
 
     def __init__(

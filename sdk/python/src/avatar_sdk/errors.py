@@ -25,7 +25,7 @@ class AvatarError(Exception):
 
     Attributes:
         code: the server's code, or one that only this side knows: `CONNECTION_FAILED`, `TIMEOUT`, `SESSION_ENDED`,
-            `NOT_CONNECTED`, `INVALID_RESPONSE`.
+            `NOT_CONNECTED`, `INVALID_RESPONSE`, `PROXY_UNUSABLE`.
         status: HTTP status; None where no response was involved.
         request_id: the server's name for the request: what to quote in a report.
         details: the facts, by name.
@@ -92,7 +92,11 @@ class ServerError(AvatarError):
 
 
 class ConnectionError(AvatarError, builtins.ConnectionError):
-    """The server could not be reached, or the connection is gone."""
+    """The server could not be reached, or the connection is gone.
+
+    `PROXY_UNUSABLE`: the proxy that `details["variable"]` names is no proxy, needs packages that are missing, or wants a
+    user and a password.
+    """
 
 
 class TimeoutError(AvatarError, builtins.TimeoutError):
@@ -131,6 +135,7 @@ CLASSES: Dict[str, Type[AvatarError]] = {
     "SLOW_CLIENT": ConnectionError,
     "CONNECTION_FAILED": ConnectionError,
     "NOT_CONNECTED": ConnectionError,
+    "PROXY_UNUSABLE": ConnectionError,
     "TIMEOUT": TimeoutError,
     "SESSION_ENDED": SessionEndedError,
 }

@@ -3,41 +3,19 @@
 Handlers may call everything here; one session's handlers run one after the other.
 """
 
-import asyncio
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import (
-    Any,
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Literal,
-    Optional,
-    Sequence,
-    Tuple,
-    TypeVar,
-    Union,
-    cast,
-    overload,
-)
+# Generated from the async client by scripts/gen_sync.py; changes here are lost.
 
-from . import client as _client
-from . import session as _session
+from typing import Any, Callable, Dict, Iterator, List, Literal, Optional, Sequence, Union, overload
+
+from . import _chat, _speech_tasks, client
 from ._audio_pieces import AudioSource, RawFormat
+from ._blocking import Blocking, BlockingSession, Loop
 from ._chat import ChatReply, OnToolCall
-from ._chat import ChatStream as _ChatStream
-from ._emitter import Handler, positional_arguments
+from ._emitter import Handler
 from ._listen import VoiceSource
+from ._session_connection import FurtherEvent
+from ._session_events import ANSWER_TIMEOUT_S, EventName, H
 from ._socket import ConnectionState
-from ._speech_tasks import SpeakAudioResult as _SpeakAudioResult
-from ._speech_tasks import SpeakResult as _SpeakResult
-from .session import EventName, FurtherEvent, H
 from .types import (
     AvatarListResponse,
     ChatMessage,
@@ -64,143 +42,153 @@ from .types import (
 
 __all__ = ["AvatarClient", "AvatarSession", "ChatStream", "SpeakAudioResult", "SpeakResult"]
 
-T = TypeVar("T")
-POLL_S = 0.5
-"""How often a wait without end looks up, for a platform where Ctrl-C does not interrupt it."""
 
-
-class _Loop:
-    """An event loop in a thread, started by the first call."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Blocks until it is done; an interrupted wait cancels it."""
-        future = self._submit(work)
-        try:
-            while True:
-                try:
-                    return future.result(POLL_S)
-                except FutureTimeout:
-                    # since 3.11 also what the work itself raises: then it is done
-                    if future.done():
-                        return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def _submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._serve, args=(self._loop,), name="avatar-sdk", daemon=True).start()
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    @staticmethod
-    def _serve(loop: asyncio.AbstractEventLoop) -> None:
-        loop.run_forever()
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
-
-    def close(self) -> None:
-        with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
-
-
-class SpeakResult:
+class SpeakResult(Blocking[_speech_tasks.SpeakResult]):
     """A text that the avatar was asked to say."""
 
-    def __init__(self, result: _SpeakResult, loop: _Loop) -> None:
-        self._result = result
-        self._loop = loop
-        self.task_id = result.task_id
-        self.status = result.status
-        self.duration_estimate = result.duration_estimate
-        self.warnings = result.warnings
+    @property
+    def task_id(self) -> str:
+        return self._driven.task_id
 
     def finished(self, timeout: Optional[float] = None) -> SpeechFinished:
-        """Waits until it was said, interrupted or failed; `["reason"]` says which."""
-        return self._loop.run(self._result.finished(timeout))
+        """Waits until it was said, interrupted or failed; `["reason"]` says which. Needs the connection.
+
+        Args:
+            timeout: seconds; None waits as long as the connection lasts.
+        """
+        return self._loop.run(self._driven.finished(timeout))
+
+    @property
+    def status(self) -> str:
+        """`processing` or `queued`."""
+        return self._driven.status
+
+    @property
+    def duration_estimate(self) -> float:
+        """Seconds of speech, within 25 %."""
+        return self._driven.duration_estimate
+
+    @property
+    def warnings(self) -> List[str]:
+        """What was adjusted in this call, in words."""
+        return self._driven.warnings
 
 
-class SpeakAudioResult:
+class SpeakAudioResult(Blocking[_speech_tasks.SpeakAudioResult]):
     """A sound that the avatar was asked to speak."""
 
-    def __init__(self, result: _SpeakAudioResult, loop: _Loop) -> None:
-        self._result = result
-        self._loop = loop
-        self.task_id = result.task_id
-        self.duration_ms = result.duration_ms
+    @property
+    def task_id(self) -> str:
+        return self._driven.task_id
 
     def finished(self, timeout: Optional[float] = None) -> SpeechFinished:
-        """Waits until it was said, interrupted or failed; `["reason"]` says which."""
-        return self._loop.run(self._result.finished(timeout))
+        """Waits until it was said, interrupted or failed; `["reason"]` says which. Needs the connection.
+
+        Args:
+            timeout: seconds; None waits as long as the connection lasts.
+        """
+        return self._loop.run(self._driven.finished(timeout))
+
+    @property
+    def duration_ms(self) -> float:
+        return self._driven.duration_ms
 
 
-class ChatStream:
-    """The pieces of a reply. Leaving the loop early ends the reply."""
-
-    def __init__(self, stream: _ChatStream, loop: _Loop) -> None:
-        self._stream = stream
-        self._loop = loop
+class ChatStream(Blocking[_chat.ChatStream]):
+    """The pieces of a reply, as an iterator. `close()` ends it early, which ends the reply too."""
 
     @property
     def reply(self) -> ChatReply:
         """What came so far; after the last piece, the whole."""
-        return self._stream.reply
+        return self._driven.reply
 
     def __iter__(self) -> Iterator[str]:
-        return _closing(self._stream, self._loop)
+        return self._loop.iterate(self._loop.call(self._driven.__aiter__))
+
+    def close(self) -> None:
+        self._loop.run(self._driven.aclose())
 
 
-class AvatarSession:
-    """See `avatar_sdk.AvatarSession`: the same names. `with` connects it, and disconnects it at the end."""
-
-    def __init__(self, session: _session.AvatarSession, loop: _Loop) -> None:
-        self._session = session
-        self._loop = loop
-        self._handlers: List[Tuple[str, Handler, Handler]] = []
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="avatar-sdk-handlers")
-
-    def __enter__(self) -> "AvatarSession":
-        if self.connection == "closed":
-            self.connect()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.disconnect()
+class AvatarSession(BlockingSession):
+    """A session as `AvatarClient` makes it. `with` connects it, and disconnects it at the end."""
 
     @property
     def session_id(self) -> str:
-        return self._session.session_id
+        """Its name."""
+        return self._driven.session_id
 
     @property
     def access_token(self) -> str:
-        return self._session.access_token
+        """Opens and drives this session only; a browser may hold it."""
+        return self._driven.access_token
 
     @property
     def ice_servers(self) -> List[IceServer]:
-        return self._session.ice_servers
+        """For WebRTC."""
+        return self._driven.ice_servers
 
     @property
     def limits(self) -> Optional[SessionLimits]:
-        return self._session.limits
+        """None where only the token was known."""
+        return self._driven.limits
 
     @property
     def warnings(self) -> List[str]:
-        return self._session.warnings
+        """What the server adjusted when the session was created, in words."""
+        return self._driven.warnings
 
     @property
     def ended(self) -> Optional[SessionEnded]:
-        return self._session.ended
+        """The last event of a session that is over."""
+        return self._driven.ended
 
     @property
     def connection(self) -> ConnectionState:
-        return self._session.connection
+        """`connecting`, `open`, `reconnecting` or `closed`."""
+        return self._driven.connection
+
+    @overload
+    def on(self, type: EventName) -> Callable[[H], H]: ...
+    @overload
+    def on(self, type: EventName, handler: H) -> H: ...
+    def on(self, type: EventName, handler: Optional[H] = None) -> Union[H, Callable[[H], H]]:
+        """Calls the handler, in the session's own thread, for each event of a type. As a decorator: `@session.on("chat")`.
+
+        Handlers of `frame` and `audio` get the base64 text and, when they take two parameters, the whole event. Handlers
+        run one after the other; a slow one of `frame` gets fewer pictures, not older ones.
+        """
+        return self._register(self._driven.on, type, handler)
+
+    @overload
+    def once(self, type: EventName) -> Callable[[H], H]: ...
+    @overload
+    def once(self, type: EventName, handler: H) -> H: ...
+    def once(self, type: EventName, handler: Optional[H] = None) -> Union[H, Callable[[H], H]]:
+        """Like `on`, for the next event only."""
+        return self._register(self._driven.once, type, handler)
+
+    def off(self, type: EventName, handler: Handler) -> None:
+        self._unregister(self._driven.off, type, handler)
+
+    def wait_for(self, type: EventName, *, timeout: float = ANSWER_TIMEOUT_S, where: Callable[[Any], bool] = lambda event: True) -> Any:
+        """The next event of one of the server's types.
+
+        Args:
+            timeout: seconds.
+            where: which one; by default the first.
+        """
+        return self._loop.run(self._driven.wait_for(type, timeout=timeout, where=where))
+
+    def __iter__(self) -> Iterator[ServerEvent]:
+        return self._loop.iterate(self._loop.call(self._driven.__aiter__))
+
+    def __enter__(self) -> "AvatarSession":
+        self._loop.run(self._driven.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.run(self._driven.__aexit__(*_))
+        self._executor.shutdown(wait=False)
 
     def connect(
         self,
@@ -210,56 +198,110 @@ class AvatarSession:
         *,
         events: Sequence[FurtherEvent] = (),
     ) -> None:
-        self._loop.run(self._session.connect(media, audio, video, events=events))
+        """Opens the socket. It comes back by itself when the connection is lost, with the events that were missed.
+
+        Args:
+            media: `binary` saves a third of the bytes; `frame` and `audio` handlers work with both.
+            audio: `clauses`: playable WAV files; `chunks`: 100 ms of PCM with timestamps.
+            events: what is sent only where somebody asks for it: `words` (`word`, when it sounds), `stats` (every 5 s),
+                `levels` (`level` of the user's microphone, ten times a second).
+        """
+        self._loop.run(self._driven.connect(media, audio, video, events=events))
 
     def retry_now(self) -> None:
-        self._loop.run(_called(self._session.retry_now))
+        """While the connection is being restored: tries again at once."""
+        self._loop.call(self._driven.retry_now)
 
     def ping(self) -> float:
-        return self._loop.run(self._session.ping())
+        """Round trip to the server over the socket, ms."""
+        return self._loop.run(self._driven.ping())
 
     def disconnect(self, *, stop: Optional[bool] = None) -> None:
-        self._loop.run(self._session.disconnect(stop=stop))
+        """Closes the connection. A session that was created here ends with it; one that was attached goes on for the others.
+
+        Args:
+            stop: whether to end the session; by default only if it was created here.
+        """
+        self._loop.run(self._driven.disconnect(stop=stop))
         self._executor.shutdown(wait=False)
 
     def run_forever(self) -> None:
-        """Handles events until the session ends, `disconnect()` is called, or Ctrl-C; then leaves the session."""
-        try:
-            self._loop.run(self._session.run_forever(handle_signals=False))
-        except KeyboardInterrupt:
-            pass  # asked to end: that is what follows
-        finally:
-            self.disconnect()
+        """Handles events until the session ends, `disconnect()` is called, or Ctrl-C; then leaves the session.
 
-    @overload
-    def on(self, type: EventName) -> Callable[[H], H]: ...
-    @overload
-    def on(self, type: EventName, handler: H) -> H: ...
-    def on(self, type: EventName, handler: Optional[H] = None) -> Union[H, Callable[[H], H]]:
-        return self._register(self._session.on, type, handler)
+        Raises AvatarError when the connection was lost for good.
+        """
+        with self._left_at_the_end():
+            self._loop.run(self._driven.run_forever(handle_signals=False))
 
-    @overload
-    def once(self, type: EventName) -> Callable[[H], H]: ...
-    @overload
-    def once(self, type: EventName, handler: H) -> H: ...
-    def once(self, type: EventName, handler: Optional[H] = None) -> Union[H, Callable[[H], H]]:
-        return self._register(self._session.once, type, handler)
+    def keep_alive(self) -> KeepAliveResponse:
+        """Starts the idle time anew."""
+        return self._loop.run(self._driven.keep_alive())
 
-    def off(self, type: EventName, handler: Handler) -> None:
-        for entry in [one for one in self._handlers if one[0] == type and one[1] == handler]:
-            self._handlers.remove(entry)
-            self._loop.run(_called(self._session.off, type, entry[2]))
+    def stop(self) -> StopSessionResponse:
+        """Ends the session for everyone."""
+        return self._loop.run(self._driven.stop())
 
-    def wait_for(self, type: EventName, *, timeout: float = 15.0, where: Callable[[Any], bool] = lambda event: True) -> Any:
-        return self._loop.run(self._session.wait_for(type, timeout=timeout, where=where))
+    def speak_audio(
+        self,
+        source: AudioSource,
+        *,
+        format: Optional[RawFormat] = None,
+        sample_rate: int = 24_000,
+        channels: Literal[1, 2] = 1,
+    ) -> SpeakAudioResult:
+        """Lets the avatar speak this sound, of at most 60 s.
 
-    def __iter__(self) -> Iterator[ServerEvent]:
-        async def stream() -> AsyncIterator[ServerEvent]:
-            return self._session.__aiter__()
+        Args:
+            source: a file's content or path (WAV, MP3, Ogg, WebM, FLAC), or an iterable, async or not, of raw samples.
+            format: how raw samples are written; without it a file says what it is, and a stream is `pcm_s16le`.
+            sample_rate: Hz of raw samples.
+            channels: of raw samples.
+        """
+        work = self._driven.speak_audio(source, format=format, sample_rate=sample_rate, channels=channels)
+        return SpeakAudioResult(self._loop.run(work), self._loop)
 
-        # from here on, not from the first event that is asked for
-        events = self._loop.run(stream())
-        return _events(events, self._loop)
+    def start_listening(self, mode: Optional[ListenMode] = None) -> None:
+        """Opens the user's ear. Raises UnavailableError where nothing recognises speech.
+
+        Args:
+            mode: `vad`: pauses end a turn, hands free; `manual`: `stop_listening` ends it; by default the session's.
+        """
+        self._loop.run(self._driven.start_listening(mode))
+
+    def stop_listening(self) -> None:
+        """Closes the user's ear; what was heard is answered."""
+        self._loop.run(self._driven.stop_listening())
+
+    def append_user_audio(
+        self,
+        source: AudioSource,
+        *,
+        format: Optional[RawFormat] = None,
+        sample_rate: int = 24_000,
+        channels: Literal[1, 2] = 1,
+    ) -> None:
+        """The user's voice, while listening; the same sources as `speak_audio`."""
+        self._loop.run(self._driven.append_user_audio(source, format=format, sample_rate=sample_rate, channels=channels))
+
+    def listen(
+        self,
+        source: VoiceSource,
+        *,
+        sample_rate: int = 24_000,
+        format: RawFormat = "pcm_s16le",
+        channels: Literal[1, 2] = 1,
+        mode: Optional[ListenMode] = None,
+    ) -> None:
+        """Lets the avatar hear a voice until it ends; for a microphone, in a thread of its own.
+        What was said is answered aloud; see the events
+        `user_speech_started`, `user_speech_stopped`, `speech_paused`, `speech_resumed` and `chat` with the role `user`.
+
+        Args:
+            source: raw samples as they come, an iterable, async or not; what comes faster than it sounds is slowed down.
+            sample_rate: Hz.
+            mode: as of `start_listening`.
+        """
+        self._loop.run(self._driven.listen(source, sample_rate=sample_rate, format=format, channels=channels, mode=mode))
 
     def speak(
         self,
@@ -271,9 +313,12 @@ class AvatarSession:
         cues: Optional[Sequence[Cue]] = None,
         mode: Optional[TaskMode] = None,
     ) -> SpeakResult:
-        work = self._session.speak(
-            text, voice_id=voice_id, voice_settings=voice_settings, emotion=emotion, cues=cues, mode=mode
-        )
+        """Says the text. `result.finished()` waits until it was heard.
+
+        Args:
+            mode: `queue` (the default): after what is being said; `interrupt`: instead of it and of all that waits.
+        """
+        work = self._driven.speak(text, voice_id=voice_id, voice_settings=voice_settings, emotion=emotion, cues=cues, mode=mode)
         return SpeakResult(self._loop.run(work), self._loop)
 
     def chat(
@@ -286,12 +331,16 @@ class AvatarSession:
         on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
     ) -> ChatReply:
-        stream = self.chat_stream(
-            input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=on_tool_call, mode=mode
+        """Answers aloud; the text of the reply, once it is written. It is a `str`, with `tool_calls` and `finish_reason`."""
+        work = self._driven.chat(
+            input,
+            model=model,
+            tools=tools,
+            tool_choice=tool_choice,
+            on_tool_call=None if on_tool_call is None else self._in_thread(on_tool_call),
+            mode=mode,
         )
-        for _ in stream:
-            pass
-        return stream.reply
+        return self._loop.run(work)
 
     def chat_stream(
         self,
@@ -303,91 +352,41 @@ class AvatarSession:
         on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
     ) -> ChatStream:
-        in_thread = None if on_tool_call is None else self._in_thread(on_tool_call)
-        stream = self._session.chat_stream(
-            input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=in_thread, mode=mode
+        """Answers aloud, and yields the reply while it is being written; then its `reply` is what `chat` gives.
+
+        Args:
+            tools: what the model may call in this answer.
+            on_tool_call: called for each function that the model wants called. What it gives back is told to
+                the model (text as it is, anything else as JSON), which then goes on with its reply.
+            mode: `queue` (the default): after what is being said; `interrupt`: instead of it and of all that waits.
+        """
+        result = self._loop.call(
+            self._driven.chat_stream,
+            input,
+            model=model,
+            tools=tools,
+            tool_choice=tool_choice,
+            on_tool_call=None if on_tool_call is None else self._in_thread(on_tool_call),
+            mode=mode,
         )
-        return ChatStream(stream, self._loop)
+        return ChatStream(result, self._loop)
 
     def interrupt(self) -> Dict[str, Any]:
-        return self._loop.run(self._session.interrupt())
-
-    def speak_audio(
-        self,
-        source: AudioSource,
-        *,
-        format: Optional[RawFormat] = None,
-        sample_rate: int = 24_000,
-        channels: Literal[1, 2] = 1,
-    ) -> SpeakAudioResult:
-        work = self._session.speak_audio(_beside(source), format=format, sample_rate=sample_rate, channels=channels)
-        return SpeakAudioResult(self._loop.run(work), self._loop)
-
-    def start_listening(self, mode: Optional[ListenMode] = None) -> None:
-        self._loop.run(self._session.start_listening(mode))
-
-    def stop_listening(self) -> None:
-        self._loop.run(self._session.stop_listening())
-
-    def append_user_audio(
-        self,
-        source: AudioSource,
-        *,
-        format: Optional[RawFormat] = None,
-        sample_rate: int = 24_000,
-        channels: Literal[1, 2] = 1,
-    ) -> None:
-        self._loop.run(
-            self._session.append_user_audio(_beside(source), format=format, sample_rate=sample_rate, channels=channels)
-        )
-
-    def listen(
-        self,
-        source: VoiceSource,
-        *,
-        sample_rate: int = 24_000,
-        format: RawFormat = "pcm_s16le",
-        channels: Literal[1, 2] = 1,
-        mode: Optional[ListenMode] = None,
-    ) -> None:
-        """Blocks until the voice ends; run it in a thread of its own for a microphone."""
-        heard = _beside(source)
-        self._loop.run(self._session.listen(heard, sample_rate=sample_rate, format=format, channels=channels, mode=mode))
-
-    def keep_alive(self) -> KeepAliveResponse:
-        return self._loop.run(self._session.keep_alive())
-
-    def stop(self) -> StopSessionResponse:
-        return self._loop.run(self._session.stop())
-
-    def iterate(self, make: Callable[[_session.AvatarSession], AsyncIterator[T]]) -> Iterator[T]:
-        """What an async generator over the async session yields. Leaving the loop early closes it."""
-        return _closing(make(self._session), self._loop)
-
-    def _register(self, register: Callable[..., Any], type: EventName, handler: Optional[H]) -> Union[H, Callable[[H], H]]:
-        def decorate(handler: H) -> H:
-            in_thread = self._in_thread(handler)
-            self._loop.run(_called(register, type, in_thread))
-            self._handlers.append((type, handler, in_thread))
-            return handler
-
-        return decorate if handler is None else decorate(handler)
-
-    def _in_thread(self, handler: Handler) -> Handler:
-        takes = positional_arguments(handler)
-
-        async def call(*args: Any) -> Any:
-            try:
-                future = self._executor.submit(handler, *args[:takes])
-            except RuntimeError:
-                return None  # disconnected: nobody is interested any more
-            return await asyncio.wrap_future(future)
-
-        return call
+        """Stops the speech at once. What was heard of it: `task_id`, `played_ms`, `spoken_text`, `dropped_ms`."""
+        return self._loop.run(self._driven.interrupt())
 
 
-class AvatarClient:
-    """See `avatar_sdk.AvatarClient`: the same names and arguments."""
+class AvatarClient(Blocking[client.AvatarClient]):
+    """Every call blocks.
+
+    Args:
+        api_url: base of the HTTP API, e.g. `https://api.example.com/v1`.
+        ws_url: base of the socket, e.g. `wss://ws.example.com/ws`; by default the address that the server answers.
+        api_key: by default the variable AVATAR_API_KEY; local servers need none.
+        timeout: longest wait for an answer, seconds.
+        max_retries: further attempts of a call that was refused for now, or that is safe to repeat.
+        reconnect_for: how long a lost connection is tried again before the session is given up, seconds.
+    """
 
     def __init__(
         self,
@@ -399,20 +398,20 @@ class AvatarClient:
         max_retries: int = 2,
         reconnect_for: float = 120.0,
     ) -> None:
-        self._loop = _Loop()
-        self._client = _client.AvatarClient(
-            api_url, ws_url, api_key, timeout=timeout, max_retries=max_retries, reconnect_for=reconnect_for
-        )
+        driven = client.AvatarClient(api_url, ws_url, api_key, timeout=timeout, max_retries=max_retries, reconnect_for=reconnect_for)
+        super().__init__(driven, Loop())
 
     def __enter__(self) -> "AvatarClient":
+        self._loop.run(self._driven.__aenter__())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._loop.run(self._driven.__aexit__(*_))
+        self._loop.close()
 
     def close(self) -> None:
-        """Closes the HTTP connections and ends the thread."""
-        self._loop.run(self._client.aclose())
+        """Closes the HTTP connections. Leaving the last session does it too; a later call opens them anew."""
+        self._loop.run(self._driven.aclose())
         self._loop.close()
 
     def create_session(
@@ -426,7 +425,15 @@ class AvatarClient:
         turn_detection: Optional[TurnDetection] = None,
         language: Optional[str] = None,
     ) -> AvatarSession:
-        work = self._client.create_session(
+        """Opens a session.
+
+        Args:
+            system_prompt: who the avatar is.
+            tools: what the model may call in answers to speech; see the event `tool_call`.
+            turn_detection: when the user's turn begins and ends, and whether speech interrupts the avatar.
+            language: of the user, such as `en` (BCP 47).
+        """
+        work = self._driven.create_session(
             quality=quality,
             avatar_id=avatar_id,
             voice_id=voice_id,
@@ -438,70 +445,25 @@ class AvatarClient:
         return AvatarSession(self._loop.run(work), self._loop)
 
     def attach(self, session_id: str, access_token: str) -> AvatarSession:
-        return AvatarSession(self._client.attach(session_id, access_token), self._loop)
+        """A session that somebody else opened."""
+        return AvatarSession(self._loop.call(self._driven.attach, session_id, access_token), self._loop)
 
     def attach_session(self, access_token: str) -> AvatarSession:
-        return AvatarSession(self._client.attach_session(access_token), self._loop)
+        """A session that somebody else opened, by its token alone. Raises AuthenticationError when it is no session token."""
+        return AvatarSession(self._loop.call(self._driven.attach_session, access_token), self._loop)
 
     def sessions(self) -> SessionListResponse:
-        return self._loop.run(self._client.sessions())
+        """Open sessions of this API key."""
+        return self._loop.run(self._driven.sessions())
 
     def avatars(self) -> AvatarListResponse:
-        return self._loop.run(self._client.avatars())
+        """Who can appear."""
+        return self._loop.run(self._driven.avatars())
 
     def voices(self) -> VoiceListResponse:
-        return self._loop.run(self._client.voices())
+        """How they can sound."""
+        return self._loop.run(self._driven.voices())
 
     def health(self) -> HealthResponse:
-        return self._loop.run(self._client.health())
-
-
-async def _called(function: Callable[..., T], *args: Any) -> T:
-    """The call, made on the loop's thread."""
-    return function(*args)
-
-
-def _events(items: AsyncIterator[T], loop: _Loop) -> Iterator[T]:
-    end = object()
-
-    async def following() -> Any:
-        try:
-            return await items.__anext__()
-        except StopAsyncIteration:
-            return end
-
-    while True:
-        item = loop.run(following())
-        if item is end:
-            return
-        yield cast(T, item)
-
-
-def _closing(items: AsyncIterator[T], loop: _Loop) -> Iterator[T]:
-    """The same, closed when the loop over it is left."""
-    try:
-        yield from _events(items, loop)
-    finally:
-        close = getattr(items, "aclose", None)
-        if close is not None:
-            loop.run(close())
-
-
-@overload
-def _beside(source: VoiceSource) -> VoiceSource: ...
-@overload
-def _beside(source: AudioSource) -> AudioSource: ...
-def _beside(source: Any) -> Any:
-    """A blocking stream, read beside the loop."""
-    if isinstance(source, (bytes, bytearray, memoryview, str, AsyncIterable)) or not isinstance(source, Iterable):
-        return source
-    return _read_beside(iter(source))
-
-
-async def _read_beside(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    loop = asyncio.get_running_loop()
-    while True:
-        chunk = await loop.run_in_executor(None, next, chunks, None)
-        if chunk is None:
-            return
-        yield chunk
+        """Whether everything is there."""
+        return self._loop.run(self._driven.health())
