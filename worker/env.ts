@@ -1,6 +1,7 @@
 /** The Worker's variables and secrets, parsed once. Nothing else reads them. */
 import * as z from 'zod'
 import { IceServer } from '../shared/api.ts'
+import { parseJson } from '../shared/json.ts'
 
 /** Bindings of wrangler.toml; every other name is a variable or a secret. */
 export interface Env {
@@ -39,15 +40,6 @@ function listOf(text: string): string[] {
   const parsed = text.trim().startsWith('[') ? parseJson(text) : text.split(',')
   if (!Array.isArray(parsed)) return ['']
   return parsed.map((entry) => String(entry).trim()).filter((entry) => entry !== '')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // not JSON: the schema that reads the result says so
-    return undefined
-  }
 }
 
 const IceServers = z

@@ -1,5 +1,6 @@
 /** One session's socket to its object on the edge: calls in, events and media out. */
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
+import { parseJson } from '../../shared/json.ts'
 import {
   encodeRelay,
   type LinkCall,
@@ -194,14 +195,5 @@ export class SessionLink implements SessionSink {
         await this.session.viewers.addCandidates(call.params.viewer_id, call.params.candidates)
         return {}
     }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // the schema check that follows refuses it
-    return undefined
   }
 }

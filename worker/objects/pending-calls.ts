@@ -1,5 +1,6 @@
 /** HTTP requests that wait for the origin's answer. In memory: a request keeps its object awake. */
 import { newId } from '../../shared/ids.ts'
+import type { CallResult } from './contracts.ts'
 import { type Failure, fail, noOrigin, type Result, succeed } from './result.ts'
 
 /** How long the origin may take to answer, ms. */
@@ -9,8 +10,6 @@ export const CHAT_MS = 120_000
 const CHAT_SILENCE_MS = 30_000
 /** Text that a slow reader of a streamed chat may have waiting, bytes. */
 const MAX_UNREAD_BYTES = 1_048_576
-
-export type CallResult = Record<string, unknown>
 
 interface Pending<Call> {
   call: Call

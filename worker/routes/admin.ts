@@ -17,9 +17,9 @@ import type { App, AppContext } from '../http/context.ts'
 import { get, post } from '../http/declare-route.ts'
 import { takeRate } from '../http/rate-limit.ts'
 import { log } from '../log.ts'
+import type { PoolOrigin, PoolSession, PoolSnapshot } from '../objects/contracts.ts'
 import { unwrap } from '../objects/result.ts'
 import { poolStub, sessionStub } from '../objects/stubs.ts'
-import type { PoolOrigin, PoolSession, PoolSnapshot } from '../pool/snapshot.ts'
 
 const TAG = 'Administration'
 

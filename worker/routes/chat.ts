@@ -8,7 +8,7 @@ import type { App, AppContext } from '../http/context.ts'
 import { post } from '../http/declare-route.ts'
 import { takeRate } from '../http/rate-limit.ts'
 import { log, reasonOf } from '../log.ts'
-import type { CallResult } from '../objects/pending-calls.ts'
+import type { CallResult } from '../objects/contracts.ts'
 import { noSession, type Result, unwrap } from '../objects/result.ts'
 import { poolStub, sessionStub } from '../objects/stubs.ts'
 

@@ -4,8 +4,8 @@ import { VERSION } from '../../shared/version.ts'
 import type { App, AppContext } from '../http/context.ts'
 import { get } from '../http/declare-route.ts'
 import { log, reasonOf } from '../log.ts'
+import type { PoolSnapshot } from '../objects/contracts.ts'
 import { poolStub } from '../objects/stubs.ts'
-import type { PoolSnapshot } from '../pool/snapshot.ts'
 
 export function mountHealth(app: App): void {
   get(

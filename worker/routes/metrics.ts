@@ -5,11 +5,10 @@ import type { Histogram } from '../../shared/stats.ts'
 import { tenantByKey } from '../http/auth.ts'
 import type { App } from '../http/context.ts'
 import { get } from '../http/declare-route.ts'
-import { sumOf } from '../metrics/histograms.ts'
+import { mean, sumOf } from '../metrics/histograms.ts'
 import { EXPOSITION_TYPE, Exposition, type Sample } from '../metrics/prometheus.ts'
+import type { PoolOrigin, PoolSnapshot } from '../objects/contracts.ts'
 import { poolStub } from '../objects/stubs.ts'
-import { mean } from '../pool/mean.ts'
-import type { PoolOrigin, PoolSnapshot } from '../pool/snapshot.ts'
 
 export function mountMetrics(app: App): void {
   get(

@@ -18,7 +18,7 @@ import type { App, AppContext } from '../http/context.ts'
 import { get, post } from '../http/declare-route.ts'
 import { takeRate } from '../http/rate-limit.ts'
 import { mintToken } from '../http/session-token.ts'
-import { mintTurn } from '../ice-servers.ts'
+import { mintIceServers } from '../ice-servers.ts'
 import { unwrap } from '../objects/result.ts'
 import { sessionStub, tenantStub } from '../objects/stubs.ts'
 
@@ -144,7 +144,7 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
     max_duration_s: config.MAX_DURATION_S,
     resume_window_s: config.RESUME_WINDOW_S,
   }
-  const turn = await mintTurn(config, sessionId)
+  const ice = await mintIceServers(config, sessionId)
   const created = await sessionStub(context.env, sessionId).create({
     config: {
       session_id: sessionId,
@@ -152,7 +152,7 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
       voice_id: body.voice_id ?? null,
       quality: body.quality,
       created_at: Date.now(),
-      ice_servers: turn.iceServers,
+      ice_servers: ice.iceServers,
       ...(body.system_prompt === undefined ? {} : { system_prompt: body.system_prompt }),
       ...(body.tools === undefined ? {} : { tools: body.tools }),
       ...(body.language === undefined ? {} : { language: body.language }),
@@ -163,10 +163,10 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
     waitMs: ORIGIN_WAIT_MS,
   })
   if (!created.ok) await tenantObject.remove(sessionId)
-  const warnings = [...unwrap(created).warnings, ...turn.warnings]
+  const warnings = [...unwrap(created).warnings, ...ice.warnings]
   return {
     session_id: sessionId,
-    ice_servers: turn.iceServers,
+    ice_servers: ice.iceServers,
     access_token: await mintToken({ tenant, sessionId }, config.TOKEN_SECRET, config.MAX_DURATION_S),
     ws_url: `${config.WS_URL ?? derivedSocketBase(context.req.url)}/${sessionId}`,
     limits,

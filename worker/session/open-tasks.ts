@@ -1,14 +1,11 @@
-/** Which tasks were accepted or started and not yet finished: each must be told its end, even when the origin dies. */
-import { type Placement, samePlacement } from './session-state.ts'
+/** Tasks accepted but not finished. Each must get exactly one speech_finished, even if the origin dies. */
 
 /** Tasks that are remembered at most, open and finished. */
 const MAX_TASKS = 256
 
-export class SpokenTasks {
-  /** The process that carries them. */
-  carrier: Placement | undefined
+export class OpenTasks {
   readonly #open: Set<string>
-  /** A task's end can be told before the answer to its request: that answer must not open it again. */
+  /** A task's end can come before the answer to its request: that answer must not open it again. */
   readonly #finished = new Set<string>()
 
   constructor(open: string[]) {
@@ -27,11 +24,6 @@ export class SpokenTasks {
       // not JSON: no task event
     }
     return undefined
-  }
-
-  /** Whether the same process carries them still. */
-  carriedBy(placement: Placement): boolean {
-    return this.carrier !== undefined && samePlacement(this.carrier, placement)
   }
 
   /** True when it was new. */
@@ -53,7 +45,7 @@ export class SpokenTasks {
     return [...this.#open]
   }
 
-  /** Ends them all and says which. */
+  /** Finishes all of them. @returns their ids */
   clear(): string[] {
     const open = this.list()
     for (const taskId of open) this.finish(taskId)
