@@ -16,7 +16,7 @@ interface Rule {
 const RULES: readonly Rule[] = [
   ...['errors', 'media', 'version', 'face', 'binary-media'].map((name) => ({ in: `shared/${name}.ts`, may: [], packages: /^$/ })),
   { in: 'shared/', may: [], packages: /^zod$/ },
-  { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod|jose|cloudflare:.*)(\/.*)?$/ },
+  { in: 'worker/', may: ['shared/'], packages: /^(hono|zod|jose|cloudflare:.*)(\/.*)?$/ },
   { in: 'origin/pipeline/', may: [], packages: /^node:/ },
   { in: 'origin/workers/', may: ['shared/', 'origin/log.ts'], packages: /^node:/ },
   { in: 'origin/dsp/', may: ['shared/'], packages: /^fft\.js$/ },
