@@ -5,13 +5,10 @@ import type { OriginEvent } from '../../shared/events.ts'
 import { type MediaWants, type RelayHeader, withSeq } from '../../shared/link.ts'
 import { ClientAttachment, ClientSocket, mediaWants } from './client-socket.ts'
 import type { EventLog } from './event-log.ts'
-import { frameIdOf } from './frame-backpressure.ts'
 
 /** An event that the edge itself makes. */
 export type EdgeEvent = OriginEvent extends infer Event ? (Event extends { session_id: string } ? Omit<Event, 'session_id'> : never) : never
 
-/** Stands in the one event of the origin that the edge looks into; within a string, its quotes would be escaped. */
-const TRANSPORT_EVENT = '"type":"transport"'
 /** Byte offset of `frame_id` in a binary picture. */
 const FRAME_ID_OFFSET = 8
 const KINDS = { [BINARY_KIND.frame]: 'frame', [BINARY_KIND.clause]: 'clause', [BINARY_KIND.chunk]: 'chunk' } as const
@@ -82,14 +79,13 @@ export class ClientFanout {
     const seq = this.#events.nextSeq()
     const json = withSeq(eventJson, seq)
     if (header.class !== 'control') {
-      const kind = header.class
       for (const client of this.#clients.values()) {
-        if (!client.gets(kind, 'json')) continue
-        if (kind === 'frame') this.#sendFrame(client, json, frameIdOf(eventJson))
+        if (!client.gets(header.class, 'json')) continue
+        if (header.class === 'frame') this.#sendFrame(client, json, header.frame_id)
         else client.send(json)
       }
     } else if (header.to === undefined) {
-      if (eventJson.includes(TRANSPORT_EVENT)) this.#carryByWebRtc((JSON.parse(eventJson) as { active?: unknown }).active === 'webrtc')
+      if (header.transport !== undefined) this.#carryByWebRtc(header.transport === 'webrtc')
       this.#events.keep(seq, json, Date.now())
       for (const client of this.#clients.values()) client.send(json)
     } else {

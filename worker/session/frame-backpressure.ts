@@ -59,9 +59,3 @@ export class FrameBackpressure {
     return report
   }
 }
-
-/** The number behind `"frame_id":` in a frame's JSON; base64 holds no quote, so the key cannot be found inside the picture. */
-export function frameIdOf(eventJson: string): number {
-  const key = eventJson.indexOf('"frame_id":')
-  return key < 0 ? 0 : Number.parseInt(eventJson.slice(key + 11, key + 28), 10) || 0
-}

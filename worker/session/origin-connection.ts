@@ -1,4 +1,4 @@
-/** The session's socket to its origin: placement, connecting and replacing, and the tasks that the origin has not finished. */
+/** The session's socket to its origin: placement, connecting, loss and replacement. */
 import * as z from 'zod'
 import { ERRORS } from '../../shared/errors.ts'
 import type { SessionEndReason } from '../../shared/events.ts'
@@ -8,7 +8,7 @@ import { type Placed, type Placement, samePlacement } from '../objects/contracts
 import type { Result } from '../objects/result.ts'
 import { closeQuietly, refuseOtherProtocol, sendQuietly } from '../objects/sockets.ts'
 import type { ClientFanout } from './client-fanout.ts'
-import { OpenTasks } from './open-tasks.ts'
+import type { OpenTasks } from './open-tasks.ts'
 import { enter, placementOf, type SessionState } from './session-state.ts'
 import type { SessionStore } from './session-store.ts'
 
@@ -28,6 +28,7 @@ type OriginAttachment = z.infer<typeof OriginAttachment>
 
 export interface OriginConnectionOptions {
   store: SessionStore
+  openTasks: OpenTasks
   clientFanout(): ClientFanout | undefined
   place(config: SessionConfig, waitMs: number): Promise<Result<Placed>>
   /** The socket is gone: calls that wait for an answer fail. */
@@ -37,8 +38,7 @@ export interface OriginConnectionOptions {
 
 export class OriginConnection {
   readonly #options: OriginConnectionOptions
-  readonly #openTasks: OpenTasks
-  /** The process that carries the open tasks. */
+  /** The process that carries the session's tasks. */
   #carrier: Placement | undefined
   /** After its hello. */
   #ws: WebSocket | undefined
@@ -52,7 +52,6 @@ export class OriginConnection {
   /** @param sockets the origin's sockets that are open already, after a hibernation */
   constructor(options: OriginConnectionOptions, sockets: WebSocket[]) {
     this.#options = options
-    this.#openTasks = new OpenTasks(options.store.state?.openTasks ?? [])
     for (const ws of sockets) {
       const placement = placementOfSocket(ws)
       if (placement === null || ws.readyState !== WebSocket.OPEN) continue
@@ -142,11 +141,12 @@ export class OriginConnection {
   }
 
   async #placeAgain(state: SessionState): Promise<Result<Placed>> {
-    this.failOpenTasks()
+    const { store, openTasks, clientFanout } = this.#options
+    openTasks.failAll()
     // the avatar's status ended with that process; the next one begins idle and does not announce it
-    this.#options.clientFanout()?.announce({ type: 'status', status: 'idle', message: 'Avatar is idle.' }, { kept: true })
+    clientFanout()?.announce({ type: 'status', status: 'idle', message: 'Avatar is idle.' }, { kept: true })
     const lostAt = state.phase === 'reconnecting' ? state.lostAt : Date.now()
-    this.#options.store.enter(enter({ ...state, openTasks: [] }, { phase: 'reconnecting', placement: null, lostAt }))
+    store.enter(enter({ ...state, openTasks: [] }, { phase: 'reconnecting', placement: null, lostAt }))
     return this.place(state.config, PLACE_MS)
   }
 
@@ -179,26 +179,6 @@ export class OriginConnection {
     const timer = setTimeout(() => resolve(false), Math.max(0, waitMs))
     this.#waiters.push(() => resolve(true))
     return promise.finally(() => clearTimeout(timer))
-  }
-
-  /** Remembers which tasks are open, so that each gets its end even when the origin dies. */
-  observe(eventJson: string): void {
-    const fact = OpenTasks.read(eventJson)
-    if (fact === undefined) return
-    const changed = fact.open ? this.#openTasks.open(fact.taskId) : this.#openTasks.finish(fact.taskId)
-    if (changed) this.#options.store.change({ openTasks: this.#openTasks.list() })
-  }
-
-  /** A task that the origin has accepted. */
-  opened(taskId: string): void {
-    if (this.#openTasks.open(taskId)) this.#options.store.change({ openTasks: this.#openTasks.list() })
-  }
-
-  failOpenTasks(): void {
-    for (const taskId of this.#openTasks.clear()) {
-      const failed = { type: 'speech_finished', task_id: taskId, reason: 'failed', played_ms: 0 } as const
-      this.#options.clientFanout()?.announce(failed, { kept: true })
-    }
   }
 
   close(): void {

@@ -6,15 +6,15 @@ import { log } from '../log.ts'
 import type { PendingCalls } from '../objects/pending-calls.ts'
 import { fromOrigin, succeed } from '../objects/result.ts'
 import type { ClientFanout } from './client-fanout.ts'
-import type { OriginConnection } from './origin-connection.ts'
+import type { OpenTasks } from './open-tasks.ts'
 import type { SessionStore } from './session-store.ts'
 
 export interface OriginInboxOptions {
   store: SessionStore
-  originConnection: OriginConnection
+  openTasks: OpenTasks
   pendingCalls: PendingCalls<LinkCall>
   clientFanout(): ClientFanout | undefined
-  /** The origin says that the session is over. */
+  /** The origin has ended the session. */
   closed(reason: SessionEndReason): void
 }
 
@@ -26,7 +26,7 @@ export class OriginInbox {
   }
 
   take(message: string | ArrayBuffer): void {
-    const { originConnection, clientFanout } = this.#options
+    const { openTasks, clientFanout } = this.#options
     if (typeof message !== 'string') {
       clientFanout()?.relayBinary(message)
       return
@@ -36,14 +36,13 @@ export class OriginInbox {
       this.#answerOf(message)
       return
     }
-    // the number is written in front of the first field: what has none cannot be handed on
-    if (!relayed.eventJson.startsWith('{"')) return
-    if (relayed.header.class === 'control') originConnection.observe(relayed.eventJson)
-    clientFanout()?.relay(relayed.header, relayed.eventJson)
+    const { header, eventJson } = relayed
+    if (header.class === 'control' && header.task !== undefined) openTasks.mark(header.task)
+    clientFanout()?.relay(header, eventJson)
   }
 
   #answerOf(message: string): void {
-    const { store, pendingCalls, closed } = this.#options
+    const { store, openTasks, pendingCalls, closed } = this.#options
     const answer = parseUp(message)
     switch (answer?.type) {
       case 'response':
@@ -54,6 +53,9 @@ export class OriginInbox {
         break
       case 'chunk':
         pendingCalls.chunk(answer.id, answer.data)
+        break
+      case 'task':
+        openTasks.mark(answer.task)
         break
       case 'activity':
         store.change({ busy: answer.busy, lastActivityAt: Date.now(), warnedIdleS: 0 })

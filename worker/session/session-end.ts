@@ -1,13 +1,16 @@
 /** How a session ends: warnings before the deadline, the origin finishing its sentence, and session_ended for everyone. */
 import type { SessionEndReason } from '../../shared/events.ts'
+import { LAST_WORDS_MS } from '../../shared/link.ts'
 import { log } from '../log.ts'
 import type { ClientFanout } from './client-fanout.ts'
+import type { OpenTasks } from './open-tasks.ts'
 import type { OriginConnection } from './origin-connection.ts'
-import { type Deadline, deadlines, durationS, enter, LAST_WORDS_MS, placementOf, STOP_MS } from './session-state.ts'
+import { type Deadline, deadlines, durationS, enter, placementOf, STOP_MS } from './session-state.ts'
 import type { SessionStore } from './session-store.ts'
 
 export interface SessionEndOptions {
   store: SessionStore
+  openTasks: OpenTasks
   originConnection: OriginConnection
   clientFanout(): ClientFanout | undefined
   /** Closes every socket and deletes the session. */
@@ -53,11 +56,11 @@ export class SessionEnd {
 
   /** Tells every client, closes every socket and deletes the session. */
   async finish(reason: SessionEndReason): Promise<void> {
-    const { store, originConnection, clientFanout, forget } = this.#options
+    const { store, openTasks, clientFanout, forget } = this.#options
     const { state } = store
     if (state === undefined) return
     const duration = durationS(state, Date.now())
-    originConnection.failOpenTasks()
+    openTasks.failAll()
     clientFanout()?.announce({ type: 'session_ended', reason, duration })
     log.info('session ended', { session_id: state.config.session_id, reason, duration_s: duration })
     await forget()

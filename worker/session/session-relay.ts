@@ -21,6 +21,7 @@ import { poolStub, tenantStub } from '../objects/stubs.ts'
 import { ClientFanout } from './client-fanout.ts'
 import { ClientInbox } from './client-inbox.ts'
 import { EventLog } from './event-log.ts'
+import { OpenTasks } from './open-tasks.ts'
 import { OriginConnection } from './origin-connection.ts'
 import { OriginInbox, parseUp } from './origin-inbox.ts'
 import { SessionEnd } from './session-end.ts'
@@ -52,10 +53,13 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
     })
     const { state } = this.#store
     if (state !== undefined) this.#openClientFanout(state)
+    const clientFanout = () => this.#clientFanout
+    const openTasks = new OpenTasks({ store: this.#store, clientFanout })
     this.#originConnection = new OriginConnection(
       {
         store: this.#store,
-        clientFanout: () => this.#clientFanout,
+        openTasks,
+        clientFanout,
         place: (config, waitMs) => poolStub(env).place(config, this.#store.state?.tenant ?? '', waitMs),
         lost: () => this.#pendingCalls.failAll(noOrigin(NO_ORIGIN).error),
         finish: (reason) => this.#sessionEnd.finish(reason),
@@ -66,7 +70,8 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
       store: this.#store,
       originConnection: this.#originConnection,
       pendingCalls: this.#pendingCalls,
-      clientFanout: () => this.#clientFanout,
+      openTasks,
+      clientFanout,
     }
     this.#sessionEnd = new SessionEnd({ ...parts, forget: () => this.#forget() })
     this.#clientInbox = new ClientInbox(parts)
@@ -101,7 +106,6 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
     this.#store.touch(Date.now())
     const result = await this.#pendingCalls.ask(requestId, call, call.method === 'chat' ? CHAT_MS : ANSWER_MS)
     if (!result.ok) return result
-    if (typeof result.value.task_id === 'string' && call.method !== 'interrupt') this.#originConnection.opened(result.value.task_id)
     if (call.method === 'start' || call.method === 'watch') this.#store.change({ joined: true, started: true })
     return result
   }

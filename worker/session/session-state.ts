@@ -1,12 +1,8 @@
 /** The state of one session as plain data: phases and deadlines. No platform types; all times are Unix ms. */
 import type { SessionEndReason } from '../../shared/events.ts'
-import type { SessionConfig } from '../../shared/link.ts'
+import { LINK_LOST_MS, type SessionConfig } from '../../shared/link.ts'
 import type { Placement, SessionSettings } from '../objects/contracts.ts'
 
-/** How long a lost origin may take to come back, ms. */
-export const ORIGIN_RETURN_MS = 30_000
-/** How long a sentence that is being spoken at the end may still take, ms. */
-export const LAST_WORDS_MS = 30_000
 /** How long the origin may take to end a session that was stopped, ms. */
 export const STOP_MS = 1_000
 /** Seconds before a deadline at which clients are warned. */
@@ -95,7 +91,7 @@ export function deadlines(state: SessionState): Deadline[] {
     const since = Math.max(state.clientsLeftAt, state.lastActivityAt)
     list.push({ kind: 'end', at: since + limits.resume_window_s * 1000, reason: 'idle_timeout', afterSpeech: false })
   }
-  if (state.phase === 'reconnecting') list.push({ kind: 'origin_lost', at: state.lostAt + ORIGIN_RETURN_MS })
+  if (state.phase === 'reconnecting') list.push({ kind: 'origin_lost', at: state.lostAt + LINK_LOST_MS })
   return list.sort((one, other) => one.at - other.at)
 }
 
