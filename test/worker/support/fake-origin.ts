@@ -152,7 +152,13 @@ export class FakeOrigin {
     const control = await openPeer('/link/control', { headers: originAuth() })
     this.#control = control
     control.ws.addEventListener('message', ({ data }) => this.#fromPool(JSON.parse(String(data)) as Json))
-    control.send({
+    control.send({ ...this.hello, sessions })
+    await control.next('welcome')
+  }
+
+  /** What it says of itself when it dials in. */
+  get hello(): OriginHello {
+    return {
       type: 'origin_hello',
       protocol_version: PROTOCOL_VERSION,
       version: '1.0.0',
@@ -162,10 +168,9 @@ export class FakeOrigin {
       device: this.#options.device ?? 'cpu',
       avatars: [AVATAR],
       voices: [VOICE],
-      sessions,
+      sessions: [],
       load: { ...LOAD, ...this.#options.load },
-    } satisfies OriginHello)
-    await control.next('welcome')
+    }
   }
 
   async dialSession(sessionId: string, hello: Json = {}): Promise<FakeSession> {

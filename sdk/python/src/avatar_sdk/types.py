@@ -206,10 +206,8 @@ SessionEndReason = Literal[
     "idle_timeout",
     "max_duration",
     "join_timeout",
-    "ice_failed",
     "origin_lost",
     "capacity",
-    "auth_revoked",
     "admin",
     "error",
 ]
@@ -273,7 +271,7 @@ class _ChatToolFunctionRequired(TypedDict):
 class ChatToolFunction(_ChatToolFunctionRequired, total=False):
     description: str
     parameters: Dict[str, Any]
-    """JSON Schema of the arguments."""
+    """JSON Schema of the arguments, at most 64 levels deep."""
     strict: Optional[bool]
 
 
@@ -880,7 +878,6 @@ class _AudioBufferAppendedRequired(TypedDict):
 
 class AudioBufferAppended(_AudioBufferAppendedRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -895,7 +892,6 @@ class _AudioBufferClearedRequired(TypedDict):
 
 class AudioBufferCleared(_AudioBufferClearedRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -910,7 +906,6 @@ class _AudioBufferCommittedRequired(TypedDict):
 
 class AudioBufferCommitted(_AudioBufferCommittedRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -936,7 +931,6 @@ class AudioEvent(_AudioEventRequired, total=False):
     """Sound, sent when it starts to sound."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -954,7 +948,6 @@ class ChatEvent(_ChatEventRequired, total=False):
     """What was said, by whom. The agent's sentence comes when it starts to sound."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
     partial: bool
@@ -973,7 +966,6 @@ class ErrorEvent(_ErrorEventRequired, total=False):
     """What went wrong; the session goes on unless session_ended follows."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
     details: Dict[str, Any]
@@ -995,7 +987,6 @@ class FrameEvent(_FrameEventRequired, total=False):
     """One picture."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1013,7 +1004,6 @@ class FramesDropped(_FramesDroppedRequired, total=False):
     """Pictures left out because this client was slow; at most one a second."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1032,7 +1022,6 @@ class _InterruptedRequired(TypedDict):
 class Interrupted(_InterruptedRequired, total=False):
     """Exactly one per interrupt. Stop what you play."""
 
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1052,7 +1041,6 @@ class LevelEvent(_LevelEventRequired, total=False):
     """The user’s microphone, ten times a second while listening, with events=levels."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1074,7 +1062,6 @@ class StatusEvent(_StatusEventRequired, total=False):
     """What the avatar does now."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1094,7 +1081,6 @@ class SessionStateEvent(_SessionStateEventRequired, total=False):
     """First event on every socket, and whenever the origin is lost or found again."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1110,7 +1096,6 @@ class _SessionExpiringRequired(TypedDict):
 
 class SessionExpiring(_SessionExpiringRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1126,7 +1111,6 @@ class _SessionEndedRequired(TypedDict):
 
 class SessionEnded(_SessionEndedRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1144,7 +1128,6 @@ class SpeechStarted(_SpeechStartedRequired, total=False):
     """The first sound of a task leaves."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1162,7 +1145,6 @@ class SpeechFinished(_SpeechFinishedRequired, total=False):
     """Exactly once per task."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1174,7 +1156,7 @@ class _TransportEventRequired(TypedDict):
     session_id: SessionId
     active: Literal["webrtc", "socket"]
     """What carries pictures and sound from now on."""
-    reason: Literal["connected", "not_connected", "lost", "failed", "closed"]
+    reason: Literal["connected", "not_connected", "lost", "failed"]
     """not_connected: not within 3 s, which is tried further; lost: the client is silent; failed: given up, start again."""
 
 
@@ -1182,7 +1164,6 @@ class TransportEvent(_TransportEventRequired, total=False):
     """WebRTC took over, or the socket did. The session goes on either way."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
     video_codec: Literal["vp8", "h264"]
@@ -1199,7 +1180,6 @@ class UserSpeechStarted(_UserSpeechStartedRequired, total=False):
     """The detector hears the user."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1216,7 +1196,6 @@ class UserSpeechStopped(_UserSpeechStoppedRequired, total=False):
     """The user paused long enough: the turn is being answered."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1233,7 +1212,6 @@ class SpeechPaused(_SpeechPausedRequired, total=False):
     """The user seems to speak: stop what you play. Either `interrupted` or `speech_resumed` follows."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1250,7 +1228,6 @@ class SpeechResumed(_SpeechResumedRequired, total=False):
     """It was no interruption: the speech goes on where it paused."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1267,7 +1244,6 @@ class ToolCallEvent(_ToolCallEventRequired, total=False):
     """The model wants a function called; answer with a chat whose messages hold the result."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1285,7 +1261,6 @@ class TurnMetricsEvent(_TurnMetricsEventRequired, total=False):
     """What a turn took, once, when its first picture has left or it has ended without one."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1308,7 +1283,6 @@ class WordEvent(_WordEventRequired, total=False):
     """A word, when it sounds; for subtitles. With events=words."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1325,7 +1299,6 @@ class StatsEvent(_StatsEventRequired, total=False):
     """How the media travels; every 5 s with events=stats."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
