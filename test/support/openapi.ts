@@ -39,7 +39,7 @@ export function operationsOf({ paths }: OpenApiDocument): Operation[] {
 }
 
 /** The codes of failures that the operation documents. */
-export function codesOf({ responses }: Operation): string[] {
+export function failureCodes({ responses }: Operation): string[] {
   return Object.values(responses).flatMap(({ description }) => description.match(/\b[A-Z][A-Z_]+[A-Z]\b/g) ?? [])
 }
 

@@ -1,7 +1,7 @@
 import { reset } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../worker/app.ts'
-import { answerSchema, codesOf, exampleRequest, type OpenApiDocument, type Operation, operationsOf } from '../support/openapi.ts'
+import { answerSchema, exampleRequest, failureCodes, type OpenApiDocument, type Operation, operationsOf } from '../support/openapi.ts'
 import { type CallOptions, errorOf, fetchEdge, openApi } from './support/edge.ts'
 import { FakeOrigin, LOAD, sessionReport } from './support/fake-origin.ts'
 import { sha256 } from './support/keys.ts'
@@ -137,7 +137,7 @@ describe('every operation', () => {
     expect(names.length).toBeGreaterThan(10)
     for (const operation of names) {
       const about = operation.name
-      expect(codesOf(operation), about).toContain('SESSION_NOT_FOUND')
+      expect(failureCodes(operation), about).toContain('SESSION_NOT_FOUND')
       expect(await call(operation, keyOf(operation)), about).toMatchObject({ status: 404, code: 'SESSION_NOT_FOUND' })
       if (!takes(operation, 'key')) continue
       expect(await call(operation, 'key-g', { sessionId: one.sessionId }), about).toMatchObject({ status: 404, code: 'SESSION_NOT_FOUND' })
@@ -152,7 +152,7 @@ describe('every operation', () => {
   // Broke: a token was of another session than its own in upper case.
   it('that names a session takes its id in upper case too, also with its token', async () => {
     await FakeOrigin.start()
-    for (const operation of operations.filter((candidate) => codesOf(candidate).includes('SESSION_NOT_FOUND'))) {
+    for (const operation of operations.filter((candidate) => failureCodes(candidate).includes('SESSION_NOT_FOUND'))) {
       const { sessionId, token } = await newSession({}, { vars, headers: { authorization: 'Bearer key-a' } })
       const bearer = takes(operation, 'token') ? token : keyOf(operation)
       const { code } = await call(operation, bearer, { sessionId: sessionId.toUpperCase() })
@@ -168,7 +168,7 @@ describe('every operation', () => {
       const first = await call(operation, keyOf(operation), { vars: one })
       expect(first.status, operation.name).not.toBe(429)
       const second = await call(operation, keyOf(operation), { vars: one })
-      expect(second.code === 'RATE_LIMITED', operation.name).toBe(codesOf(operation).includes('RATE_LIMITED'))
+      expect(second.code === 'RATE_LIMITED', operation.name).toBe(failureCodes(operation).includes('RATE_LIMITED'))
       if (second.code === 'RATE_LIMITED') {
         limited.push(operation.name)
         expect(second.status, operation.name).toBe(429)
