@@ -43,7 +43,7 @@ export async function admit(context: AppContext, route: DeclaredRoute): Promise<
     case 'admin': {
       const operator = await adminOf(context)
       const input = await inputOf(context, route)
-      // a colon stands in no tenant's name
+      // no tenant's name contains a colon
       if (route.rate !== 'none') await takeRate(context, `admin:${operator}`, route.rate)
       return { context, ...input, operator }
     }

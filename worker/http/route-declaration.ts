@@ -16,10 +16,10 @@ import type { AppContext, Caller } from './context.ts'
  */
 export type Auth = 'session' | 'key' | 'admin' | 'origin' | 'open'
 
-/** Calls are counted for whoever was authenticated, so there must be somebody. */
+/** A call is counted for its caller, so only routes that authenticate one can have a limit. */
 type Access = { auth: 'session' | 'key' | 'admin'; rate: RateBucket | 'none' } | { auth: 'origin' | 'open'; rate: 'none' }
 
-/** What the OpenAPI document says, or that it leaves the route out. */
+/** The route's entry in the OpenAPI document; `internal` routes have none. */
 type Documentation = { internal: true; tag?: never } | { internal?: never; tag: string; summary: string; description?: string }
 
 interface Exchange {
@@ -32,7 +32,7 @@ interface Exchange {
   /** Largest body, bytes. @default MAX_BODY_BYTES */
   maxBytes?: number
   query?: z.ZodObject
-  /** Headers of its own. `x-session-id` names the session of the call where the body does not. */
+  /** Headers that the route reads. `x-session-id` names the session of the call if the body does not. */
   headers?: z.ZodObject
   /** A WebSocket: other requests are answered with 426. */
   upgrade?: true
@@ -45,7 +45,7 @@ interface Exchange {
   status?: 200 | 201 | 204 | 302
   /** Other statuses that have the same body, and what they mean. */
   alsoStatus?: Readonly<Record<number, string>>
-  /** What the handler can answer, besides the failures that follow from the rest of the declaration. */
+  /** Failures of the handler itself; those of authentication, body and limit follow from the declaration. */
   errors?: readonly ErrorCode[]
 }
 

@@ -1,11 +1,11 @@
-/** Opening WebSockets inside Durable Objects, and how the Worker tells an object what it has checked. */
+/** WebSockets of Durable Objects: opening them by a request of the Worker, sending and closing. */
 import * as z from 'zod'
 import { ERRORS } from '../../shared/errors.ts'
 import { SocketOptions } from '../../shared/events.ts'
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import type { Failure } from './result.ts'
 
-/** Only the Worker sets it, on requests that it builds itself; nothing of the outside request is passed on. */
+/** Set by the Worker alone, on requests that it builds itself; nothing of the outside request is passed on. */
 export const SOCKET_HEADER = 'x-avatar-socket'
 
 export const SocketRole = z.discriminatedUnion('role', [
@@ -33,7 +33,7 @@ export function socketResponse(ws: WebSocket, protocol: string | null = null): R
   return new Response(null, { status: 101, webSocket: ws, headers })
 }
 
-/** A refusal inside an object, in a form that the Worker turns back into an error. */
+/** An object's refusal of a socket, which the Worker turns back into an error. */
 export function refusal(error: Failure): Response {
   return Response.json({ error }, { status: 409 })
 }

@@ -1,4 +1,4 @@
-/** Conversation in the shape of OpenAI's chat completions: answered aloud by a session, or as text alone. */
+/** Chat in the shape of OpenAI's chat completions: spoken by a session, or answered as text alone. */
 import * as z from 'zod'
 import { ChatRequest, ChatResponse } from '../../shared/chat.ts'
 import { newId, SessionId } from '../../shared/ids.ts'
@@ -59,7 +59,7 @@ interface Answerer {
 
 async function chat({ context, body, ...access }: ChatRoute): Promise<Response> {
   const answerer = await answererOf(context, body, access)
-  // a client that leaves stops the reply, also before its first word
+  // a client that disconnects stops the reply, also before its first token
   const leave = () => context.executionCtx.waitUntil(answerer.cancel().catch(unreachable))
   const { signal } = context.req.raw
   signal.addEventListener('abort', leave, { once: true })
@@ -90,7 +90,7 @@ async function answererOf(context: AppContext, body: ChatRequest, { caller, tena
   return { whole: () => pool.textChat(id, body), stream: () => pool.textChatStream(id, body), cancel: () => pool.cancelTextChat(id) }
 }
 
-/** The object that answered is gone: its chat has ended with it. */
+/** The object that answered no longer exists, and its chat ended with it. */
 function unreachable(thrown: unknown): void {
   log.debug('a chat could not be cancelled', { reason: reasonOf(thrown) })
 }

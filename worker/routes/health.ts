@@ -1,4 +1,4 @@
-/** Health: whether the edge, its store and its origins can work. */
+/** Health of the edge, its store and its origins. */
 import { HealthResponse } from '../../shared/api.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { AppContext } from '../http/context.ts'

@@ -1,4 +1,4 @@
-/** What origins, storage and sockets report, as JSON or in Prometheus' text format; null, or no sample, where nothing is known. */
+/** Metrics of origins, storage and sockets, as JSON or in Prometheus' text format; unknown values are null, or have no sample. */
 import { MetricsResponse } from '../../shared/api.ts'
 import type { OriginLoad } from '../../shared/link.ts'
 import type { Histogram } from '../../shared/stats.ts'

@@ -1,4 +1,4 @@
-/** Sessions: opening, starting, stopping, listing. */
+/** Sessions: creating, starting WebRTC, interrupting, stopping, listing. */
 import {
   IceCandidateRequest,
   IceCandidateResponse,
@@ -160,7 +160,7 @@ async function createSession(context: AppContext, tenant: string, body: NewSessi
   }
 }
 
-/** The socket address on the host that was called. */
+/** The socket address on the host of the request. */
 function derivedSocketBase(requestUrl: string): string {
   const url = new URL(requestUrl)
   return `${url.protocol === 'https:' ? 'wss' : 'ws'}://${url.host}/ws`

@@ -1,4 +1,4 @@
-/** The Durable Object of one session: a shell that hands sockets, calls and deadlines to the parts in session/. */
+/** The Durable Object of one session: dispatches sockets, calls and deadlines to the parts in session/. */
 import { DurableObject } from 'cloudflare:workers'
 import type { IceServer, SessionSummary } from '../../shared/api.ts'
 import { ERRORS } from '../../shared/errors.ts'
@@ -38,7 +38,7 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
   readonly #sessionEnd: SessionEnd
   readonly #clientInbox: ClientInbox
   readonly #originInbox: OriginInbox
-  /** Undefined where there is no session. */
+  /** Undefined while the session does not exist. */
   #clientFanout: ClientFanout | undefined
 
   constructor(ctx: DurableObjectState, env: Env) {
