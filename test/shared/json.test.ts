@@ -7,7 +7,7 @@ import { MAX_JSON_DEPTH, OpenObject, parseJson, parseJsonAs } from '../../shared
 /** Objects within one another, so many of them. */
 const nested = (levels: number): unknown => JSON.parse(`${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`)
 /** An object of lists within one another. */
-const nestedLists = (levels: number): unknown => ({ a: JSON.parse(`${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}`) })
+const nestedLists = (levels: number): unknown => ({ a: JSON.parse(`${'['.repeat(levels - 1)}0${']'.repeat(levels - 1)}`) })
 
 describe('JSON that may be damaged', () => {
   it.each(['', '{', '{"a":}', 'undefined', "{'a':1}"])('is undefined: %s', (text) => {

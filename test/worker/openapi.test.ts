@@ -151,7 +151,7 @@ describe('every operation', () => {
 
   // Broke: a token was of another session than its own in upper case.
   it('that names a session takes its id in upper case too, also with its token', async () => {
-    await FakeOrigin.start()
+    await FakeOrigin.start({ load: { capacity: 100 } })
     for (const operation of operations.filter((candidate) => failureCodes(candidate).includes('SESSION_NOT_FOUND'))) {
       const { sessionId, token } = await newSession({}, { vars, headers: { authorization: 'Bearer key-a' } })
       const bearer = takes(operation, 'token') ? token : keyOf(operation)

@@ -59,6 +59,7 @@ export class OriginConnection {
       this.#carrier = placement
     }
     const state = options.store.state
+    // the socket closed during a hibernation, or in a restart
     if (state !== undefined && this.#ws === undefined && (state.phase === 'live' || state.phase === 'opening')) this.#wait(state)
   }
 
@@ -114,7 +115,7 @@ export class OriginConnection {
 
   /** The session waits for its origin; the same process may come back. */
   drop(code: number, reason: string): void {
-    const { store, clientFanout, lost, finish } = this.#options
+    const { store, lost, finish } = this.#options
     const { state } = store
     if (this.#ws !== undefined) closeQuietly(this.#ws, code, reason)
     this.#ws = undefined
@@ -122,7 +123,6 @@ export class OriginConnection {
     if (state?.phase === 'closing') detached('end of session', finish(state.reason))
     if (state?.phase !== 'live') return
     this.#wait(state)
-    clientFanout()?.announce({ type: 'session_state', state: 'reconnecting', resumed: true, missed: 0 })
   }
 
   /** The process that carried the session is gone for good: if a client is connected another one takes over, else the session ends. */
@@ -186,10 +186,13 @@ export class OriginConnection {
     this.#ws = undefined
   }
 
+  /** The session is without an origin; clients are told. */
   #wait(state: SessionState): void {
     const now = Date.now()
     const phase = { phase: 'reconnecting', placement: placementOf(state), lostAt: now } as const
-    this.#options.store.enter(enter({ ...state, busy: false, lastActivityAt: Math.max(state.lastActivityAt, now) }, phase))
+    const { store, clientFanout } = this.#options
+    store.enter(enter({ ...state, busy: false, lastActivityAt: Math.max(state.lastActivityAt, now) }, phase))
+    clientFanout()?.announce({ type: 'session_state', state: 'reconnecting', resumed: true, missed: 0 })
   }
 
   #attach(ws: WebSocket, placement: Placement, state: SessionState): void {
