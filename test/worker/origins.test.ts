@@ -94,7 +94,10 @@ describe('loss of the origin', () => {
     expect((await speak(alone.sessionId)).status).toBe(404)
   })
 
-  it('moves a session at once when its origin leaves in good order', async () => {
+  it.each([
+    ['awake', false],
+    ['asleep', true],
+  ])('moves a session that is %s at once when its origin leaves in good order', async (_how, asleep) => {
     const a = await FakeOrigin.start({ originId: 'a' })
     const { sessionId, session } = await newSessionOn(a)
     const { client } = await openClient(sessionId)
@@ -102,6 +105,7 @@ describe('loss of the origin', () => {
     await speak(sessionId)
     a.control.send({ type: 'draining' })
     await vi.waitFor(async () => expect((await callEdge('/metrics')).body.origins).toMatchObject([{ draining: true }, {}]))
+    if (asleep) await evictSession(sessionId)
     session.peer.ws.close(1000)
     expect(await client.next('session_state')).toMatchObject({ state: 'reconnecting' })
     expect(await client.next('speech_finished')).toMatchObject({ reason: 'failed' })

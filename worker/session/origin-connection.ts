@@ -71,6 +71,14 @@ export class OriginConnection {
     return ws === this.#ws
   }
 
+  /** Whether it is a socket of the process that carries the session; also when it closed during a hibernation. */
+  carries(ws: WebSocket): boolean {
+    const { state } = this.#options.store
+    const expected = state === undefined ? null : placementOf(state)
+    const placement = placementOfSocket(ws)
+    return expected !== null && placement !== null && samePlacement(expected, placement)
+  }
+
   /** False when no origin is connected. */
   send(message: SessionDown): boolean {
     return this.#ws !== undefined && sendQuietly(this.#ws, JSON.stringify(message))

@@ -198,7 +198,7 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
 
   override webSocketClose(ws: WebSocket, code: number): void {
     answerClose(ws, code)
-    const leaves = this.#originConnection.owns(ws) && (code === 1000 || code === 1001)
+    const leaves = this.#originConnection.carries(ws) && (code === 1000 || code === 1001)
     this.#gone(ws)
     // an origin that shuts down closes its sockets with these codes; the session itself goes on
     if (leaves) detached('new placement', this.#originConnection.move())
