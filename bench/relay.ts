@@ -30,7 +30,7 @@ const originKey = `relay-${randomUUID()}`
 const avatarId = 'relay_bench'
 const picture = 'A'.repeat(PICTURE_CHARS)
 
-type Send = (eventJson: string) => void
+type Send = (frameId: number, eventJson: string) => void
 const VARIANTS = ['direct', 'plain', 'edge'] as const
 type Variant = (typeof VARIANTS)[number]
 
@@ -99,7 +99,8 @@ async function startOrigin(): Promise<Map<string, Send>> {
     link.once('open', () => link.send(JSON.stringify({ type: 'hello', ...about } satisfies SessionUp)))
     link.on('message', (answer: Buffer) => {
       const down = JSON.parse(answer.toString()) as SessionDown
-      if (down.type === 'welcome') senders.set(session_id, (eventJson) => link.send(encodeRelay({ class: 'frame' }, eventJson)))
+      if (down.type === 'welcome')
+        senders.set(session_id, (frame_id, eventJson) => link.send(encodeRelay({ class: 'frame', frame_id }, eventJson)))
       if (down.type === 'close') link.send(JSON.stringify({ type: 'closed', reason: down.reason } satisfies SessionUp))
     })
   })
@@ -121,7 +122,7 @@ async function openThroughEdge(): Promise<Send[]> {
     setInterval(() => client.send('{"type":"keep_alive"}'), KEEP_ALIVE_MS).unref()
     ids.push(session_id)
   }
-  return ids.map((id) => (eventJson) => senders.get(id)?.(eventJson))
+  return ids.map((id) => (frameId, eventJson) => senders.get(id)?.(frameId, eventJson))
 }
 
 async function openDirect(): Promise<Send[]> {
@@ -129,7 +130,7 @@ async function openDirect(): Promise<Send[]> {
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as { port: number }
   const senders: Send[] = []
-  server.on('connection', (socket) => senders.push((eventJson) => socket.send(eventJson)))
+  server.on('connection', (socket) => senders.push((_frameId, eventJson) => socket.send(eventJson)))
   for (let i = 0; i < SESSIONS; i++) {
     const client = await opened(new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false }))
     client.on('message', received('direct'))
@@ -145,7 +146,7 @@ async function openPlain(): Promise<Send[]> {
     const client = await opened(new WebSocket(`ws://127.0.0.1:${port}/out/${i}`, { perMessageDeflate: false }))
     client.on('message', received('plain'))
     const sender = await opened(new WebSocket(`ws://127.0.0.1:${port}/in/${i}`, { perMessageDeflate: false }))
-    senders.push((eventJson) => sender.send(eventJson))
+    senders.push((_frameId, eventJson) => sender.send(eventJson))
   }
   return senders
 }
@@ -159,7 +160,7 @@ async function stream(variant: Variant, senders: readonly Send[]): Promise<void>
     const earlyMs = dueMs - performance.now()
     if (earlyMs > 0) await delay(earlyMs)
     const about = `"type":"frame","sent_ms":${performance.now().toFixed(3)},"frame_id":${i},"timestamp":${Date.now() / 1000}`
-    senders[i % SESSIONS]?.(`{${about},"data":"${picture}"}`)
+    senders[i % SESSIONS]?.(i, `{${about},"data":"${picture}"}`)
   }
   await delay(500)
   measuring = undefined

@@ -7,7 +7,7 @@ type EventSchema = z.ZodObject<{ type: z.ZodLiteral<string> }>
 type Defs = Record<string, JsonSchema>
 
 /** Fields of every server event: told once. */
-const COMMON = ['seq', 'session_id', 'task_id', 'turn_id', 'generation']
+const COMMON = ['seq', 'session_id', 'task_id', 'generation']
 /** Unit by the end of a field's name. */
 const UNITS: readonly [RegExp, string][] = [
   [/_ms$/, 'ms'],

@@ -23,7 +23,7 @@ export const RULES: readonly Rule[] = [
   { in: 'worker/metrics/', may: ['shared/'], packages: NONE },
   {
     in: 'worker/http/',
-    may: ['shared/', 'worker/env.ts', 'worker/log.ts', 'worker/objects/'],
+    may: ['shared/', 'worker/env.ts', 'worker/variables.ts', 'worker/log.ts', 'worker/objects/'],
     packages: /^(hono|@hono\/zod-openapi|zod|jose)(\/.*)?$/,
   },
   {
@@ -100,7 +100,7 @@ export const RULES: readonly Rule[] = [
   { in: 'web/common/', may: [], packages: /^@avatar\/sdk$/ },
   { in: 'web/', may: ['web/common/', 'shared/admin.ts'], packages: /^@avatar\/sdk(\/.*)?$/ },
 
-  { in: 'scripts/', may: ['shared/', 'origin/', 'worker/variables.ts', 'scripts/'], packages: ANY },
+  { in: 'scripts/', may: ['shared/', 'origin/', 'worker/variables.ts', 'scripts/', 'test/support/'], packages: ANY },
   { in: 'bench/', may: ['shared/', 'origin/', 'test/support/', 'studio/', 'models/'], packages: ANY },
   { in: 'test/support/', may: ['shared/', 'origin/', 'sdk/', 'scripts/'], packages: ANY },
   { in: 'test/worker/', may: ['shared/', 'worker/', 'test/support/'], packages: ANY },

@@ -6,7 +6,6 @@ export type JsonSchema = Record<string, unknown> & { properties?: Record<string,
 const VALUES: Readonly<Record<string, unknown>> = {
   seq: 412,
   task_id: 'task_x3k9q0p2m1ab',
-  turn_id: 'turn_p0c4k2m7z9qe',
   session_id: '550e8400-e29b-41d4-a716-446655440000',
   audio: 'UklGRiQAAABXQVZFZm10IBAAAAABAAEAwF0AAIC7AAACABAAZGF0YQAAAAA=',
   frame_id: 12_345,

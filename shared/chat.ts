@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import { SessionId, TaskId } from './ids.ts'
+import { MAX_JSON_DEPTH, OpenObject } from './json.ts'
 
 export const TaskMode = z
   .enum(['queue', 'interrupt'])
@@ -32,7 +33,7 @@ export const ChatTool = z
     function: z.object({
       name: FunctionName,
       description: z.string().max(4_000).optional(),
-      parameters: z.record(z.string(), z.unknown()).optional().meta({ description: 'JSON Schema of the arguments.' }),
+      parameters: OpenObject.optional().meta({ description: `JSON Schema of the arguments, at most ${MAX_JSON_DEPTH} levels deep.` }),
       strict: z.boolean().nullish(),
     }),
   })

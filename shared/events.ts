@@ -92,7 +92,6 @@ const common = {
   seq: z.int().min(0).meta({ description: 'Rises by one with every event of the session.' }),
   session_id: SessionId,
   task_id: TaskId.optional(),
-  turn_id: z.string().optional(),
   generation: z.int().optional().meta({ description: 'Rises with every interrupt; older media is to be dropped.' }),
 }
 
@@ -142,10 +141,8 @@ export const SessionEndReason = z.enum([
   'idle_timeout',
   'max_duration',
   'join_timeout',
-  'ice_failed',
   'origin_lost',
   'capacity',
-  'auth_revoked',
   'admin',
   'error',
 ])
@@ -205,7 +202,7 @@ export const TransportEvent = z
     type: z.literal('transport'),
     ...common,
     active: z.enum(['webrtc', 'socket']).meta({ description: 'What carries pictures and sound from now on.' }),
-    reason: z.enum(['connected', 'not_connected', 'lost', 'failed', 'closed']).meta({
+    reason: z.enum(['connected', 'not_connected', 'lost', 'failed']).meta({
       description: 'not_connected: not within 3 s, which is tried further; lost: the client is silent; failed: given up, start again.',
     }),
     video_codec: z.enum(['vp8', 'h264']).optional(),

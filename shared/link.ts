@@ -4,9 +4,9 @@
  * - control, `GET /link/control`, one per origin, to the pool;
  * - session, `GET /link/session/SESSION_ID`, one per session, to that session's object.
  *
- * Both carry `Authorization: Bearer ORIGIN_KEY`. Link messages are JSON objects. A client event or server event rides
- * in an envelope instead: text that starts with `E`, see `encodeRelay`; binary media is sent as the client gets it
- * (see binary-media.ts) with seq 0, which the edge fills in.
+ * Both carry `Authorization: Bearer ORIGIN_KEY`. Link messages are JSON objects. A server event is sent in an envelope
+ * instead: text that starts with `E`, see `encodeRelay`; binary media is sent as the client gets it (see binary-media.ts)
+ * with seq 0, which the edge fills in.
  */
 import * as z from 'zod'
 import { AvatarInfo, IceCandidate, IceCandidateRequest, IceServer, Quality, SpeakRequest, StartSessionRequest, VoiceInfo } from './api.ts'
@@ -15,18 +15,26 @@ import {
   AudioBufferAppend,
   AudioBufferClear,
   AudioBufferCommit,
+  FrameEvent,
   Interrupt,
+  type OriginEvent,
   SessionEndReason,
   StartListening,
   StopListening,
+  TransportEvent,
   UserAudioAppend,
 } from './events.ts'
-import { SessionId } from './ids.ts'
+import { SessionId, TaskId } from './ids.ts'
+import { parseJsonAs } from './json.ts'
 import { Histogram, TransportStats, TurnLedger } from './stats.ts'
 import { TurnDetection } from './turn-detection.ts'
 
 /** s between heartbeats; an origin silent for three of them is lost. */
 export const HEARTBEAT_S = 2
+/** How long a session outlives the link between edge and origin, ms: both sides give up on it at the same age. */
+export const LINK_LOST_MS = 30_000
+/** How long the sentence being spoken may go on past the end of its session, ms. */
+export const LAST_WORDS_MS = 30_000
 
 /** What one session was opened with; the edge keeps it and gives it to whichever origin carries the session. */
 export const SessionConfig = z.object({
@@ -119,7 +127,7 @@ export type ControlUp = z.infer<typeof ControlUp>
 
 export const PoolWelcome = z.object({ type: z.literal('welcome'), protocol_version: z.int() })
 export const SessionOpen = z.object({ type: z.literal('session_open'), config: SessionConfig })
-/** Sent when the edge no longer knows a session that the origin holds. */
+/** Sent when the edge does not know a session that the origin holds. */
 export const SessionDrop = z.object({ type: z.literal('session_drop'), session_id: SessionId, reason: SessionEndReason })
 /** `on` false: sessions are taken again. */
 export const Drain = z.object({ type: z.literal('drain'), on: z.boolean().default(true) })
@@ -182,45 +190,80 @@ export const SessionDown = z.discriminatedUnion('type', [
   z.object({ type: z.literal('request'), id: z.string(), call: LinkCall }),
   CancelRequest,
   z.object({ type: z.literal('client_event'), client_id: z.string(), event: ForwardedEvent }),
-  /** End of the session. `after_speech`: the sentence being spoken is finished first, at most 30 s. */
+  /** End of the session. `after_speech`: the sentence being spoken is finished first, for at most LAST_WORDS_MS. */
   z.object({ type: z.literal('close'), reason: SessionEndReason, after_speech: z.boolean() }),
 ])
 export type SessionDown = z.infer<typeof SessionDown>
+
+/** A task was accepted, or has ended. Each that was opened gets one speech_finished, from the edge if the origin dies. */
+export const TaskMark = z.object({ id: TaskId, state: z.enum(['open', 'closed']) })
+export type TaskMark = z.infer<typeof TaskMark>
 
 /** Origin to edge, besides relayed events. */
 export const SessionUp = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), protocol_version: z.int(), origin_id: z.string(), boot_id: z.uuid() }),
   ...answers,
+  /** A call has opened a task; sent before the call's answer. */
+  z.object({ type: z.literal('task'), task: TaskMark }),
   /** The avatar is busy (speaking, thinking, listening): the idle deadline moves. */
   z.object({ type: z.literal('activity'), busy: z.boolean() }),
   z.object({ type: z.literal('closed'), reason: SessionEndReason }),
 ])
 export type SessionUp = z.infer<typeof SessionUp>
 
+// --- relayed events -------------------------------------------------------------------------------------------------
+
 /**
- * Who gets a relayed event: `control` everyone, and it is kept for replay; every other class only sockets that asked for it.
- * `to` names one client (an answer to its own message); such events are not replayed.
+ * What the edge needs to know of an event that it relays; the event itself stays unparsed. A `control` event goes to everyone
+ * and is kept for replay; every other class goes only to sockets that asked for it.
  */
-export type RelayClass = 'control' | 'frame' | 'clause' | 'chunk' | 'word' | 'stats' | 'level'
-export interface RelayHeader {
-  class: RelayClass
-  to?: string
-}
-const CLASS_LETTER = { control: 'c', frame: 'f', clause: 'a', chunk: 'p', word: 'w', stats: 's', level: 'l' } as const
+export const RelayHeader = z.discriminatedUnion('class', [
+  z.object({
+    class: z.literal('control'),
+    /** The one client that gets it: an answer to its own message. It is not replayed. */
+    to: z.string().min(1).optional(),
+    task: TaskMark.optional(),
+    /** What carries the media from this event on. */
+    transport: TransportEvent.shape.active.optional(),
+  }),
+  z.object({ class: z.literal('frame'), frame_id: FrameEvent.shape.frame_id }),
+  z.object({ class: z.enum(['clause', 'chunk', 'word', 'stats', 'level']) }),
+])
+export type RelayHeader = z.infer<typeof RelayHeader>
+export type RelayClass = RelayHeader['class']
 
-/** `E`, the class letter, the client id if any, a newline, the event's JSON without `seq`. */
+/** The header that belongs to an event. @param to one client; everyone without */
+export function relayHeader(relayClass: RelayClass, event: OriginEvent, to?: string): RelayHeader {
+  if (event.type === 'frame') return { class: 'frame', frame_id: event.frame_id }
+  if (relayClass !== 'control' && relayClass !== 'frame') return { class: relayClass }
+  const task = taskMarkOf(event)
+  return {
+    class: 'control',
+    ...(to === undefined ? {} : { to }),
+    ...(task === undefined ? {} : { task }),
+    ...(event.type === 'transport' ? { transport: event.active } : {}),
+  }
+}
+
+function taskMarkOf(event: OriginEvent): TaskMark | undefined {
+  if (event.task_id === undefined || event.task_id === null) return undefined
+  if (event.type === 'speech_finished') return { id: event.task_id, state: 'closed' }
+  const opens = event.type === 'speech_started' || event.type === 'audio_buffer_committed'
+  return opens ? { id: event.task_id, state: 'open' } : undefined
+}
+
+/** `E`, the header as JSON, a newline, the event's JSON without `seq`. */
 export function encodeRelay(header: RelayHeader, eventJson: string): string {
-  return `E${CLASS_LETTER[header.class]}${header.to ?? ''}\n${eventJson}`
+  return `E${JSON.stringify(header)}\n${eventJson}`
 }
 
-/** Undefined when the text is no envelope. */
+/** Undefined when the text is no envelope, or the header is damaged, or no event follows that `seq` can be put into. */
 export function decodeRelay(text: string): { header: RelayHeader; eventJson: string } | undefined {
   if (text[0] !== 'E') return undefined
   const end = text.indexOf('\n')
-  const relayClass = (Object.keys(CLASS_LETTER) as RelayClass[]).find((name) => CLASS_LETTER[name] === text[1])
-  if (end < 2 || relayClass === undefined) return undefined
-  const to = text.slice(2, end)
-  return { header: to === '' ? { class: relayClass } : { class: relayClass, to }, eventJson: text.slice(end + 1) }
+  const header = parseJsonAs(RelayHeader, text.slice(1, Math.max(1, end)))
+  if (header === undefined || text[end + 1] !== '{' || text[end + 2] !== '"') return undefined
+  return { header, eventJson: text.slice(end + 1) }
 }
 
 /** Puts `seq` in front of an event's other fields without parsing it. */

@@ -1,7 +1,10 @@
-/** Versions said on every link. Nothing else lives here, so that the SDK can take it without zod. */
+/** Versions that are exchanged on every link. Nothing else is in this file, so that the SDK can take it without zod. */
 
-/** Version of the product, answered by `/health`. */
+/** Version of the product, in the answer of `/health`. */
 export const VERSION = '1.0.0'
 
-/** Version of the messages between edge, origin and clients. Adding a field is free; changing or removing one bumps it. */
-export const PROTOCOL_VERSION = 1
+/**
+ * Version of the messages between edge and origin. Adding an optional field keeps it; changing or removing one raises it. The edge
+ * refuses origins of another version.
+ */
+export const PROTOCOL_VERSION = 2

@@ -1,11 +1,11 @@
-/** The Worker's order: name the request, CORS, configuration, who may call from where, routes; every failure leaves in the documented form. */
-import { OpenAPIHono } from '@hono/zod-openapi'
+/** The Worker: request id, CORS, configuration, who may call from where, routes; every failure is answered in the documented form. */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { AvatarError, toAvatarError } from '../shared/errors.ts'
 import { ConfigError } from './env.ts'
 import { admission } from './http/admission.ts'
-import type { App, AppContext, AppEnv } from './http/context.ts'
+import type { App, AppContext } from './http/context.ts'
 import { cors, preflight } from './http/cors.ts'
+import { RouteTable } from './http/declare-route.ts'
 import { readConfig } from './http/read-config.ts'
 import { requestId } from './http/request-id.ts'
 import { log, reasonOf } from './log.ts'
@@ -21,23 +21,23 @@ import { mountSpeech } from './routes/speech.ts'
 import { mountWhep } from './routes/whep.ts'
 
 export function createApp(): App {
-  const app: App = new OpenAPIHono<AppEnv>()
+  const routes = new RouteTable()
+  const { app } = routes
   app.use(requestId)
   app.use(cors)
   app.use(readConfig)
   app.use(admission)
   app.use(preflight)
-  mountSessions(app)
-  mountSpeech(app)
-  mountChat(app)
-  mountSockets(app)
-  mountWhep(app)
-  mountCatalog(app)
-  mountHealth(app)
-  mountMetrics(app)
-  mountAdmin(app)
-  mountDocs(app)
-  app.get('/', (context) => context.redirect('docs', 302))
+  mountSessions(routes)
+  mountSpeech(routes)
+  mountChat(routes)
+  mountSockets(routes)
+  mountWhep(routes)
+  mountCatalog(routes)
+  mountHealth(routes)
+  mountMetrics(routes)
+  mountAdmin(routes)
+  mountDocs(routes)
   app.notFound((context) => errorResponse(context, notFound(app, context)))
   app.onError((thrown, context) => errorResponse(context, asAvatarError(thrown, context)))
   return app
@@ -64,7 +64,7 @@ function asAvatarError(thrown: unknown, context: AppContext): AvatarError {
   return toAvatarError(thrown)
 }
 
-/** 405 with the methods of the path where the path is known; else 404. */
+/** 405 with the methods of the path if there are any, else 404. */
 function notFound(app: App, context: AppContext): AvatarError {
   const { path, method } = context.req
   const methods = ['GET', 'POST', 'PATCH', 'DELETE'].filter((other) => other !== method && routed(app, other, path))

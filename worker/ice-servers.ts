@@ -11,14 +11,14 @@ const MARGIN_S = 60
 
 const CloudflareReply = z.object({ iceServers: z.union([IceServer, z.array(IceServer)]) })
 
-export interface MintedTurn {
+export interface MintedIceServers {
   iceServers: IceServer[]
-  /** What did not work, in words for the caller. */
+  /** What did not work, in words for the API caller. */
   warnings: string[]
 }
 
 /** Never fails: without TURN, most clients still connect. */
-export async function mintTurn(config: Config, sessionId: string): Promise<MintedTurn> {
+export async function mintIceServers(config: Config, sessionId: string): Promise<MintedIceServers> {
   const iceServers = [...config.ICE_SERVERS]
   const ttlS = Math.ceil(config.MAX_DURATION_S) + MARGIN_S
   if (config.TURN_SECRET !== undefined && config.TURN_URLS.length > 0) {

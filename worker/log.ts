@@ -1,4 +1,4 @@
-/** One JSON line per fact: a static message and fields. No speech, prompt, name or key enters it. */
+/** One JSON line per event: a static message and fields. Speech, prompts, names and keys are never logged. */
 const LEVELS = { debug: 10, info: 20, warn: 30, error: 40, silent: 99 } as const
 export type LogLevel = keyof typeof LEVELS
 
@@ -21,12 +21,12 @@ export const log = {
   error: (message: string, fields: Record<string, unknown> = {}) => write('error', message, fields),
 }
 
-/** What a thrown thing says, for a log field. */
+/** The text of a thrown value, for a log field. */
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
 }
 
-/** Work that nobody awaits: its failure is logged under `label`. */
+/** Work that is not awaited: its failure is logged under `label`. */
 export function detached(label: string, work: Promise<unknown>): void {
   work.catch((thrown: unknown) => log.error('detached work failed', { label, reason: reasonOf(thrown) }))
 }

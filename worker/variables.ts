@@ -1,6 +1,7 @@
 /** The schema of the Worker's variables and secrets; env.ts parses them. */
 import * as z from 'zod'
 import { IceServer } from '../shared/api.ts'
+import { parseJson } from '../shared/json.ts'
 import { hostPattern } from './http/host-names.ts'
 
 /** One key: who it belongs to and the SHA-256 of the key. */
@@ -34,15 +35,6 @@ function listOf(text: string): string[] {
   const parsed = text.trim().startsWith('[') ? parseJson(text) : text.split(',')
   if (!Array.isArray(parsed)) return ['']
   return parsed.map((entry) => String(entry).trim()).filter((entry) => entry !== '')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // not JSON: the schema that reads the result says so
-    return undefined
-  }
 }
 
 const Hosts = z

@@ -1,4 +1,5 @@
 /** The control socket: announces this origin to the pool, takes sessions, tells its load. */
+import { parseJson } from '../../shared/json.ts'
 import { ControlDown, type ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../../shared/link.ts'
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { textChat } from '../chat/text-chat.ts'
@@ -87,13 +88,12 @@ export class EdgeLink {
 
   #receive(text: string): void {
     const { log, onWelcome } = this.#options
-    let message: ControlDown
-    try {
-      message = ControlDown.parse(JSON.parse(text))
-    } catch (thrown) {
-      log.warn({ err: thrown }, 'the edge sent a control message that this version does not know')
+    const parsed = ControlDown.safeParse(parseJson(text))
+    if (!parsed.success) {
+      log.warn({ issues: parsed.error.issues.length }, 'the edge sent a control message that this version does not know')
       return
     }
+    const message = parsed.data
     switch (message.type) {
       case 'welcome':
         onWelcome()

@@ -1,9 +1,12 @@
 /** One session's socket to its object on the edge: calls in, events and media out. */
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
+import { parseJson } from '../../shared/json.ts'
 import {
   encodeRelay,
+  LINK_LOST_MS,
   type LinkCall,
   type RelayClass,
+  relayHeader,
   type SessionConfig,
   SessionDown,
   type SessionReport,
@@ -23,8 +26,6 @@ import { LinkSocket } from './reconnecting-socket.ts'
 const CONGESTED_BYTES = 1_500_000
 /** Control events kept while the link is down; the oldest go first. */
 const MAX_HELD_EVENTS = 256
-/** ms that a session outlives its link; the edge gives up on it at the same age. */
-const LINK_LOST_MS = 30_000
 /** ms between two `stats` events. */
 const STATS_MS = 5_000
 
@@ -79,7 +80,7 @@ export class SessionLink implements SessionSink {
   }
 
   sendEvent(relayClass: RelayClass, event: OriginEvent, to?: string): void {
-    const message = encodeRelay({ class: relayClass, ...(to === undefined ? {} : { to }) }, JSON.stringify(event))
+    const message = encodeRelay(relayHeader(relayClass, event, to), JSON.stringify(event))
     this.#meter.event(relayClass, message.length)
     if (this.#socket.send(message) || relayClass !== 'control') return
     this.#held.push(message)
@@ -138,6 +139,12 @@ export class SessionLink implements SessionSink {
     this.#lostTimer ??= setTimeout(() => this.session.close('error', { afterSpeech: false }), LINK_LOST_MS)
   }
 
+  /** Tells the edge that a call has opened a task, before the call is answered. */
+  #opened<Answer extends { task_id?: string | undefined }>(answer: Answer): Answer {
+    if (answer.task_id !== undefined) this.#send({ type: 'task', task: { id: answer.task_id, state: 'open' } })
+    return answer
+  }
+
   #send(message: SessionUp): void {
     this.#socket.send(JSON.stringify(message))
   }
@@ -176,11 +183,11 @@ export class SessionLink implements SessionSink {
   async #perform(call: LinkCall, signal: AbortSignal, onChunk: (chunk: object) => void): Promise<object> {
     switch (call.method) {
       case 'speak':
-        return this.session.speak(call.params)
+        return this.#opened(this.session.speak(call.params))
       case 'interrupt':
         return this.session.interrupt()
       case 'chat':
-        return await this.session.chat(call.params, onChunk, signal)
+        return this.#opened(await this.session.chat(call.params, onChunk, signal))
       case 'start':
         return await this.session.start(call.params)
       case 'ice':
@@ -194,14 +201,5 @@ export class SessionLink implements SessionSink {
         await this.session.viewers.addCandidates(call.params.viewer_id, call.params.candidates)
         return {}
     }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // the schema check that follows refuses it
-    return undefined
   }
 }

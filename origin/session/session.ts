@@ -11,7 +11,7 @@ import type {
 import type { ChatChunk, ChatResponse } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
-import type { ForwardedEvent, MediaWants, RelayClass, SessionConfig } from '../../shared/link.ts'
+import { type ForwardedEvent, LAST_WORDS_MS, type MediaWants, type RelayClass, type SessionConfig } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
 import type { ChatTask } from '../chat/reply-runner.ts'
 import { Presence } from '../face/animator.ts'
@@ -29,9 +29,6 @@ import type { SessionParts } from './session-services.ts'
 import { type SpeakTask, Speech, type SpokenTick } from './speech.ts'
 import { unixSeconds } from './speech-delivery.ts'
 import { type Status, StatusLine } from './status.ts'
-
-/** ms that a sentence may go on past the end of the session. */
-const LAST_WORDS_MS = 30_000
 
 /** The session's way to the edge. */
 export interface SessionSink extends MediaSink {

@@ -4,8 +4,8 @@ import { createWriteStream } from 'node:fs'
 import { createServer } from 'node:net'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ApiClient } from '../../test/support/api-client.ts'
-import { descendantsOf, isRunning } from '../../test/support/processes.ts'
+import { ApiClient } from '../../test/support/clients/api-client.ts'
+import { descendantsOf, isRunning } from '../../test/support/servers/processes.ts'
 
 const READY_TIMEOUT_MS = 90_000
 const SPEECH_TIMEOUT_MS = 30_000

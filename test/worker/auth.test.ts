@@ -93,6 +93,19 @@ describe('session tokens', () => {
     expect(none.status).toBe(401)
   })
 
+  it('may name their session in upper case', async () => {
+    const { sessionId } = await newSession({}, bearer('key-a'))
+    const token = await new SignJWT({ tenant: 'acme' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject(sessionId.toUpperCase())
+      .setAudience('avatar-session')
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(env.TOKEN_SECRET))
+    for (const id of [sessionId, sessionId.toUpperCase()]) {
+      expect((await callEdge('/v1/avatar.speak', bearer(token, { body: { session_id: id, text: 'Hi' } }))).status).toBe(200)
+    }
+  })
+
   it('are refused when expired, forged or for something else', async () => {
     const { sessionId, token } = await newSession({}, bearer('key-a'))
     const open = async (candidate: string) =>

@@ -100,8 +100,8 @@ describe('deadlines', () => {
 
   it('ends at once when the origin says so', async () => {
     const { client } = await openClient(sessionId)
-    session.peer.send({ type: 'closed', reason: 'ice_failed' })
-    expect(await client.next('session_ended')).toMatchObject({ reason: 'ice_failed' })
+    session.peer.send({ type: 'closed', reason: 'error' })
+    expect(await client.next('session_ended')).toMatchObject({ reason: 'error' })
   })
 
   it('stops even if the origin does not answer', async () => {

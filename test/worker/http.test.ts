@@ -47,6 +47,29 @@ describe('errors', () => {
     expect(JSON.stringify(answer.body)).not.toMatch(/\.ts|stack/)
   })
 
+  // Broke: what hands the call on could not carry it, which was a 500.
+  it.each([
+    ['/v1/streaming.new', {}],
+    ['/v1/chat.completions', { messages: [{ role: 'user', content: 'Hi' }] }],
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }] }],
+  ])('refuses the parameters of a tool that are nested too deep at %s', async (path, about) => {
+    await FakeOrigin.start()
+    const call = (levels: number) => {
+      const tools = JSON.stringify([{ type: 'function', function: { name: 'f', parameters: { deep: 0 } } }])
+      const deep = tools.replace('{"deep":0}', `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`)
+      return callEdge(path, { body: `${JSON.stringify(about).slice(0, -1)}${path.endsWith('new') ? '' : ','}"tools":${deep}}` })
+    }
+    expect((await call(64)).status).toBe(200)
+    for (const levels of [65, 3_000, 100_000]) {
+      const { status, body } = await call(levels)
+      expect(status).toBe(400)
+      expect(ErrorBody.parse(body).error).toMatchObject({
+        code: 'INVALID_REQUEST',
+        details: { issues: [{ path: 'tools.0.function.parameters' }] },
+      })
+    }
+  })
+
   it('names the path of a wrong field', async () => {
     const { body } = await callEdge('/v1/avatar.speak', { body: { session_id: UNKNOWN, text: 'x', voice_settings: { speed: 9 } } })
     expect(errorOf(body).details.issues).toMatchObject([{ path: 'voice_settings.speed', message: expect.any(String) }])

@@ -1,6 +1,6 @@
 import { reset } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { MessageLimit } from '../../worker/session/sliding-window.ts'
+import { SlidingWindow } from '../../worker/session/sliding-window.ts'
 import { callEdge, errorOf, openClient } from './support/edge.ts'
 import { FakeOrigin } from './support/fake-origin.ts'
 import { jump, newSession, newSessionOn } from './support/sessions.ts'
@@ -73,7 +73,7 @@ describe('limit per socket', () => {
   })
 
   it('slides: room is made one by one, and a refusal is told once a second', () => {
-    const limit = new MessageLimit(3)
+    const limit = new SlidingWindow(3)
     expect([0, 400, 800, 900, 999].map((now) => limit.take(now))).toEqual([true, true, true, false, false])
     expect([900, 999, 1899, 1900].map((now) => limit.mayReport(now))).toEqual([true, false, false, true])
     expect([1000, 1001, 1400, 1799, 1800].map((now) => limit.take(now))).toEqual([true, false, true, false, true])

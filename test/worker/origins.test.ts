@@ -1,8 +1,9 @@
 import { evictDurableObject, reset, runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { callEdge, errorOf, openClient, openPeer } from './support/edge.ts'
 import { FakeOrigin, LOAD, originAuth } from './support/fake-origin.ts'
-import { jump, jumpSession, listedIds, newSessionOn, poolObject } from './support/sessions.ts'
+import { evictSession, jump, jumpSession, listedIds, newSessionOn, poolObject } from './support/sessions.ts'
 
 afterEach(async () => {
   vi.useRealTimers()
@@ -51,6 +52,31 @@ describe('loss of the origin', () => {
     expect((await speak(sessionId)).status).toBe(404)
   })
 
+  it('ends tasks of calls and of sound once each, and opens none again that has ended', async () => {
+    const origin = await FakeOrigin.start()
+    origin.respond = (_call, session, id) => {
+      session.emit({ type: 'speech_started', task_id: 'task_short1', latency_ms: 1 })
+      session.emit({ type: 'speech_finished', task_id: 'task_short1', reason: 'completed', played_ms: 1 })
+      session.peer.send({ type: 'task', task: { id: 'task_short1', state: 'open' } })
+      session.peer.send({ type: 'response', id, result: { task_id: 'task_short1' } })
+    }
+    const { sessionId, session } = await newSessionOn(origin)
+    const { client } = await openClient(sessionId)
+    await speak(sessionId)
+    expect(await client.next('speech_finished')).toMatchObject({ task_id: 'task_short1', reason: 'completed' })
+    session.emit({ type: 'audio_buffer_committed', task_id: 'task_sound1', duration_ms: 1 })
+    // names a task and opens none
+    session.emit({ type: 'chat', task_id: 'task_other1', role: 'agent', content: '"type":"speech_started"' })
+    await client.next('chat')
+    await evictSession(sessionId)
+    origin.die()
+    await client.next('session_state')
+    await jumpSession(sessionId, 30)
+    expect(await client.next('speech_finished')).toMatchObject({ task_id: 'task_sound1', reason: 'failed' })
+    expect(await client.next('session_ended')).toMatchObject({ reason: 'origin_lost' })
+    expect(client.waiting('speech_finished')).toEqual([])
+  })
+
   it('moves a watched session to the new process and ends one that nobody watches', async () => {
     const old = await FakeOrigin.start()
     const watched = await newSessionOn(old)
@@ -68,7 +94,10 @@ describe('loss of the origin', () => {
     expect((await speak(alone.sessionId)).status).toBe(404)
   })
 
-  it('moves a session at once when its origin leaves in good order', async () => {
+  it.each([
+    ['awake', false],
+    ['asleep', true],
+  ])('moves a session that is %s at once when its origin leaves in good order', async (_how, asleep) => {
     const a = await FakeOrigin.start({ originId: 'a' })
     const { sessionId, session } = await newSessionOn(a)
     const { client } = await openClient(sessionId)
@@ -76,6 +105,7 @@ describe('loss of the origin', () => {
     await speak(sessionId)
     a.control.send({ type: 'draining' })
     await vi.waitFor(async () => expect((await callEdge('/metrics')).body.origins).toMatchObject([{ draining: true }, {}]))
+    if (asleep) await evictSession(sessionId)
     session.peer.ws.close(1000)
     expect(await client.next('session_state')).toMatchObject({ state: 'reconnecting' })
     expect(await client.next('speech_finished')).toMatchObject({ reason: 'failed' })
@@ -173,6 +203,17 @@ describe('the pool', () => {
     const stranger = await openPeer('/link/control', { headers: originAuth() })
     stranger.send({ type: 'origin_hello', version: '9.9.9' })
     expect((await stranger.closing()).code).toBe(4400)
+  })
+
+  it('turns away an origin of another protocol, and says which it speaks', async () => {
+    const origin = await FakeOrigin.start()
+    const { hello } = origin
+    for (const protocol_version of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1]) {
+      const other = await openPeer('/link/control', { headers: originAuth() })
+      other.send({ ...hello, origin_id: 'origin-2', protocol_version })
+      expect(await other.closing()).toEqual({ code: 4400, reason: `this edge speaks protocol ${PROTOCOL_VERSION}` })
+    }
+    expect((await callEdge('/health')).body.origins).toBe(1)
   })
 
   it('refuses sockets of another process or of no session', async () => {

@@ -131,7 +131,17 @@ describe('relay', () => {
 
   it('hands on no nonsense of the origin, and goes on', async () => {
     const { client } = await openClient(sessionId)
-    for (const nonsense of ['Ec\n', 'Ec\n{}', 'Ex\n{"a":1}', 'E', '{"type":"dance"}', 'no json', new ArrayBuffer(3), new ArrayBuffer(64)]) {
+    const control = 'E{"class":"control"}\n'
+    const damaged = [
+      control,
+      `${control}{}`,
+      `${control}null`,
+      'E{"class":"dance"}\n{"a":1}',
+      'E{"class":"frame"}\n{"a":1}',
+      'Ec\n{"a":1}',
+      'E',
+    ]
+    for (const nonsense of [...damaged, '{"type":"dance"}', 'no json', new ArrayBuffer(3), new ArrayBuffer(64)]) {
       session.peer.send(nonsense)
     }
     session.emit({ type: 'status', status: 'idle', message: 'x' })

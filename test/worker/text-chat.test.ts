@@ -122,7 +122,7 @@ describe('the session of a chat', () => {
       expect(call.params).toMatchObject({ session_id: session.sessionId })
       session.peer.send({ type: 'response', id, result: {} })
     }
-    const headers = { 'x-session-id': one.sessionId }
+    const headers = { 'x-session-id': one.sessionId.toUpperCase() }
     await callEdge('/v1/chat/completions', { body: { messages: MESSAGES }, headers })
     await callEdge('/v1/chat/completions', { body: { messages: MESSAGES, session_id: other.sessionId }, headers })
     expect(asked).toEqual([one.sessionId, other.sessionId])

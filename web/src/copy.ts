@@ -42,7 +42,6 @@ const ENDED: Partial<Record<SessionEndReason, string>> = {
   client_stop: 'Somebody ended this session.',
   origin_lost: 'The render host was lost and did not come back.',
   capacity: 'No render host has room for this session now.',
-  auth_revoked: 'The permission for this session was withdrawn.',
   admin: 'The operator ended this session.',
 }
 

@@ -10,7 +10,7 @@ const MAX_RETRY_S = 60
 const HOPELESS = ['UNAUTHORIZED', 'SESSION_NOT_FOUND', 'AVATAR_NOT_FOUND', 'INVALID_REQUEST', 'INVALID_RESPONSE']
 
 /** Ends that nobody asked for: a page that opened the session opens another by itself. */
-const VANISHED: readonly SessionEndReason[] = ['origin_lost', 'capacity', 'ice_failed', 'error']
+const VANISHED: readonly SessionEndReason[] = ['origin_lost', 'capacity', 'error']
 
 export type Situation =
   | { phase: 'opening' | 'live' }

@@ -1,22 +1,21 @@
-/** Reads a request's JSON: bounded while it comes in, whatever its content-length says. */
+/** Reads a request's body: bounded while it comes in, whatever its content-length says. */
 import type * as z from 'zod'
-import { MAX_BODY_BYTES } from '../../shared/api.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { issuesOf } from './issues.ts'
 
 /** @throws AvatarError PAYLOAD_TOO_LARGE, INVALID_JSON or INVALID_REQUEST with `details.issues` */
-export async function readBody<Schema extends z.ZodType>(request: Request, schema: Schema): Promise<z.output<Schema>> {
-  const text = await readText(request, MAX_BODY_BYTES)
-  const parsed = schema.safeParse(text === '' ? {} : parseJson(text))
-  if (parsed.success) return parsed.data
-  throw invalid(parsed.error)
+export async function readJson<Schema extends z.ZodType>(request: Request, schema: Schema, maxBytes: number): Promise<z.output<Schema>> {
+  const text = await readText(request, maxBytes)
+  return check(schema, text === '' ? {} : parse(text))
 }
 
-/** The same fault for a query. */
-export function invalid(error: z.ZodError): AvatarError {
-  const issues = issuesOf(error)
+/** @throws AvatarError INVALID_REQUEST with `details.issues` */
+export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issues = issuesOf(parsed.error)
   const said = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
-  return new AvatarError('INVALID_REQUEST', said, { issues })
+  throw new AvatarError('INVALID_REQUEST', said, { issues })
 }
 
 /** @throws AvatarError PAYLOAD_TOO_LARGE */
@@ -38,7 +37,23 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
   }
 }
 
-function parseJson(text: string): unknown {
+export const UNSUPPORTED_MEDIA_TYPE = 415
+
+/** 415 for another media type; the table of codes has no row of its own for it. */
+class UnsupportedMediaType extends AvatarError {
+  override get status(): number {
+    return UNSUPPORTED_MEDIA_TYPE
+  }
+}
+
+/** @throws AvatarError INVALID_REQUEST with status 415 */
+export function requireMediaType(request: Request, wanted: string): void {
+  const given = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  if (given === wanted) return
+  throw new UnsupportedMediaType('INVALID_REQUEST', `Send it as content-type ${wanted}.`, { content_type: given?.slice(0, 128) ?? '' })
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {

@@ -1,6 +1,5 @@
 /** What every request carries through the middleware. */
-import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { Context } from 'hono'
+import type { Context, Hono } from 'hono'
 import type { Config, Env } from '../env.ts'
 
 /** Who calls. `key`: an API key's owner (or anyone, in open mode). `session`: the holder of one session's token. */
@@ -17,5 +16,5 @@ export interface AppEnv {
 }
 
 export type AppContext = Context<AppEnv>
-export type App = OpenAPIHono<AppEnv>
-export type Handler = (context: AppContext) => Promise<Response> | Response
+/** Without `get`, `post` and the like: routes are declared, see declare-route.ts. */
+export type App = Pick<Hono<AppEnv>, 'use' | 'notFound' | 'onError' | 'fetch' | 'routes'>

@@ -1,98 +1,47 @@
-/** Declares routes from the shared schemas: one description serves the router, OpenAPI and the list of methods for 405. */
-import { createRoute } from '@hono/zod-openapi'
-import type * as z from 'zod'
-import { ErrorBody } from '../../shared/api.ts'
-import { ERRORS, type ErrorCode } from '../../shared/errors.ts'
-import { readBody } from './body.ts'
-import type { App, AppContext, Handler } from './context.ts'
+/**
+ * Declares routes. One declaration serves the router, authentication, rate limits and the OpenAPI document: the handler runs
+ * after the caller was authenticated, the body was read and the call was counted, and gets the results of these steps.
+ */
+import { Hono } from 'hono'
+import { admit } from './admit.ts'
+import type { App, AppContext, AppEnv } from './context.ts'
+import type { DeclaredRoute, Method, RouteDeclaration, RouteHandler, RouteRequest } from './route-declaration.ts'
 
-export interface RouteDescription {
-  path: string
-  tag: string
-  summary: string
-  description?: string
-  response?: z.ZodType
-  /** Headers of its own that the request may have. */
-  headers?: z.ZodObject
-  /** Also answers server-sent events. */
-  streams?: boolean
-  /** What it can answer besides faults of the body, the key and the edge itself. */
-  errors?: readonly ErrorCode[]
-  /** Media type of its body and of its answer. @default JSON */
-  takes?: string
-  answers?: string
-  /** Status of success. @default 200 */
-  status?: 200 | 201 | 204
-  /** No key is asked for. */
-  open?: boolean
-}
+export class RouteTable {
+  /** Every route that was declared. */
+  readonly declared: DeclaredRoute[] = []
+  readonly #hono = new Hono<AppEnv>()
 
-const EVERYWHERE: ErrorCode[] = ['HOST_NOT_ALLOWED', 'ORIGIN_NOT_ALLOWED', 'INTERNAL_ERROR']
+  get app(): App {
+    return this.#hono
+  }
 
-export function get(app: App, description: RouteDescription, handler: Handler): void {
-  register(app, 'get', description, [])
-  app.get(pathOf(description.path), handler)
-}
+  get<const D extends RouteDeclaration>(declaration: D, handler: RouteHandler<D>): void {
+    this.#declare('get', declaration, handler)
+  }
 
-/** A POST whose JSON body `schema` has accepted. */
-export function post<Schema extends z.ZodType>(
-  app: App,
-  description: RouteDescription,
-  schema: Schema,
-  handler: (context: AppContext, body: z.output<Schema>) => Promise<Response>,
-): void {
-  register(app, 'post', description, ['INVALID_REQUEST', 'INVALID_JSON', 'PAYLOAD_TOO_LARGE'], schema)
-  app.post(pathOf(description.path), async (context) => handler(context, await readBody(context.req.raw, schema)))
-}
+  post<const D extends RouteDeclaration>(declaration: D, handler: RouteHandler<D>): void {
+    this.#declare('post', declaration, handler)
+  }
 
-/** OpenAPI writes `{name}` where the router writes `:name`. */
-export function pathOf(path: string): string {
-  return path.replace(/\{(\w+)\}/g, ':$1')
-}
+  patch<const D extends RouteDeclaration>(declaration: D, handler: RouteHandler<D>): void {
+    this.#declare('patch', declaration, handler)
+  }
 
-export function register(
-  app: App,
-  method: 'get' | 'post' | 'patch' | 'delete',
-  route: RouteDescription,
-  bodyErrors: ErrorCode[],
-  body?: z.ZodType,
-): void {
-  const errors = [...bodyErrors, ...(route.open === true ? [] : (['UNAUTHORIZED'] as const)), ...(route.errors ?? []), ...EVERYWHERE]
-  app.openAPIRegistry.registerPath(
-    createRoute({
-      method,
-      path: route.path,
-      tags: [route.tag],
-      summary: route.summary,
-      ...(route.description === undefined ? {} : { description: route.description }),
-      ...(route.open === true ? { security: [] } : {}),
-      request: {
-        ...(route.headers === undefined ? {} : { headers: route.headers }),
-        ...(body === undefined ? {} : { body: { required: true, content: { [route.takes ?? 'application/json']: { schema: body } } } }),
-      },
-      responses: { ...success(route), ...failures(errors) },
-    }),
-  )
-}
+  delete<const D extends RouteDeclaration>(declaration: D, handler: RouteHandler<D>): void {
+    this.#declare('delete', declaration, handler)
+  }
 
-function success({ response, streams, answers = 'application/json', status = 200 }: RouteDescription) {
-  if (response === undefined) return { [status]: { description: 'Done.' } }
-  const json = { [answers]: { schema: response } }
-  return {
-    [status]: {
-      description: 'Done.',
-      content: streams === true ? { ...json, 'text/event-stream': { schema: { type: 'string' as const } } } : json,
-    },
+  #declare<D extends RouteDeclaration>(method: Method, declaration: D, handler: RouteHandler<D>): void {
+    const route = { ...declaration, method }
+    this.declared.push(route)
+    // admit returns the fields that the declaration asks for, which its own type cannot express
+    const handle = async (context: AppContext) => handler((await admit(context, route)) as unknown as RouteRequest<D>)
+    this.#hono.on(method.toUpperCase(), routerPath(declaration.path), handle)
   }
 }
 
-function failures(codes: ErrorCode[]) {
-  const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of codes) byStatus.set(ERRORS[code].status, [...(byStatus.get(ERRORS[code].status) ?? []), code])
-  return Object.fromEntries(
-    [...byStatus].map(([status, list]) => [
-      status,
-      { description: [...new Set(list)].join(', '), content: { 'application/json': { schema: ErrorBody } } },
-    ]),
-  )
+/** OpenAPI writes `{name}` where the router writes `:name`. */
+function routerPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1')
 }

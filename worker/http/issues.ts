@@ -1,4 +1,4 @@
-/** What zod found, in the form of `details.issues`. */
+/** The issues that zod found, in the form of `details.issues`. */
 import type * as z from 'zod'
 
 export interface Issue {
@@ -7,7 +7,7 @@ export interface Issue {
   message: string
 }
 
-/** Issues that are told; a huge wrong body does not make a huge answer. */
+/** Issues in one answer: a large wrong body must not cause a large answer. */
 const MAX_ISSUES = 16
 
 export function issuesOf(error: z.ZodError): Issue[] {

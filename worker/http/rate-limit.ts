@@ -1,7 +1,7 @@
-/** The documented limits, per tenant and exact; what is left is said on every answer. */
+/** Counts a call against its exact per-tenant limit, and sets the RateLimit headers of the answer. */
 import { AvatarError } from '../../shared/errors.ts'
+import { RATE_WINDOW_MS, type RateBucket } from '../objects/contracts.ts'
 import { tenantStub } from '../objects/stubs.ts'
-import { RATE_WINDOW_MS, type RateBucket } from '../tenant/tenant.ts'
 import type { AppContext } from './context.ts'
 
 const LIMIT_OF = {

@@ -1,6 +1,7 @@
-/** Session tokens: HS256 JWTs that open and drive one session until it must be over (RFC 7519). */
+/** Session tokens: HS256 JWTs (RFC 7519) that allow the use of one session, valid until the session must have ended. */
 import { jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
+import { SessionId } from '../../shared/ids.ts'
 
 const AUDIENCE = 'avatar-session'
 /** Seconds that a token outlives the longest session. */
@@ -11,7 +12,7 @@ export interface SessionToken {
   sessionId: string
 }
 
-const Payload = z.object({ sub: z.uuid(), tenant: z.string().min(1) })
+const Payload = z.object({ sub: SessionId, tenant: z.string().min(1) })
 
 function keyOf(secret: string): Uint8Array {
   return new TextEncoder().encode(secret)
@@ -28,14 +29,14 @@ export function mintToken({ tenant, sessionId }: SessionToken, secret: string, m
     .sign(keyOf(secret))
 }
 
-/** Undefined when the token is not ours, not valid or no longer valid. */
+/** Undefined when the token is not ours, not valid or expired. */
 export async function readToken(token: string, secret: string): Promise<SessionToken | undefined> {
   try {
     const { payload } = await jwtVerify(token, keyOf(secret), { audience: AUDIENCE, algorithms: ['HS256'], requiredClaims: ['exp'] })
     const { sub, tenant } = Payload.parse(payload)
     return { tenant, sessionId: sub }
   } catch {
-    // whatever is wrong with it, the caller is told only that it does not open anything
+    // the caller is not told what is wrong with it
     return undefined
   }
 }

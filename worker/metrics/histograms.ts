@@ -1,7 +1,7 @@
-/** Sums and medians of histograms as origins report them. */
+/** Sums and medians of histograms as origins report them, and means of their figures. */
 import type { Histogram } from '../../shared/stats.ts'
 
-/** All together; undefined without any. Those whose bounds differ from the first one's are left out: another version counts otherwise. */
+/** The sum of all; undefined without any. Those whose bounds differ from the first one's are left out: another version counts otherwise. */
 export function sumOf(histograms: readonly Histogram[]): Histogram | undefined {
   const [first] = histograms
   if (first === undefined) return undefined
@@ -13,13 +13,9 @@ export function sumOf(histograms: readonly Histogram[]): Histogram | undefined {
   }
 }
 
-export function countOf({ counts }: Histogram): number {
-  return counts.reduce((sum, count) => sum + count, 0)
-}
-
 /**
- * The median of what was counted between two moments, within its bucket by proportion; beyond the last bound, that bound.
- * Null where nothing was, or where an origin began anew in between.
+ * The median of what was counted between two moments, interpolated within its bucket; beyond the last bound, that bound.
+ * Null where nothing was counted, or where an origin was restarted in between.
  */
 export function medianBetween(before: Histogram | undefined, after: Histogram | undefined): number | null {
   if (before === undefined || after === undefined) return null
@@ -36,4 +32,11 @@ export function medianBetween(before: Histogram | undefined, after: Histogram | 
     below += count
   }
   return null
+}
+
+/** The mean of the known values, to the tenth; null without any. */
+export function mean(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null)
+  if (known.length === 0) return null
+  return Math.round((10 * known.reduce((sum, value) => sum + value, 0)) / known.length) / 10
 }

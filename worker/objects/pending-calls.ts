@@ -1,16 +1,15 @@
-/** HTTP requests that wait for the origin's answer. In memory: a request keeps its object awake. */
+/** HTTP requests that wait for the origin's answer. Kept in memory: a waiting request keeps its object awake. */
 import { newId } from '../../shared/ids.ts'
+import type { CallResult } from './contracts.ts'
 import { type Failure, fail, noOrigin, type Result, succeed } from './result.ts'
 
 /** How long the origin may take to answer, ms. */
 export const ANSWER_MS = 10_000
-/** A chat: in all, and without a word. */
+/** How long a chat may take in total, and how long it may send nothing, ms. */
 export const CHAT_MS = 120_000
 const CHAT_SILENCE_MS = 30_000
-/** Text that a slow reader of a streamed chat may have waiting, bytes. */
+/** Largest backlog of a slow reader of a streamed chat, bytes. */
 const MAX_UNREAD_BYTES = 1_048_576
-
-export type CallResult = Record<string, unknown>
 
 interface Pending<Call> {
   call: Call
@@ -19,11 +18,11 @@ interface Pending<Call> {
 }
 
 export interface PendingCallsOptions<Call> {
-  /** Sends the request to the origin; false when there is none. */
+  /** Sends the request to the origin; false when none is connected. */
   send(id: string, call: Call): boolean
-  /** Tells the origin that nobody waits for the answer any more. */
+  /** Tells the origin that the answer is no longer needed. */
   cancel(id: string, call: Call): void
-  /** What a caller hears when there is none. */
+  /** The error message when no origin is connected. */
   noOrigin: string
 }
 
@@ -39,7 +38,7 @@ export class PendingCalls<Call> {
     return this.#pending.size
   }
 
-  /** One question, one answer. @param waitMs how long the answer may take */
+  /** Sends a request and waits for its one answer. @param waitMs how long the answer may take */
   ask(requestId: string, call: Call, waitMs: number): Promise<Result<CallResult>> {
     const { promise, resolve } = Promise.withResolvers<Result<CallResult>>()
     const id = this.#freshId(requestId)
@@ -56,7 +55,7 @@ export class PendingCalls<Call> {
     return promise
   }
 
-  /** A streamed chat: a failure before the first word is the result; a later one is told in the stream. */
+  /** A streamed chat. A failure before the first chunk is the result; a later one is sent in the stream. */
   askStream(requestId: string, call: Call): Promise<Result<ReadableStream<Uint8Array>>> {
     const { promise, resolve } = Promise.withResolvers<Result<ReadableStream<Uint8Array>>>()
     const id = this.#freshId(requestId)
@@ -110,7 +109,7 @@ export class PendingCalls<Call> {
     this.#pending.get(id)?.chunk(data)
   }
 
-  /** The HTTP client has gone. */
+  /** The HTTP client has disconnected. */
   cancel(id: string): void {
     const pending = this.#pending.get(id)
     if (pending === undefined) return
@@ -119,11 +118,11 @@ export class PendingCalls<Call> {
     try {
       pending.settle(fail('INTERNAL_ERROR', 'The request was cancelled.'))
     } catch {
-      // the stream was cancelled from its other end: nobody reads what is said here
+      // the reader has cancelled the stream: writing to it throws
     }
   }
 
-  /** Ends all of them, or those that `which` picks. */
+  /** Fails all of them, or those that `which` selects. */
   failAll(error: Failure, which: (call: Call) => boolean = () => true): void {
     for (const [id, { call }] of [...this.#pending]) if (which(call)) this.settle(id, { ok: false, error })
   }

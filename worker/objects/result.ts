@@ -1,4 +1,4 @@
-/** Outcomes across Durable Object calls: a thrown error would lose its class and its details there. */
+/** Results of calls between Durable Objects: a thrown error would lose its class and its details on the way. */
 import { AvatarError, ERROR_CODES, type ErrorCode, toAvatarError } from '../../shared/errors.ts'
 
 export interface Failure {
@@ -28,18 +28,18 @@ export function unwrap<T>(result: Result<T>): T {
   throw new AvatarError(result.error.code, result.error.message, result.error.details)
 }
 
-/** A failure as an origin tells it; a code that this edge does not know becomes `INTERNAL_ERROR`. */
+/** A failure that an origin reports; a code that this edge does not know becomes `INTERNAL_ERROR`. */
 export function fromOrigin(failure: { code: string; message: string; details: Record<string, unknown> }): { ok: false; error: Failure } {
   const code = ERROR_CODES.find((known) => known === failure.code)
   if (code === undefined || code === 'INTERNAL_ERROR') return failWith(new Error('the origin failed'))
   return fail(code, failure.message, failure.details)
 }
 
-/** s that a caller waits before trying again while an origin comes back. */
+/** retry_after_s while an origin reconnects. */
 export const ORIGIN_RETRY_S = 2
-/** What a caller hears meanwhile. */
+/** The error message meanwhile. */
 export const NO_ORIGIN = 'The session has lost its origin and waits for it; try again.'
-/** s that a caller waits before trying again when every origin is full. */
+/** retry_after_s when every origin is full. */
 export const CAPACITY_RETRY_S = 10
 
 export function noSession(sessionId: string): { ok: false; error: Failure } {

@@ -1,13 +1,13 @@
-/** Which origin gets a session: of those that fit, the least loaded. */
+/** Chooses the origin for a session: the least loaded of those that offer the avatar and the quality. */
 import type { SessionConfig } from '../../shared/link.ts'
 import { CAPACITY_RETRY_S, fail, noOrigin, type Result, succeed } from '../objects/result.ts'
 import type { ControlSocket } from './control-socket.ts'
 
 /**
- * The least loaded one: sessions placed there, as a share of those it can let speak at one time. Whether it takes
- * one more is its own answer, since silent sessions cost it next to nothing.
+ * Load is the number of sessions placed on an origin divided by its capacity. The origin itself decides whether it takes
+ * one more, since silent sessions cost it next to nothing.
  *
- * @param placed sessions by origin as the pool placed them; newer than the last heartbeat
+ * @param placed number of sessions that the pool has placed, by origin; newer than the last heartbeat
  * @param declined ids of origins that were asked already
  */
 export function chooseOrigin(
@@ -35,7 +35,7 @@ export function chooseOrigin(
   return best === undefined ? capacityFull() : succeed(best)
 }
 
-/** Of those that take new work; undefined without one. */
+/** The least loaded of the origins that take new work; undefined without one. */
 export function leastLoaded(origins: ControlSocket[], placed: Map<string, number>): ControlSocket | undefined {
   const free = origins
     .filter(({ draining }) => !draining)

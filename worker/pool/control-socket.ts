@@ -1,10 +1,11 @@
-/** One origin's control socket and what the origin has said of itself. */
+/** One origin's control socket, with the origin's hello and latest heartbeat. */
 import * as z from 'zod'
 import { type ControlDown, OriginHello, OriginLoad, type SessionReport } from '../../shared/link.ts'
-import type { Placement } from '../session/session-state.ts'
+import type { Placement, PoolOrigin } from '../objects/contracts.ts'
+import { sendQuietly } from '../objects/sockets.ts'
 import { storedHello } from './placements.ts'
 
-/** Survives hibernation on the socket; the rest of the hello may be too large for it and stands in storage. */
+/** Kept on the socket through hibernation; the whole hello may be too large for it and is kept in storage. */
 const Attachment = z.object({ v: z.literal(1), origin_id: z.string(), boot_id: z.string(), load: OriginLoad, draining: z.boolean() })
 
 export class ControlSocket {
@@ -12,9 +13,9 @@ export class ControlSocket {
   readonly #ws: WebSocket
   load: OriginLoad
   draining = false
-  /** When it was last heard, Unix ms. */
+  /** When its last message came, Unix ms. */
   seenAt: number
-  /** What the origin last said of its sessions; empty until it says it again after this object slept. */
+  /** The latest reports of its sessions; empty after a hibernation until the next ones come. */
   reports = new Map<string, SessionReport>()
 
   constructor(ws: WebSocket, hello: OriginHello, now: number) {
@@ -44,24 +45,34 @@ export class ControlSocket {
 
   /** False when the socket is closing. */
   send(message: ControlDown): boolean {
-    try {
-      this.#ws.send(JSON.stringify(message))
-      return true
-    } catch {
-      // the socket is closing; its close handler does the rest
-      return false
+    return sendQuietly(this.#ws, JSON.stringify(message))
+  }
+
+  /** The origin as operators and metrics see it. @param sessions number of sessions placed on it */
+  describe(sessions: number): PoolOrigin {
+    const { origin_id, version, started_at, device, avatars } = this.hello
+    return {
+      origin_id,
+      version,
+      started_at,
+      seen_at: this.seenAt,
+      device,
+      avatars: avatars.map(({ avatar_id }) => avatar_id),
+      draining: this.draining,
+      sessions,
+      load: this.load,
     }
   }
 
   remember(): void {
     const { origin_id, boot_id } = this.hello
-    // the figures of stages and turns can outgrow an attachment (2 KB); the next heartbeat brings them again
+    // the figures of stages and turns can be larger than an attachment may be (2 KB); the next heartbeat brings them again
     const load = { ...this.load, render: {}, turns: {} }
     this.#ws.serializeAttachment({ v: 1, origin_id, boot_id, load, draining: this.draining } satisfies z.infer<typeof Attachment>)
   }
 }
 
-/** The control sockets that are still open after the object slept. */
+/** The control sockets that are still open after a hibernation. */
 export function restoreControls(ctx: DurableObjectState): Map<WebSocket, ControlSocket> {
   const controls = new Map<WebSocket, ControlSocket>()
   for (const ws of ctx.getWebSockets('control')) {

@@ -1,21 +1,20 @@
-/** The last hour in points of ten seconds, for the operator's plots. Taken when heartbeats come: no timer keeps the object awake. */
+/** The last hour in points of ten seconds, for the operators' plots. Recorded when heartbeats come: no timer keeps the object awake. */
 import { HISTORY_INTERVAL_S, HISTORY_POINTS, type HistoryPoint } from '../../shared/admin.ts'
 import type { Histogram } from '../../shared/stats.ts'
-import { medianBetween, sumOf } from '../metrics/histograms.ts'
+import { mean, medianBetween, sumOf } from '../metrics/histograms.ts'
 import type { ControlSocket } from './control-socket.ts'
-import { mean } from './mean.ts'
 
 /** The step of a turn whose median is plotted. */
 const STEP = 'first_sound'
 
 export interface Moment extends Omit<HistoryPoint, 'at' | 'latency_p50'> {
-  /** Steps of turns, by origin. */
+  /** Histograms of the steps of turns, one record for each origin. */
   turns: Record<string, Histogram>[]
 }
 
 export class History {
   readonly #storage: DurableObjectStorage
-  /** Turns until the last point; undefined since the object started. */
+  /** The histogram at the last point; undefined until the first one since the object started. */
   #turns: Histogram | undefined
 
   constructor(storage: DurableObjectStorage) {
@@ -23,7 +22,7 @@ export class History {
     storage.sql.exec('CREATE TABLE IF NOT EXISTS history (slot INTEGER PRIMARY KEY, json TEXT NOT NULL)')
   }
 
-  /** Takes a point where none has been taken in these ten seconds. @param read asked only then */
+  /** Records a point unless there is one in these ten seconds. @param read called only when a point is recorded */
   take(now: number, read: () => Moment): void {
     const slot = Math.floor(now / (HISTORY_INTERVAL_S * 1000))
     const { sql } = this.#storage
@@ -36,7 +35,7 @@ export class History {
     sql.exec('DELETE FROM history WHERE slot <= ?', slot - HISTORY_POINTS)
   }
 
-  /** Of the last hour, oldest first. */
+  /** The points of the last hour, oldest first. */
   points(now: number): HistoryPoint[] {
     const oldest = Math.floor(now / (HISTORY_INTERVAL_S * 1000)) - HISTORY_POINTS
     const rows = this.#storage.sql.exec<{ json: string }>('SELECT json FROM history WHERE slot > ? ORDER BY slot', oldest)
@@ -44,7 +43,7 @@ export class History {
   }
 }
 
-/** Everything that a point says, of origins that are connected. */
+/** The figures of a point, over the connected origins. */
 export function momentOf(controls: readonly ControlSocket[], totals: { active_sessions: number; client_sockets: number }): Moment {
   const loads = controls.map(({ load }) => load)
   const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0)

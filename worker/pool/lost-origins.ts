@@ -1,23 +1,23 @@
-/** Processes whose control socket is gone, and what becomes of the sessions that are placed on them. */
+/** Origin processes without a control socket: when they count as lost, and telling the sessions that are placed on them. */
 import { HEARTBEAT_S } from '../../shared/link.ts'
-import type { OriginNews, Placement } from '../session/session-state.ts'
+import type { OriginNews, Placement } from '../objects/contracts.ts'
 import type { Placements } from './placements.ts'
 
-/** An origin that was silent for this long is lost, ms. */
+/** An origin that sent nothing for this long is lost, ms. */
 export const SILENCE_MS = 3 * HEARTBEAT_S * 1000
 
 export interface LostOriginsOptions {
   placements: Placements
-  /** Processes that are connected. */
+  /** Boot ids of the processes that are connected. */
   connected(): Set<string>
   tellNews(sessionId: string, placement: Placement, news: OriginNews): Promise<void>
 }
 
 export class LostOrigins {
   readonly #options: LostOriginsOptions
-  /** When control sockets closed, Unix ms, by process; a process is given SILENCE_MS to dial again. */
+  /** When control sockets closed, Unix ms, by boot id; a process has SILENCE_MS to dial again. */
   readonly #lostAt = new Map<string, number>()
-  /** Processes whose sessions were told of the loss; their sessions may come back without the control socket. */
+  /** Boot ids whose sessions were told of the loss; the sessions may reconnect without the control socket. */
   #told = new Set<string>()
   #checked = false
 
@@ -25,7 +25,7 @@ export class LostOrigins {
     this.#options = options
   }
 
-  /** What stands in storage was compared with the sessions since this object started. */
+  /** The placements in storage were compared with the sessions since this object started. */
   get checked(): boolean {
     return this.#checked
   }
@@ -34,7 +34,7 @@ export class LostOrigins {
     this.#lostAt.set(bootId, now)
   }
 
-  /** It was silent so long that it is given no more time. */
+  /** It sent nothing for so long that it has no more time to dial again. */
   gaveUp(bootId: string): void {
     this.#lostAt.delete(bootId)
   }
@@ -44,7 +44,7 @@ export class LostOrigins {
     this.#lostAt.delete(bootId)
   }
 
-  /** Asks the sessions of processes that are not here what became of them; at the first time they are told of the loss. */
+  /** Asks the sessions of processes that are not connected whether they still exist; the first time they are told of the loss. */
   async check(now: number): Promise<void> {
     const { placements, connected, tellNews } = this.#options
     this.#checked = true

@@ -1,4 +1,4 @@
-/** Questions to origins whether they take a session, and their answers. */
+/** Asks origins to take a session and waits for their answers. */
 import type { ControlUp, SessionConfig } from '../../shared/link.ts'
 import type { ControlSocket } from './control-socket.ts'
 

@@ -1,41 +1,42 @@
-/** The Durable Object that knows every origin: heartbeats, placement, loss and return. `/health` and `/metrics` read it. */
+/** The Durable Object that knows every origin: heartbeats, placement of sessions, loss and return. `/health` and `/metrics` read it. */
 import { DurableObject } from 'cloudflare:workers'
 import type { HistoryPoint } from '../../shared/admin.ts'
 import type { AvatarInfo, VoiceInfo } from '../../shared/api.ts'
 import type { ChatRequest } from '../../shared/chat.ts'
 import { ERRORS } from '../../shared/errors.ts'
+import { parseJsonAs } from '../../shared/json.ts'
 import { type ControlDown, ControlUp, type OriginHello, type SessionConfig } from '../../shared/link.ts'
 import { PROTOCOL_VERSION, VERSION } from '../../shared/version.ts'
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
-import type { CallResult } from '../objects/pending-calls.ts'
+import {
+  type CallResult,
+  type OriginNews,
+  type Placed,
+  type Placement,
+  type PoolObject,
+  type PoolSession,
+  type PoolSnapshot,
+  type SessionFigures,
+  samePlacement,
+} from '../objects/contracts.ts'
 import { fromOrigin, noOrigin, type Result, succeed } from '../objects/result.ts'
-import { socketResponse } from '../objects/sockets.ts'
+import { answerClose, closeQuietly, refuseOtherProtocol, socketResponse } from '../objects/sockets.ts'
 import { sessionStub } from '../objects/stubs.ts'
-import { closeQuietly } from '../session/client-socket.ts'
-import { type OriginNews, type Placement, samePlacement } from '../session/session-state.ts'
 import { chooseOrigin, leastLoaded } from './choose-origin.ts'
 import { ControlSocket, restoreControls } from './control-socket.ts'
 import { History, momentOf } from './history.ts'
 import { LostOrigins, SILENCE_MS } from './lost-origins.ts'
 import { Opening } from './opening.ts'
-import { Placements, type SessionFigures } from './placements.ts'
-import { type PoolSession, type PoolSnapshot, poolOrigin } from './snapshot.ts'
+import { Placements } from './placements.ts'
 import { TextChats } from './text-chats.ts'
 
-export interface Placed {
-  placement: Placement
-  /** As the origin has it: a voice that it does not know is null. */
-  config: SessionConfig
-  warnings: string[]
-}
-
-export class OriginPool extends DurableObject<Env> {
+export class OriginPool extends DurableObject<Env> implements PoolObject {
   readonly #placements: Placements
   readonly #controls: Map<WebSocket, ControlSocket>
-  readonly #lost: LostOrigins
+  readonly #lostOrigins: LostOrigins
   readonly #opening = new Opening()
-  readonly #chats = new TextChats()
+  readonly #textChats = new TextChats()
   readonly #history: History
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -43,7 +44,7 @@ export class OriginPool extends DurableObject<Env> {
     this.#placements = new Placements(ctx.storage)
     this.#controls = restoreControls(ctx)
     this.#history = new History(ctx.storage)
-    this.#lost = new LostOrigins({
+    this.#lostOrigins = new LostOrigins({
       placements: this.#placements,
       connected: () => this.#connectedBoots(),
       tellNews: (sessionId, placement, news) => this.#tellNews(sessionId, placement, news),
@@ -52,7 +53,6 @@ export class OriginPool extends DurableObject<Env> {
 
   // --- calls ----------------------------------------------------------------------------------------------------------
 
-  /** Opens the session at the least loaded origin that fits. Tries the next one when an origin declines or stays silent. */
   async place(wanted: SessionConfig, tenant: string, waitMs: number): Promise<Result<Placed>> {
     const deadline = Date.now() + waitMs
     const declined = new Set<string>()
@@ -72,23 +72,19 @@ export class OriginPool extends DurableObject<Env> {
     }
   }
 
-  /** A chat of no session. @param id one that nobody else has */
   textChat(id: string, params: ChatRequest): Promise<Result<CallResult>> {
-    return this.#chats.ask(id, this.#leastLoaded(), params)
+    return this.#textChats.ask(id, this.#leastLoaded(), params)
   }
 
-  /** The same as server-sent events, ending in `data: [DONE]`. */
   textChatStream(id: string, params: ChatRequest): Promise<Result<ReadableStream<Uint8Array>>> {
-    return this.#chats.askStream(id, this.#leastLoaded(), params)
+    return this.#textChats.askStream(id, this.#leastLoaded(), params)
   }
 
-  /** The HTTP client of this chat has gone. */
-  cancelTextChat(id: string): void {
-    this.#chats.cancel(id)
+  async cancelTextChat(id: string): Promise<void> {
+    this.#textChats.cancel(id)
   }
 
-  /** The session has ended. */
-  release(sessionId: string): void {
+  async release(sessionId: string): Promise<void> {
     const placement = this.#placements.of(sessionId)
     this.#placements.remove(sessionId)
     for (const control of this.#controls.values()) {
@@ -96,29 +92,28 @@ export class OriginPool extends DurableObject<Env> {
     }
   }
 
-  /** A session was created, for the total. */
-  countCreated(): void {
+  async countCreated(): Promise<void> {
     this.#placements.countCreated()
   }
 
-  reportSession(sessionId: string, figures: SessionFigures): void {
+  async reportSession(sessionId: string, figures: SessionFigures): Promise<void> {
     this.#placements.report(sessionId, figures)
   }
 
-  avatars(): AvatarInfo[] {
+  async avatars(): Promise<AvatarInfo[]> {
     return distinct([...this.#controls.values()].flatMap(({ hello }) => hello.avatars).map((avatar) => [avatar.avatar_id, avatar]))
   }
 
-  voices(): VoiceInfo[] {
+  async voices(): Promise<VoiceInfo[]> {
     return distinct([...this.#controls.values()].flatMap(({ hello }) => hello.voices).map((voice) => [voice.voice_id, voice]))
   }
 
   async snapshot(): Promise<PoolSnapshot> {
-    if (!this.#lost.checked) await this.#lost.check(Date.now())
+    if (!this.#lostOrigins.checked) await this.#lostOrigins.check(Date.now())
     const counts = this.#placements.countByOrigin()
     const totals = this.#placements.totals(this.#connectedBoots())
     return {
-      origins: [...this.#controls.values()].map((control) => poolOrigin(control, counts.get(control.hello.origin_id) ?? 0)),
+      origins: [...this.#controls.values()].map((control) => control.describe(counts.get(control.hello.origin_id) ?? 0)),
       ...totals,
       store_bytes: totals.store_bytes + this.ctx.storage.sql.databaseSize,
     }
@@ -126,18 +121,16 @@ export class OriginPool extends DurableObject<Env> {
 
   // --- calls of operators -------------------------------------------------------------------------------------------
 
-  /** The newest sessions of all tenants. */
-  sessions(limit: number): PoolSession[] {
+  async sessions(limit: number): Promise<PoolSession[]> {
     const reports = new Map([...this.#controls.values()].flatMap((control) => [...control.reports]))
     return this.#placements.newest(limit).map((session) => ({ ...session, report: reports.get(session.session_id) }))
   }
 
-  history(): HistoryPoint[] {
+  async history(): Promise<HistoryPoint[]> {
     return this.#history.points(Date.now())
   }
 
-  /** Undefined when no such origin is connected; else the sessions that it still carries. */
-  drain(originId: string, on: boolean): number | undefined {
+  async drain(originId: string, on: boolean): Promise<number | undefined> {
     const control = [...this.#controls.values()].find(({ hello }) => hello.origin_id === originId)
     if (control === undefined) return undefined
     control.send({ type: 'drain', on })
@@ -148,18 +141,18 @@ export class OriginPool extends DurableObject<Env> {
 
   // --- sockets --------------------------------------------------------------------------------------------------------
 
-  override fetch(_request: Request): Response {
+  override async fetch(_request: Request): Promise<Response> {
     const [theirs, ours] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
     this.ctx.acceptWebSocket(ours, ['control'])
     return socketResponse(theirs)
   }
 
   override async webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    const parsed = typeof message === 'string' ? parseControl(message) : undefined
+    const parsed = typeof message === 'string' ? parseJsonAs(ControlUp, message) : undefined
     const control = this.#controls.get(ws)
     if (parsed === undefined) log.warn('control message not understood', { origin_id: control?.hello.origin_id })
     if (parsed?.type === 'origin_hello') return this.#hello(ws, parsed)
-    // an origin of another version: it would wait for its welcome without end
+    // an origin of another version would wait for its welcome for ever
     if (control === undefined) return closeQuietly(ws, ERRORS.INVALID_REQUEST.close, `origin_hello of ${VERSION} expected`)
     if (parsed === undefined) return
     switch (parsed.type) {
@@ -170,16 +163,16 @@ export class OriginPool extends DurableObject<Env> {
       case 'session_opened':
         return this.#opening.answered(parsed)
       case 'response':
-        return this.#chats.settle(parsed.id, succeed(parsed.result))
+        return this.#textChats.settle(parsed.id, succeed(parsed.result))
       case 'failure':
-        return this.#chats.settle(parsed.id, fromOrigin(parsed))
+        return this.#textChats.settle(parsed.id, fromOrigin(parsed))
       case 'chunk':
-        return this.#chats.chunk(parsed.id, parsed.data)
+        return this.#textChats.chunk(parsed.id, parsed.data)
     }
   }
 
   override async webSocketClose(ws: WebSocket, code: number): Promise<void> {
-    closeQuietly(ws, code === 1005 || code === 1006 ? 1000 : code, '')
+    answerClose(ws, code)
     this.#lose(ws)
   }
 
@@ -187,16 +180,16 @@ export class OriginPool extends DurableObject<Env> {
     this.#lose(ws)
   }
 
-  /** Finds silent origins, and the sessions of origins that are not here. */
+  /** Finds origins whose heartbeats have stopped, and the sessions of origins that are not connected. */
   override async alarm(): Promise<void> {
     const now = Date.now()
     for (const [ws, control] of this.#controls) {
       if (now - control.seenAt < SILENCE_MS) continue
       closeQuietly(ws, ERRORS.ORIGIN_UNAVAILABLE.close, 'no heartbeat')
       this.#lose(ws)
-      this.#lost.gaveUp(control.hello.boot_id)
+      this.#lostOrigins.gaveUp(control.hello.boot_id)
     }
-    await this.#lost.check(now)
+    await this.#lostOrigins.check(now)
     if (this.#controls.size === 0 && this.#placements.all().length === 0) return
     const oldest = Math.min(now, ...[...this.#controls.values()].map(({ seenAt }) => seenAt))
     await this.ctx.storage.setAlarm(Math.max(now + 1000, oldest + SILENCE_MS))
@@ -217,18 +210,16 @@ export class OriginPool extends DurableObject<Env> {
   }
 
   async #hello(ws: WebSocket, hello: OriginHello): Promise<void> {
-    if (hello.protocol_version !== PROTOCOL_VERSION) {
-      return closeQuietly(ws, ERRORS.INVALID_REQUEST.close, `this edge speaks protocol ${PROTOCOL_VERSION}`)
-    }
+    if (refuseOtherProtocol(ws, hello.protocol_version)) return
     for (const [other, known] of this.#controls) {
       if (known.hello.origin_id !== hello.origin_id || other === ws) continue
       this.#controls.delete(other)
-      this.#chats.lost(known)
+      this.#textChats.lost(known)
       closeQuietly(other, 1012, 'replaced')
     }
     const control = new ControlSocket(ws, hello, Date.now())
     this.#controls.set(ws, control)
-    this.#lost.isBack(hello.boot_id)
+    this.#lostOrigins.isBack(hello.boot_id)
     this.#placements.keepHello(hello)
     control.send({ type: 'welcome', protocol_version: PROTOCOL_VERSION } satisfies ControlDown)
     log.info('origin connected', { origin_id: hello.origin_id, device: hello.device, capacity: hello.load.capacity })
@@ -236,7 +227,7 @@ export class OriginPool extends DurableObject<Env> {
     await this.#reconcile(control)
   }
 
-  /** Compares what the origin holds with what is placed on it. */
+  /** Compares the sessions that the origin holds with those that are placed on it. */
   async #reconcile(control: ControlSocket): Promise<void> {
     const { hello, placement } = control
     const mine = this.#placements.all().filter((row) => row.placement.origin_id === hello.origin_id)
@@ -259,8 +250,8 @@ export class OriginPool extends DurableObject<Env> {
     const control = this.#controls.get(ws)
     if (control === undefined) return
     this.#controls.delete(ws)
-    this.#chats.lost(control)
-    this.#lost.lost(control.hello.boot_id, Date.now())
+    this.#textChats.lost(control)
+    this.#lostOrigins.lost(control.hello.boot_id, Date.now())
     log.warn('origin lost', { origin_id: control.hello.origin_id })
   }
 
@@ -279,13 +270,4 @@ function withKnownVoice(config: SessionConfig, voices: VoiceInfo[]): { config: S
 
 function distinct<T>(entries: [string, T][]): T[] {
   return [...new Map(entries).values()]
-}
-
-function parseControl(text: string): ControlUp | undefined {
-  try {
-    return ControlUp.parse(JSON.parse(text))
-  } catch {
-    // undefined says so; the caller logs it
-    return undefined
-  }
 }

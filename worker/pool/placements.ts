@@ -1,12 +1,6 @@
-/** The pool's memory in SQLite: which session is where, what origins said of themselves, and the counts. */
+/** The pool's tables in SQLite: which session is placed where, the last hello of each origin, and the totals. */
 import type { OriginHello, SessionConfig } from '../../shared/link.ts'
-import type { Placement } from '../session/session-state.ts'
-
-/** What a session tells of itself; figures that are left out stay as they were. */
-export interface SessionFigures {
-  sockets: number
-  store_bytes?: number
-}
+import type { PlacedSession, Placement, SessionFigures } from '../objects/contracts.ts'
 
 export interface PlacementRow {
   session_id: string
@@ -24,18 +18,6 @@ const MIGRATIONS = [
    ALTER TABLE placements ADD COLUMN quality TEXT NOT NULL DEFAULT 'medium';
    ALTER TABLE placements ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0`,
 ]
-
-/** A placed session, for operators. */
-export interface PlacedSession {
-  session_id: string
-  tenant: string
-  origin_id: string
-  avatar_id: string
-  quality: SessionConfig['quality']
-  /** Unix ms. */
-  created_at: number
-  sockets: number
-}
 
 export class Placements {
   readonly #storage: DurableObjectStorage
@@ -133,7 +115,7 @@ export class Placements {
   }
 }
 
-/** What the origin said when it last connected; undefined when it never did. */
+/** The origin's last hello; undefined when it has never connected. */
 export function storedHello(storage: DurableObjectStorage, originId: string): unknown {
   const row = storage.sql.exec<{ hello: string }>('SELECT hello FROM origins WHERE origin_id = ?', originId).toArray()[0]
   return row === undefined ? undefined : JSON.parse(row.hello)

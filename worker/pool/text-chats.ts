@@ -1,10 +1,11 @@
-/** Chats of no session: text alone, answered by whichever origin has the least to do. */
+/** Chats without a session: text alone, answered by the least loaded origin. */
 import type { ChatRequest } from '../../shared/chat.ts'
-import { type CallResult, CHAT_MS, PendingCalls } from '../objects/pending-calls.ts'
+import type { CallResult } from '../objects/contracts.ts'
+import { CHAT_MS, PendingCalls } from '../objects/pending-calls.ts'
 import { CAPACITY_RETRY_S, fail, noOrigin, type Result } from '../objects/result.ts'
 import type { ControlSocket } from './control-socket.ts'
 
-/** Chats that may run at one time: each holds some memory of the one object that knows all origins. */
+/** Chats that may run at one time: each holds some memory of the pool, of which there is one. */
 const MAX_CHATS = 256
 const NO_ORIGIN = 'No origin is connected; try again in a moment.'
 
@@ -14,7 +15,7 @@ interface Asked {
 }
 
 export class TextChats {
-  readonly #calls = new PendingCalls<Asked>({
+  readonly #pendingCalls = new PendingCalls<Asked>({
     send: (id, { origin, params }) => origin.send({ type: 'text_chat', id, params }),
     cancel: (id, { origin }) => origin.send({ type: 'cancel', id }),
     noOrigin: NO_ORIGIN,
@@ -22,30 +23,30 @@ export class TextChats {
 
   async ask(id: string, origin: ControlSocket | undefined, params: ChatRequest): Promise<Result<CallResult>> {
     if (origin === undefined) return noOrigin(NO_ORIGIN)
-    return this.#calls.size < MAX_CHATS ? this.#calls.ask(id, { origin, params }, CHAT_MS) : tooMany()
+    return this.#pendingCalls.size < MAX_CHATS ? this.#pendingCalls.ask(id, { origin, params }, CHAT_MS) : tooMany()
   }
 
   /** As server-sent events, ending in `data: [DONE]`. */
   async askStream(id: string, origin: ControlSocket | undefined, params: ChatRequest): Promise<Result<ReadableStream<Uint8Array>>> {
     if (origin === undefined) return noOrigin(NO_ORIGIN)
-    return this.#calls.size < MAX_CHATS ? this.#calls.askStream(id, { origin, params }) : tooMany()
+    return this.#pendingCalls.size < MAX_CHATS ? this.#pendingCalls.askStream(id, { origin, params }) : tooMany()
   }
 
   settle(id: string, result: Result<CallResult>): void {
-    this.#calls.settle(id, result)
+    this.#pendingCalls.settle(id, result)
   }
 
   chunk(id: string, data: string): void {
-    this.#calls.chunk(id, data)
+    this.#pendingCalls.chunk(id, data)
   }
 
   cancel(id: string): void {
-    this.#calls.cancel(id)
+    this.#pendingCalls.cancel(id)
   }
 
-  /** The origin is gone: nobody answers what it was asked. */
+  /** The origin is gone: its chats fail. */
   lost(origin: ControlSocket): void {
-    this.#calls.failAll(noOrigin('The origin that answered is gone; try again.').error, (asked) => asked.origin === origin)
+    this.#pendingCalls.failAll(noOrigin('The origin that answered is gone; try again.').error, (asked) => asked.origin === origin)
   }
 }
 

@@ -1,4 +1,4 @@
-/** What operators see and do. Every call asks for an admin key. */
+/** The calls of operators, over all tenants. */
 import {
   AdminDrainRequest,
   AdminDrainResponse,
@@ -12,88 +12,65 @@ import {
 } from '../../shared/admin.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { VERSION } from '../../shared/version.ts'
-import { adminOf } from '../http/auth.ts'
-import type { App, AppContext } from '../http/context.ts'
-import { get, post } from '../http/declare-route.ts'
-import { takeRate } from '../http/rate-limit.ts'
+import type { RouteTable } from '../http/declare-route.ts'
 import { log } from '../log.ts'
+import type { PoolOrigin, PoolSession, PoolSnapshot } from '../objects/contracts.ts'
 import { unwrap } from '../objects/result.ts'
 import { poolStub, sessionStub } from '../objects/stubs.ts'
-import type { PoolOrigin, PoolSession, PoolSnapshot } from '../pool/snapshot.ts'
 
-const TAG = 'Administration'
+const ADMIN = { auth: 'admin', rate: 'admin', tag: 'Administration' } as const
 
-export function mountAdmin(app: App): void {
-  get(
-    app,
+export function mountAdmin(routes: RouteTable): void {
+  routes.get(
     {
+      ...ADMIN,
       path: '/v1/admin/overview',
-      tag: TAG,
       summary: 'Every origin and every session',
       description: 'Asks for an admin key, as all of /v1/admin.',
       response: AdminOverview,
-      errors: ['RATE_LIMITED'],
     },
-    async (context) => {
-      await requireOperator(context)
+    async ({ context }) => {
       const pool = poolStub(context.env)
       const [snapshot, sessions] = await Promise.all([pool.snapshot(), pool.sessions(MAX_LISTED_SESSIONS)])
       return context.json(overviewOf(snapshot, sessions, Date.now()))
     },
   )
-  get(
-    app,
-    { path: '/v1/admin/history', tag: TAG, summary: 'The last hour in figures', response: AdminHistory, errors: ['RATE_LIMITED'] },
-    async (context) => {
-      await requireOperator(context)
-      const points = await poolStub(context.env).history()
-      return context.json({ interval_s: HISTORY_INTERVAL_S, points } satisfies AdminHistory)
-    },
-  )
-  post(
-    app,
+  routes.get({ ...ADMIN, path: '/v1/admin/history', summary: 'The last hour in figures', response: AdminHistory }, async ({ context }) => {
+    const points = await poolStub(context.env).history()
+    return context.json({ interval_s: HISTORY_INTERVAL_S, points } satisfies AdminHistory)
+  })
+  routes.post(
     {
+      ...ADMIN,
       path: '/v1/admin/sessions/stop',
-      tag: TAG,
       summary: 'End any session',
       description: 'Its clients are told `session_ended` with the reason `admin`.',
+      body: AdminStopRequest,
       response: AdminStopResponse,
-      errors: ['SESSION_NOT_FOUND', 'RATE_LIMITED'],
+      errors: ['SESSION_NOT_FOUND'],
     },
-    AdminStopRequest,
-    async (context, { session_id }) => {
-      const operator = await requireOperator(context)
+    async ({ context, operator, body: { session_id } }) => {
       const { duration } = unwrap(await sessionStub(context.env, session_id).adminStop())
       log.info('session stopped by an operator', { session_id, operator })
       return context.json({ status: 'stopped', duration } satisfies AdminStopResponse)
     },
   )
-  post(
-    app,
+  routes.post(
     {
+      ...ADMIN,
       path: '/v1/admin/origins/drain',
-      tag: TAG,
       summary: 'Let an origin take no more sessions, or take them again',
       description: 'Sessions that it carries go on.',
+      body: AdminDrainRequest,
       response: AdminDrainResponse,
-      errors: ['NOT_FOUND', 'RATE_LIMITED'],
+      errors: ['NOT_FOUND'],
     },
-    AdminDrainRequest,
-    async (context, { origin_id, on }) => {
-      await requireOperator(context)
+    async ({ context, body: { origin_id, on } }) => {
       const sessions = await poolStub(context.env).drain(origin_id, on)
       if (sessions === undefined) throw new AvatarError('NOT_FOUND', 'No origin of this name is connected.', { origin_id })
       return context.json({ origin_id, draining: on, sessions } satisfies AdminDrainResponse)
     },
   )
-}
-
-/** Who it is; counted against the limit of operators. */
-async function requireOperator(context: AppContext): Promise<string> {
-  const operator = await adminOf(context)
-  // a colon stands in no tenant's name
-  await takeRate(context, `admin:${operator}`, 'admin')
-  return operator
 }
 
 function overviewOf(snapshot: PoolSnapshot, sessions: PoolSession[], now: number): AdminOverview {

@@ -1,56 +1,65 @@
-/** Conversation in the shape of OpenAI's chat completions: answered aloud by a session, or as text alone. */
+/** Chat in the shape of OpenAI's chat completions: spoken by a session, or answered as text alone. */
 import * as z from 'zod'
 import { ChatRequest, ChatResponse } from '../../shared/chat.ts'
 import { newId, SessionId } from '../../shared/ids.ts'
-import { callerOf, tenantForSession } from '../http/auth.ts'
-import { invalid } from '../http/body.ts'
-import type { App, AppContext } from '../http/context.ts'
-import { post } from '../http/declare-route.ts'
-import { takeRate } from '../http/rate-limit.ts'
+import { SESSION_HEADER } from '../http/admit.ts'
+import type { AppContext } from '../http/context.ts'
+import type { RouteTable } from '../http/declare-route.ts'
+import type { RouteRequest } from '../http/route-declaration.ts'
 import { log, reasonOf } from '../log.ts'
-import type { CallResult } from '../objects/pending-calls.ts'
+import type { CallResult } from '../objects/contracts.ts'
 import { noSession, type Result, unwrap } from '../objects/result.ts'
 import { poolStub, sessionStub } from '../objects/stubs.ts'
 
-/** For clients that cannot put a field of ours into the body. */
-const SESSION_HEADER = 'x-session-id'
+/** One declaration for both paths. */
+const CHAT = {
+  auth: 'session',
+  rate: 'chat',
+  tag: 'Speech',
+  body: ChatRequest,
+  headers: z.object({
+    [SESSION_HEADER]: SessionId.optional().meta({ description: 'The same as `session_id` in the body, which wins.' }),
+  }),
+  response: ChatResponse,
+  alsoAnswers: ['text/event-stream'],
+  errors: ['ORIGIN_UNAVAILABLE', 'CAPACITY_EXCEEDED', 'PROVIDER_FAILED'],
+} as const
 
-export function mountChat(app: App): void {
-  const route = {
-    tag: 'Speech',
-    response: ChatResponse,
-    headers: z.object({
-      [SESSION_HEADER]: SessionId.optional().meta({ description: 'The same as `session_id` in the body, which wins.' }),
-    }),
-    streams: true,
-    errors: ['SESSION_NOT_FOUND', 'RATE_LIMITED', 'ORIGIN_UNAVAILABLE', 'CAPACITY_EXCEEDED', 'PROVIDER_FAILED'] as const,
-  }
-  const description =
-    'The avatar of the session speaks the reply while it is still being written; without a session the reply comes as text alone. With `stream: true`: server-sent events of ChatChunk, ending in `data: [DONE]`; a failure on the way is one `data: {"error": ...}` before it.'
-  post(app, { ...route, path: '/v1/chat.completions', summary: 'Send a message to the AI avatar', description }, ChatRequest, chat)
-  post(
-    app,
+export function mountChat(routes: RouteTable): void {
+  routes.post(
     {
-      ...route,
+      ...CHAT,
+      path: '/v1/chat.completions',
+      summary: 'Send a message to the AI avatar',
+      description:
+        'The avatar of the session speaks the reply while it is still being written; without a session the reply comes as text alone. With `stream: true`: server-sent events of ChatChunk, ending in `data: [DONE]`; a failure on the way is one `data: {"error": ...}` before it.',
+    },
+    chat,
+  )
+  routes.post(
+    {
+      ...CHAT,
       path: '/v1/chat/completions',
       summary: 'The same, where clients of OpenAI look for it',
       description: 'With `/v1` as the base URL and an API key as its key, the `openai` package works as it is.',
     },
-    ChatRequest,
     chat,
   )
 }
 
-/** One chat, whoever answers it. */
+type ChatRoute = RouteRequest<typeof CHAT & { path: '/v1/chat.completions'; summary: string }>
+type ChatAccess = Omit<ChatRoute, 'context' | 'body'>
+
+/** One chat, answered by a session or by the pool. */
 interface Answerer {
   whole(): Promise<Result<CallResult>>
   stream(): Promise<Result<ReadableStream<Uint8Array>>>
   cancel(): Promise<void>
 }
 
-async function chat(context: AppContext, body: ChatRequest): Promise<Response> {
-  const answerer = await answererOf(context, body)
-  // a client that leaves stops the reply, also before its first word
+async function chat({ context, body, ...access }: ChatRoute): Promise<Response> {
+  const answerer = await answererOf(context, body, access)
+  // a client that disconnects stops the reply, also before its first token
   const leave = () => context.executionCtx.waitUntil(answerer.cancel().catch(unreachable))
   const { signal } = context.req.raw
   signal.addEventListener('abort', leave, { once: true })
@@ -63,37 +72,25 @@ async function chat(context: AppContext, body: ChatRequest): Promise<Response> {
   return context.body(stream, 200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform' })
 }
 
-async function answererOf(context: AppContext, body: ChatRequest): Promise<Answerer> {
-  const sessionId = body.session_id ?? sessionOfHeader(context)
-  const caller = await callerOf(context)
-  // the caller may choose the request's name, so it alone would not tell two chats apart
+async function answererOf(context: AppContext, body: ChatRequest, { caller, tenant, session }: ChatAccess): Promise<Answerer> {
+  // the caller may choose the request's id, so it alone would not tell two chats apart
   const id = `${context.get('requestId')}.${newId('req')}`
-  if (sessionId !== undefined) {
-    const tenant = tenantForSession(caller, sessionId)
-    await takeRate(context, tenant, 'chat')
-    const session = sessionStub(context.env, sessionId)
-    const call = { method: 'chat' as const, params: { ...body, session_id: sessionId } }
+  if (session !== undefined) {
+    const { object } = session
+    const call = { method: 'chat' as const, params: { ...body, session_id: session.id } }
     return {
-      whole: () => session.call(tenant, id, call),
-      stream: () => session.chatStream(tenant, id, call),
-      cancel: () => session.cancelCall(tenant, id),
+      whole: () => object.call(tenant, id, call),
+      stream: () => object.chatStream(tenant, id, call),
+      cancel: () => object.cancelCall(tenant, id),
     }
   }
-  await takeRate(context, caller.tenant, 'chat')
-  // a token outlives its session, what it allows does not
+  // a token is valid for longer than its session exists
   if (caller.kind === 'session' && !(await sessionStub(context.env, caller.sessionId).summary()).known) unwrap(noSession(caller.sessionId))
   const pool = poolStub(context.env)
   return { whole: () => pool.textChat(id, body), stream: () => pool.textChatStream(id, body), cancel: () => pool.cancelTextChat(id) }
 }
 
-/** Whoever answered is gone by itself. */
+/** The object that answered no longer exists, and its chat ended with it. */
 function unreachable(thrown: unknown): void {
   log.debug('a chat could not be cancelled', { reason: reasonOf(thrown) })
-}
-
-/** @throws AvatarError INVALID_REQUEST */
-function sessionOfHeader(context: AppContext): string | undefined {
-  const given = z.object({ [SESSION_HEADER]: SessionId.optional() }).safeParse({ [SESSION_HEADER]: context.req.header(SESSION_HEADER) })
-  if (!given.success) throw invalid(given.error)
-  return given.data[SESSION_HEADER]
 }

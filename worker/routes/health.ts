@@ -1,24 +1,25 @@
-/** Health: whether the edge, its store and its origins can work. */
+/** Health of the edge, its store and its origins. */
 import { HealthResponse } from '../../shared/api.ts'
 import { VERSION } from '../../shared/version.ts'
-import type { App, AppContext } from '../http/context.ts'
-import { get } from '../http/declare-route.ts'
+import type { AppContext } from '../http/context.ts'
+import type { RouteTable } from '../http/declare-route.ts'
 import { log, reasonOf } from '../log.ts'
+import type { PoolSnapshot } from '../objects/contracts.ts'
 import { poolStub } from '../objects/stubs.ts'
-import type { PoolSnapshot } from '../pool/snapshot.ts'
 
-export function mountHealth(app: App): void {
-  get(
-    app,
+export function mountHealth(routes: RouteTable): void {
+  routes.get(
     {
       path: '/health',
+      auth: 'open',
+      rate: 'none',
       tag: 'Operation',
       summary: 'Health check',
       description: '200 while the edge can work, also without an origin (`degraded`); 503 when its store fails.',
       response: HealthResponse,
-      open: true,
+      alsoStatus: { 503: 'The store fails.' },
     },
-    async (context) => {
+    async ({ context }) => {
       const snapshot = await readSnapshot(context)
       const body = snapshot === undefined ? STORE_FAILS : healthOf(snapshot, Date.now())
       return context.json(body, snapshot === undefined ? 503 : 200)

@@ -1,28 +1,26 @@
-/** What origins, storage and sockets report, as JSON or in Prometheus' text format; null, or no sample, where nothing is known. */
+/** Metrics of origins, storage and sockets, as JSON or in Prometheus' text format; unknown values are null, or have no sample. */
 import { MetricsResponse } from '../../shared/api.ts'
 import type { OriginLoad } from '../../shared/link.ts'
 import type { Histogram } from '../../shared/stats.ts'
-import { tenantByKey } from '../http/auth.ts'
-import type { App } from '../http/context.ts'
-import { get } from '../http/declare-route.ts'
-import { sumOf } from '../metrics/histograms.ts'
+import type { RouteTable } from '../http/declare-route.ts'
+import { mean, sumOf } from '../metrics/histograms.ts'
 import { EXPOSITION_TYPE, Exposition, type Sample } from '../metrics/prometheus.ts'
+import type { PoolOrigin, PoolSnapshot } from '../objects/contracts.ts'
 import { poolStub } from '../objects/stubs.ts'
-import { mean } from '../pool/mean.ts'
-import type { PoolOrigin, PoolSnapshot } from '../pool/snapshot.ts'
 
-export function mountMetrics(app: App): void {
-  get(
-    app,
+export function mountMetrics(routes: RouteTable): void {
+  routes.get(
     {
       path: '/metrics',
+      auth: 'key',
+      rate: 'none',
       tag: 'Operation',
       summary: 'System metrics',
       description: 'With `Accept: text/plain` or `application/openmetrics-text`, as Prometheus asks, in its text format 0.0.4.',
       response: MetricsResponse,
+      alsoAnswers: ['text/plain'],
     },
-    async (context) => {
-      await tenantByKey(context)
+    async ({ context }) => {
       const snapshot = await poolStub(context.env).snapshot()
       if (!asksForText(context.req.header('accept'))) return context.json(metricsOf(snapshot))
       return context.body(expositionOf(snapshot, Date.now()), 200, { 'content-type': EXPOSITION_TYPE })

@@ -1,4 +1,4 @@
-/** Candidates as WHEP clients send them one by one: a piece of SDP (RFC 8840 section 9). */
+/** Parses SDP fragments, in which WHEP clients send ICE candidates (RFC 8840 section 9). */
 import type { IceCandidate } from '../../shared/api.ts'
 import { AvatarError } from '../../shared/errors.ts'
 
@@ -8,7 +8,7 @@ const MAX_CANDIDATE_LENGTH = 1_024
 
 export interface SdpFragment {
   candidates: IceCandidate[]
-  /** It brings new credentials and no candidate: ICE is to begin anew. */
+  /** New credentials without a candidate: an ICE restart. */
   restarts: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Sessions: opening, starting, stopping, listing. */
+/** Sessions: creating, starting WebRTC, interrupting, stopping, listing. */
 import {
   IceCandidateRequest,
   IceCandidateResponse,
@@ -14,128 +14,114 @@ import {
 } from '../../shared/api.ts'
 import { newSessionId } from '../../shared/ids.ts'
 import { socketBase } from '../http/addresses.ts'
-import { callerOf, tenantByKey, tenantForSession } from '../http/auth.ts'
-import type { App, AppContext } from '../http/context.ts'
-import { get, post } from '../http/declare-route.ts'
-import { takeRate } from '../http/rate-limit.ts'
+import type { AppContext } from '../http/context.ts'
+import type { RouteTable } from '../http/declare-route.ts'
 import { mintToken } from '../http/session-token.ts'
-import { mintTurn } from '../ice-servers.ts'
+import { mintIceServers } from '../ice-servers.ts'
 import { unwrap } from '../objects/result.ts'
 import { sessionStub, tenantStub } from '../objects/stubs.ts'
 
 /** How long a new session may wait for its origin, ms. */
 const ORIGIN_WAIT_MS = 5_000
-const TAG = 'Sessions'
+const SESSIONS = { rate: 'none', tag: 'Sessions' } as const
 
-export function mountSessions(app: App): void {
-  post(
-    app,
+export function mountSessions(routes: RouteTable): void {
+  routes.post(
     {
+      ...SESSIONS,
       path: '/v1/streaming.new',
-      tag: TAG,
+      auth: 'key',
+      rate: 'sessions',
       summary: 'Create a new avatar session',
+      body: NewSessionRequest,
       response: NewSessionResponse,
-      errors: ['AVATAR_NOT_FOUND', 'RATE_LIMITED', 'CONCURRENCY_LIMIT', 'ORIGIN_UNAVAILABLE', 'CAPACITY_EXCEEDED'],
+      errors: ['AVATAR_NOT_FOUND', 'CONCURRENCY_LIMIT', 'ORIGIN_UNAVAILABLE', 'CAPACITY_EXCEEDED'],
     },
-    NewSessionRequest,
-    async (context, body) => context.json(await createSession(context, body)),
+    async ({ context, tenant, body }) => context.json(await createSession(context, tenant, body)),
   )
-  post(
-    app,
+  routes.post(
     {
+      ...SESSIONS,
       path: '/v1/streaming.start',
-      tag: TAG,
+      auth: 'session',
       summary: 'Start WebRTC for a session',
       description: 'Exchanges an SDP offer for the answer. Not needed for a client that watches over the socket.',
+      body: StartSessionRequest,
       response: StartSessionResponse,
-      errors: ['SESSION_NOT_FOUND', 'WEBRTC_NOT_READY', 'ORIGIN_UNAVAILABLE'],
+      errors: ['WEBRTC_NOT_READY', 'ORIGIN_UNAVAILABLE'],
     },
-    StartSessionRequest,
-    async (context, body) => {
-      const tenant = tenantForSession(await callerOf(context), body.session_id)
-      const call = { method: 'start' as const, params: body }
-      return context.json(unwrap(await sessionStub(context.env, body.session_id).call(tenant, context.get('requestId'), call)))
-    },
+    async ({ context, session, body }) => context.json(await session.call({ method: 'start', params: body })),
   )
-  post(
-    app,
+  routes.post(
     {
+      ...SESSIONS,
       path: '/v1/streaming.ice',
-      tag: TAG,
+      auth: 'session',
       summary: 'Add an ICE candidate that was found after the offer',
       description: 'Optional: the answer has all candidates of the other side, and the client’s own checks reveal its addresses.',
+      body: IceCandidateRequest,
       response: IceCandidateResponse,
-      errors: ['SESSION_NOT_FOUND', 'WEBRTC_NOT_READY', 'ORIGIN_UNAVAILABLE'],
+      errors: ['WEBRTC_NOT_READY', 'ORIGIN_UNAVAILABLE'],
     },
-    IceCandidateRequest,
-    async (context, body) => {
-      const tenant = tenantForSession(await callerOf(context), body.session_id)
-      const call = { method: 'ice' as const, params: body }
-      return context.json(unwrap(await sessionStub(context.env, body.session_id).call(tenant, context.get('requestId'), call)))
-    },
+    async ({ context, session, body }) => context.json(await session.call({ method: 'ice', params: body })),
   )
-  post(
-    app,
+  routes.post(
     {
+      ...SESSIONS,
       path: '/v1/streaming.stop',
-      tag: TAG,
+      auth: 'session',
       summary: 'End a session',
+      body: SessionRequest,
       response: StopSessionResponse,
-      errors: ['SESSION_NOT_FOUND'],
     },
-    SessionRequest,
-    async (context, { session_id }) => {
-      const tenant = tenantForSession(await callerOf(context), session_id)
-      const { duration } = unwrap(await sessionStub(context.env, session_id).stop(tenant))
+    async ({ context, tenant, session }) => {
+      const { duration } = unwrap(await session.object.stop(tenant))
       return context.json({ status: 'stopped', duration } satisfies StopSessionResponse)
     },
   )
-  post(
-    app,
+  routes.post(
     {
+      ...SESSIONS,
       path: '/v1/streaming.interrupt',
-      tag: TAG,
+      auth: 'session',
       summary: 'Interrupt the current speech',
+      body: SessionRequest,
       response: InterruptResponse,
-      errors: ['SESSION_NOT_FOUND', 'ORIGIN_UNAVAILABLE'],
+      errors: ['ORIGIN_UNAVAILABLE'],
     },
-    SessionRequest,
-    async (context, { session_id }) => {
-      const tenant = tenantForSession(await callerOf(context), session_id)
-      const call = { method: 'interrupt' as const, params: {} }
-      return context.json(unwrap(await sessionStub(context.env, session_id).call(tenant, context.get('requestId'), call)))
-    },
+    async ({ context, session }) => context.json(await session.call({ method: 'interrupt', params: {} })),
   )
-  post(
-    app,
+  routes.post(
     {
+      ...SESSIONS,
       path: '/v1/streaming.keep_alive',
-      tag: TAG,
+      auth: 'session',
       summary: 'Start the idle time of a session anew',
+      body: SessionRequest,
       response: KeepAliveResponse,
-      errors: ['SESSION_NOT_FOUND'],
     },
-    SessionRequest,
-    async (context, { session_id }) => {
-      const tenant = tenantForSession(await callerOf(context), session_id)
-      const { expires_in_s } = unwrap(await sessionStub(context.env, session_id).keepAlive(tenant))
+    async ({ context, tenant, session }) => {
+      const { expires_in_s } = unwrap(await session.object.keepAlive(tenant))
       return context.json({ status: 'ok', expires_in_s } satisfies KeepAliveResponse)
     },
   )
-  get(
-    app,
-    { path: '/v1/streaming.sessions', tag: TAG, summary: 'List all active sessions', response: SessionListResponse },
-    async (context) => {
-      const sessions = await tenantStub(context.env, await tenantByKey(context)).list()
+  routes.get(
+    {
+      ...SESSIONS,
+      path: '/v1/streaming.sessions',
+      auth: 'key',
+      summary: 'List all active sessions',
+      response: SessionListResponse,
+    },
+    async ({ context, tenant }) => {
+      const sessions = await tenantStub(context.env, tenant).list()
       return context.json({ sessions, total: sessions.length } satisfies SessionListResponse)
     },
   )
 }
 
-async function createSession(context: AppContext, body: NewSessionRequest): Promise<NewSessionResponse> {
+async function createSession(context: AppContext, tenant: string, body: NewSessionRequest): Promise<NewSessionResponse> {
   const config = context.get('config')
-  const tenant = await tenantByKey(context)
-  await takeRate(context, tenant, 'sessions')
   const sessionId = newSessionId()
   const tenantObject = tenantStub(context.env, tenant)
   unwrap(await tenantObject.add(sessionId, config.MAX_SESSIONS))
@@ -145,7 +131,7 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
     max_duration_s: config.MAX_DURATION_S,
     resume_window_s: config.RESUME_WINDOW_S,
   }
-  const turn = await mintTurn(config, sessionId)
+  const ice = await mintIceServers(config, sessionId)
   const created = await sessionStub(context.env, sessionId).create({
     config: {
       session_id: sessionId,
@@ -153,7 +139,7 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
       voice_id: body.voice_id ?? null,
       quality: body.quality,
       created_at: Date.now(),
-      ice_servers: turn.iceServers,
+      ice_servers: ice.iceServers,
       ...(body.system_prompt === undefined ? {} : { system_prompt: body.system_prompt }),
       ...(body.tools === undefined ? {} : { tools: body.tools }),
       ...(body.language === undefined ? {} : { language: body.language }),
@@ -164,10 +150,10 @@ async function createSession(context: AppContext, body: NewSessionRequest): Prom
     waitMs: ORIGIN_WAIT_MS,
   })
   if (!created.ok) await tenantObject.remove(sessionId)
-  const warnings = [...unwrap(created).warnings, ...turn.warnings]
+  const warnings = [...unwrap(created).warnings, ...ice.warnings]
   return {
     session_id: sessionId,
-    ice_servers: turn.iceServers,
+    ice_servers: ice.iceServers,
     access_token: await mintToken({ tenant, sessionId }, config.TOKEN_SECRET, config.MAX_DURATION_S),
     ws_url: `${socketBase(context)}/${sessionId}`,
     limits,

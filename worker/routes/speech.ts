@@ -1,30 +1,19 @@
-/** What makes the avatar say a given text. */
+/** Making the avatar say a given text. */
 import { SpeakRequest, SpeakResponse } from '../../shared/api.ts'
-import { callerOf, tenantForSession } from '../http/auth.ts'
-import type { App } from '../http/context.ts'
-import { post } from '../http/declare-route.ts'
-import { takeRate } from '../http/rate-limit.ts'
-import { unwrap } from '../objects/result.ts'
-import { sessionStub } from '../objects/stubs.ts'
+import type { RouteTable } from '../http/declare-route.ts'
 
-const TAG = 'Speech'
-
-export function mountSpeech(app: App): void {
-  post(
-    app,
+export function mountSpeech(routes: RouteTable): void {
+  routes.post(
     {
       path: '/v1/avatar.speak',
-      tag: TAG,
+      auth: 'session',
+      rate: 'speak',
+      tag: 'Speech',
       summary: 'Make the avatar speak specific text',
+      body: SpeakRequest,
       response: SpeakResponse,
-      errors: ['SESSION_NOT_FOUND', 'RATE_LIMITED', 'ORIGIN_UNAVAILABLE', 'PROVIDER_FAILED'],
+      errors: ['ORIGIN_UNAVAILABLE', 'PROVIDER_FAILED'],
     },
-    SpeakRequest,
-    async (context, body) => {
-      const tenant = tenantForSession(await callerOf(context), body.session_id)
-      await takeRate(context, tenant, 'speak')
-      const call = { method: 'speak' as const, params: body }
-      return context.json(unwrap(await sessionStub(context.env, body.session_id).call(tenant, context.get('requestId'), call)))
-    },
+    async ({ context, session, body }) => context.json(await session.call({ method: 'speak', params: body })),
   )
 }

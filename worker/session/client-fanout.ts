@@ -1,38 +1,35 @@
-/** Everyone who watches one session: numbers each event and hands it to those who asked for it. Never reads media. */
+/** The clients of one session: numbers each event and sends it to the clients that asked for it. Does not read media. */
 import { BINARY_HEADER_BYTES, BINARY_KIND, BINARY_SEQ_OFFSET } from '../../shared/binary-media.ts'
 import { type AvatarError, ERRORS } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { type MediaWants, type RelayHeader, withSeq } from '../../shared/link.ts'
 import { ClientAttachment, ClientSocket, mediaWants } from './client-socket.ts'
 import type { EventLog } from './event-log.ts'
-import { frameIdOf } from './frame-backpressure.ts'
 
-/** An event that the edge itself says. */
+/** An event that the edge itself makes. */
 export type EdgeEvent = OriginEvent extends infer Event ? (Event extends { session_id: string } ? Omit<Event, 'session_id'> : never) : never
 
-/** Stands in the one event of the origin that the edge looks into; within a string, its quotes would be escaped. */
-const TRANSPORT_EVENT = '"type":"transport"'
 /** Byte offset of `frame_id` in a binary picture. */
 const FRAME_ID_OFFSET = 8
 const KINDS = { [BINARY_KIND.frame]: 'frame', [BINARY_KIND.clause]: 'clause', [BINARY_KIND.chunk]: 'chunk' } as const
 
-export interface AudienceOptions {
+export interface ClientFanoutOptions {
   sessionId: string
   messagesPerSecond: number
   events: EventLog
-  /** Sockets that are open already: the object woke from hibernation. */
+  /** Sockets that are open already, after a hibernation. */
   sockets: WebSocket[]
 }
 
-export class Audience {
+export class ClientFanout {
   readonly #sessionId: string
   readonly #messagesPerSecond: number
   readonly #events: EventLog
   readonly #clients = new Map<WebSocket, ClientSocket>()
-  /** WebRTC carries the media, as far as the origin has said. */
+  /** WebRTC carries the media, by the origin's last transport event. */
   #webRtc = false
 
-  constructor({ sessionId, messagesPerSecond, events, sockets }: AudienceOptions) {
+  constructor({ sessionId, messagesPerSecond, events, sockets }: ClientFanoutOptions) {
     this.#sessionId = sessionId
     this.#messagesPerSecond = messagesPerSecond
     this.#events = events
@@ -50,7 +47,7 @@ export class Audience {
     return this.#clients.get(ws)
   }
 
-  /** A new socket: it is told the state first, then what it missed. */
+  /** A new socket: gets session_state first, then the events that it missed. */
   join(ws: WebSocket, attachment: Omit<ClientAttachment, 'webrtc'>, state: 'live' | 'reconnecting', resumeFrom: number | undefined): void {
     const placed = { ...attachment, webrtc: this.#webRtc }
     ws.serializeAttachment(placed)
@@ -62,16 +59,16 @@ export class Audience {
 
   #carryByWebRtc(carries: boolean): void {
     this.#webRtc = carries
-    // the sockets outlive this object
+    // also on each socket: sockets outlive this object
     for (const client of this.#clients.values()) client.webRtc = carries
   }
 
-  /** False when it was no client's. */
+  /** @returns false when it was no client's socket */
   leave(ws: WebSocket): boolean {
     return this.#clients.delete(ws)
   }
 
-  /** What any socket wants, and of that what it wants also while WebRTC carries the media. */
+  /** The media that any socket wants, and the part of it that is wanted also while WebRTC carries the media. */
   wants(): { wants: MediaWants; beside: MediaWants } {
     const clients = [...this.#clients.values()]
     return { wants: mediaWants(clients), beside: mediaWants(clients.filter((client) => client.besideWebRtc)) }
@@ -82,14 +79,13 @@ export class Audience {
     const seq = this.#events.nextSeq()
     const json = withSeq(eventJson, seq)
     if (header.class !== 'control') {
-      const kind = header.class
       for (const client of this.#clients.values()) {
-        if (!client.gets(kind, 'json')) continue
-        if (kind === 'frame') this.#sendFrame(client, json, frameIdOf(eventJson))
+        if (!client.gets(header.class, 'json')) continue
+        if (header.class === 'frame') this.#sendFrame(client, json, header.frame_id)
         else client.send(json)
       }
     } else if (header.to === undefined) {
-      if (eventJson.includes(TRANSPORT_EVENT)) this.#carryByWebRtc((JSON.parse(eventJson) as { active?: unknown }).active === 'webrtc')
+      if (header.transport !== undefined) this.#carryByWebRtc(header.transport === 'webrtc')
       this.#events.keep(seq, json, Date.now())
       for (const client of this.#clients.values()) client.send(json)
     } else {
@@ -97,7 +93,7 @@ export class Audience {
     }
   }
 
-  /** One binary picture or sound; its header gets the number. */
+  /** One binary picture or sound; `seq` is written into its header. */
   relayBinary(message: ArrayBuffer): void {
     if (message.byteLength < BINARY_HEADER_BYTES) return
     const view = new DataView(message)
@@ -111,9 +107,9 @@ export class Audience {
     }
   }
 
-  /** Says something to everyone. `kept`: clients that come back hear it too. */
+  /** Sends an event of the edge to everyone. `kept`: clients that resume get it too. */
   announce(event: EdgeEvent, { kept = false }: { kept?: boolean } = {}): void {
-    // another process of the origin: the connection ended with the one before
+    // another process of the origin: the WebRTC connection ended with the one before
     if (event.type === 'session_state' && event.state === 'live' && !event.resumed) this.#carryByWebRtc(false)
     const seq = this.#events.nextSeq()
     const json = this.#numbered(event, seq)
@@ -147,14 +143,14 @@ export class Audience {
   #sendFrame(client: ClientSocket, message: string | ArrayBuffer, frameId: number): void {
     const now = Date.now()
     // some runtimes have no bufferedAmount on server sockets; its type does not say so
-    const verdict = client.flow.admit(frameId, now, (client.ws as { bufferedAmount?: number }).bufferedAmount)
+    const verdict = client.frameBackpressure.admit(frameId, now, (client.ws as { bufferedAmount?: number }).bufferedAmount)
     if (verdict === 'close') {
       this.tellError(client, { code: 'SLOW_CLIENT', message: 'No picture was taken for 10 s; connect again.', details: {} })
       client.close(ERRORS.SLOW_CLIENT.close, 'too slow')
       return
     }
     if (verdict === 'send') client.send(message)
-    const report = client.flow.takeReport(now)
+    const report = client.frameBackpressure.takeReport(now)
     if (report !== undefined) this.tell(client, { type: 'frames_dropped', ...report })
   }
 }

@@ -1,35 +1,35 @@
-/** What clients send over their sockets: limited, read, and acted on or handed to the origin. */
+/** Messages of clients: rate limited, parsed, then acted on or forwarded to the origin. */
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
 import type { ClientEvent } from '../../shared/events.ts'
 import { log, reasonOf } from '../log.ts'
 import { NO_ORIGIN, noOrigin } from '../objects/result.ts'
-import type { Audience } from './client-fanout.ts'
+import type { ClientFanout } from './client-fanout.ts'
 import type { ClientSocket } from './client-socket.ts'
-import type { OriginSide } from './origin-connection.ts'
-import { readClientMessage } from './parse-client-message.ts'
+import type { OriginConnection } from './origin-connection.ts'
+import { parseClientMessage } from './parse-client-message.ts'
 import type { SessionStore } from './session-store.ts'
 
-export interface ClientMessagesOptions {
+export interface ClientInboxOptions {
   store: SessionStore
-  origin: OriginSide
-  audience(): Audience | undefined
+  originConnection: OriginConnection
+  clientFanout(): ClientFanout | undefined
 }
 
-export class ClientMessages {
-  readonly #options: ClientMessagesOptions
+export class ClientInbox {
+  readonly #options: ClientInboxOptions
 
-  constructor(options: ClientMessagesOptions) {
+  constructor(options: ClientInboxOptions) {
     this.#options = options
   }
 
-  /** Whatever is wrong with it, the client is told and nothing is thrown. */
+  /** Never throws: a message that is wrong is answered with an `error` event. */
   take(client: ClientSocket, message: string | ArrayBuffer): void {
     const { state } = this.#options.store
     const now = Date.now()
     try {
-      if (client.limit.take(now)) {
-        this.#act(client, readClientMessage(message), now)
-      } else if (client.limit.mayReport(now)) {
+      if (client.slidingWindow.take(now)) {
+        this.#act(client, parseClientMessage(message), now)
+      } else if (client.slidingWindow.mayReport(now)) {
         const limit = state?.settings.messagesPerSecond
         throw new AvatarError('RATE_LIMITED', `At most ${limit} messages a second; this one was not acted on.`, { limit, window_s: 1 })
       }
@@ -37,12 +37,12 @@ export class ClientMessages {
       if (!(thrown instanceof AvatarError)) {
         log.error('client message failed', { session_id: state?.config.session_id, reason: reasonOf(thrown) })
       }
-      this.#options.audience()?.tellError(client, toAvatarError(thrown))
+      this.#options.clientFanout()?.tellError(client, toAvatarError(thrown))
     }
   }
 
   #act(client: ClientSocket, event: ClientEvent, now: number): void {
-    const { store, origin, audience } = this.#options
+    const { store, originConnection, clientFanout } = this.#options
     if (event.type === 'frame_ack') {
       client.ack(event.frame_id, now)
       return
@@ -52,7 +52,7 @@ export class ClientMessages {
       return
     }
     store.touch(now)
-    if (event.type === 'keep_alive' || origin.send({ type: 'client_event', client_id: client.id, event })) return
-    audience()?.tellError(client, noOrigin(NO_ORIGIN).error)
+    if (event.type === 'keep_alive' || originConnection.send({ type: 'client_event', client_id: client.id, event })) return
+    clientFanout()?.tellError(client, noOrigin(NO_ORIGIN).error)
   }
 }

@@ -1,11 +1,12 @@
-/** One client's socket: what it asked for, what it may send, what it is sent. */
+/** One client's socket: the media it asked for, its message limit and its backpressure. */
 import * as z from 'zod'
 import { SocketOptions } from '../../shared/events.ts'
 import type { MediaWants, RelayClass } from '../../shared/link.ts'
-import { FrameFlow } from './frame-backpressure.ts'
-import { MessageLimit } from './sliding-window.ts'
+import { closeQuietly, sendQuietly } from '../objects/sockets.ts'
+import { FrameBackpressure } from './frame-backpressure.ts'
+import { SlidingWindow } from './sliding-window.ts'
 
-/** Survives hibernation on the socket itself; `v` lets a later version read old sockets. */
+/** Kept on the socket through hibernation; `v` lets a later version read old attachments. */
 export const ClientAttachment = z.object({
   v: z.literal(1),
   role: z.literal('client'),
@@ -18,23 +19,23 @@ export const ClientAttachment = z.object({
 })
 export type ClientAttachment = z.infer<typeof ClientAttachment>
 
-/** Classes that are asked for by name, whatever form media has. */
-const FURTHER: Partial<Record<RelayClass, string>> = { word: 'words', stats: 'stats', level: 'levels' }
+/** Classes that are requested by name in `events`, independent of the form of media. */
+const NAMED_IN_EVENTS: Partial<Record<RelayClass, string>> = { word: 'words', stats: 'stats', level: 'levels' }
 
 export type MediaForm = 'json' | 'binary'
 
 export class ClientSocket {
   readonly ws: WebSocket
   readonly id: string
-  readonly limit: MessageLimit
-  readonly flow: FrameFlow
+  readonly slidingWindow: SlidingWindow
+  readonly frameBackpressure: FrameBackpressure
   #attachment: ClientAttachment
 
   constructor(ws: WebSocket, attachment: ClientAttachment, messagesPerSecond: number) {
     this.ws = ws
     this.id = attachment.client_id
-    this.limit = new MessageLimit(messagesPerSecond)
-    this.flow = new FrameFlow(attachment.acks)
+    this.slidingWindow = new SlidingWindow(messagesPerSecond)
+    this.frameBackpressure = new FrameBackpressure(attachment.acks)
     this.#attachment = attachment
   }
 
@@ -42,7 +43,7 @@ export class ClientSocket {
     return this.#attachment.options.webrtc === 'beside'
   }
 
-  /** WebRTC carries the media: a socket that does not want it beside has none. */
+  /** WebRTC carries the media: a socket that does not want media beside it gets none. */
   get webRtc(): boolean {
     return this.#attachment.webrtc
   }
@@ -53,35 +54,29 @@ export class ClientSocket {
     this.ws.serializeAttachment(this.#attachment)
   }
 
-  /** What it gets now of what it wants. */
+  /** Whether it gets this kind of media now: it wants it, and WebRTC does not carry it instead. */
   gets(kind: Exclude<RelayClass, 'control'>, form: MediaForm): boolean {
-    return this.wants(kind, form) && (FURTHER[kind] !== undefined || !this.#attachment.webrtc || this.besideWebRtc)
+    return this.wants(kind, form) && (NAMED_IN_EVENTS[kind] !== undefined || !this.#attachment.webrtc || this.besideWebRtc)
   }
 
   wants(kind: Exclude<RelayClass, 'control'>, form: MediaForm): boolean {
     const { media, audio, video, events } = this.#attachment.options
-    const further = FURTHER[kind]
-    if (further !== undefined) return events.split(',').includes(further)
+    const name = NAMED_IN_EVENTS[kind]
+    if (name !== undefined) return events.split(',').includes(name)
     if (media !== form) return false
     if (kind === 'frame') return video === 'on'
     return audio === (kind === 'clause' ? 'clauses' : 'chunks')
   }
 
   ack(frameId: number, now: number): void {
-    if (!this.flow.ack(frameId, now)) return
+    if (!this.frameBackpressure.ack(frameId, now)) return
     this.#attachment = { ...this.#attachment, acks: true }
     this.ws.serializeAttachment(this.#attachment)
   }
 
   /** False when the socket is closing: its close handler follows. */
   send(message: string | ArrayBuffer): boolean {
-    try {
-      this.ws.send(message)
-      return true
-    } catch {
-      // send throws once the socket is closing; webSocketClose does the rest
-      return false
-    }
+    return sendQuietly(this.ws, message)
   }
 
   close(code: number, reason: string): void {
@@ -89,15 +84,7 @@ export class ClientSocket {
   }
 }
 
-export function closeQuietly(ws: WebSocket, code: number, reason: string): void {
-  try {
-    ws.close(code, reason.slice(0, 120))
-  } catch {
-    // closed already: closing twice is fine
-  }
-}
-
-/** What any of these clients wants. */
+/** The media that at least one of these clients wants. */
 export function mediaWants(clients: readonly ClientSocket[]): MediaWants {
   const any = (kind: Exclude<RelayClass, 'control'>, form: MediaForm) => clients.some((client) => client.wants(kind, form))
   return {

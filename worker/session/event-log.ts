@@ -6,7 +6,7 @@ export const RING_EVENTS = 512
 export const RING_MS = 60_000
 /** Numbers of forgotten events that are kept, to count what a client missed. */
 const FORGOTTEN_EVENTS = 4_096
-/** Numbers taken from storage at one time; what is left of a block is skipped when the object restarts. */
+/** Numbers reserved in storage at one time; the rest of a block is skipped when the object restarts. */
 const SEQ_BLOCK = 4_096
 /** Control events between two prunings. */
 const PRUNE_EVERY = 64
@@ -48,7 +48,7 @@ export class EventLog {
     if (++this.#sincePruned >= PRUNE_EVERY) this.#prune(now)
   }
 
-  /** The control events after `seq`, and how many of them are no longer here. */
+  /** The control events after `seq`, and how many of them were forgotten. */
   since(seq: number, now: number): Replay {
     this.#prune(now)
     const events: string[] = []

@@ -1,19 +1,19 @@
-/** Which pictures one client socket gets: the edge buffers without limit, so a slow reader must be noticed here. */
+/** Decides which pictures one client socket gets: the platform buffers without limit, so a slow reader must be found here. */
 import { MAX_UNACKED_FRAMES } from '../../shared/media.ts'
 
 /** Bytes in the socket's own queue above which a client that never acknowledges gets no pictures: about a second of them. */
 export const MAX_BUFFERED_BYTES = 1_000_000
-/** How long a client may stand still before it is closed, ms. */
+/** A client that takes no picture for this long is closed, ms. */
 export const STUCK_MS = 10_000
 const REPORT_EVERY_MS = 1_000
 
 export type FrameVerdict = 'send' | 'drop' | 'close'
 
-export class FrameFlow {
+export class FrameBackpressure {
   /** Ids of the pictures that were sent and not acknowledged, oldest first; never more than MAX_UNACKED_FRAMES. */
   #outstanding: number[] = []
   #acknowledges: boolean
-  /** Since when nothing has moved; null while all is well. */
+  /** Unix ms since when no picture was taken; null while pictures are taken. */
   #stuckSince: number | null = null
   #unreported = 0
   #total = 0
@@ -23,7 +23,7 @@ export class FrameFlow {
     this.#acknowledges = acknowledges
   }
 
-  /** @param bufferedBytes what the socket still holds, where the runtime tells; else undefined */
+  /** @param bufferedBytes size of the socket's send queue; undefined where the runtime does not tell */
   admit(frameId: number, now: number, bufferedBytes: number | undefined): FrameVerdict {
     const blocked = this.#acknowledges ? this.#outstanding.length >= MAX_UNACKED_FRAMES : (bufferedBytes ?? 0) > MAX_BUFFERED_BYTES
     if (!this.#acknowledges && !blocked) this.#stuckSince = null
@@ -41,7 +41,7 @@ export class FrameFlow {
     return 'send'
   }
 
-  /** Acknowledges this picture and those sent before it. Returns true at the client's first one. */
+  /** Acknowledges this picture and those sent before it. @returns true for the client's first acknowledgement */
   ack(frameId: number, now: number): boolean {
     this.#outstanding = this.#outstanding.filter((id) => id > frameId)
     this.#stuckSince = this.#outstanding.length > 0 ? now : null
@@ -50,7 +50,7 @@ export class FrameFlow {
     return first
   }
 
-  /** What to tell the client now about pictures left out; undefined when there is nothing or it was just told. */
+  /** The frames_dropped report that is due now; undefined when nothing was dropped or the last report was just sent. */
   takeReport(now: number): { dropped: number; total: number } | undefined {
     if (this.#unreported === 0 || now - this.#reportedAt < REPORT_EVERY_MS) return undefined
     const report = { dropped: this.#unreported, total: this.#total }
@@ -58,10 +58,4 @@ export class FrameFlow {
     this.#reportedAt = now
     return report
   }
-}
-
-/** The number behind `"frame_id":` in a frame's JSON; base64 holds no quote, so the key cannot be found inside the picture. */
-export function frameIdOf(eventJson: string): number {
-  const key = eventJson.indexOf('"frame_id":')
-  return key < 0 ? 0 : Number.parseInt(eventJson.slice(key + 11, key + 28), 10) || 0
 }

@@ -1,63 +1,57 @@
-/** Which tasks were accepted or started and not yet finished: each must be told its end, even when the origin dies. */
-import { type Placement, samePlacement } from './session-state.ts'
+/** Tasks accepted but not finished. Each must get exactly one speech_finished, even if the origin dies. */
+import type { TaskMark } from '../../shared/link.ts'
+import type { ClientFanout } from './client-fanout.ts'
+import type { SessionStore } from './session-store.ts'
 
-/** Tasks that are remembered at most, open and finished. */
+/** Tasks that are remembered at most, open and closed. */
 const MAX_TASKS = 256
 
-export class SpokenTasks {
-  /** The process that carries them. */
-  carrier: Placement | undefined
+export interface OpenTasksOptions {
+  store: SessionStore
+  clientFanout(): ClientFanout | undefined
+}
+
+export class OpenTasks {
+  readonly #options: OpenTasksOptions
   readonly #open: Set<string>
-  /** A task's end can be told before the answer to its request: that answer must not open it again. */
-  readonly #finished = new Set<string>()
+  /** A short task can end before the call that opened it is answered: the mark that comes late must not open it again. */
+  readonly #closed = new Set<string>()
 
-  constructor(open: string[]) {
-    this.#open = new Set(open)
+  constructor(options: OpenTasksOptions) {
+    this.#options = options
+    this.#open = new Set(options.store.state?.openTasks)
   }
 
-  /** What an event says about a task; only the two that matter are parsed. */
-  static read(eventJson: string): { taskId: string; open: boolean } | undefined {
-    if (!eventJson.includes('"speech_')) return undefined
-    try {
-      const event: { type?: unknown; task_id?: unknown } = JSON.parse(eventJson)
-      if (typeof event.task_id !== 'string') return undefined
-      if (event.type === 'speech_started') return { taskId: event.task_id, open: true }
-      if (event.type === 'speech_finished') return { taskId: event.task_id, open: false }
-    } catch {
-      // not JSON: no task event
+  mark({ id, state }: TaskMark): void {
+    const changed = state === 'open' ? this.#add(id) : this.#remove(id)
+    if (changed) this.#keep()
+  }
+
+  /** Tells clients that every open task has failed. */
+  failAll(): void {
+    const open = [...this.#open]
+    for (const task_id of open) {
+      this.#remove(task_id)
+      this.#options.clientFanout()?.announce({ type: 'speech_finished', task_id, reason: 'failed', played_ms: 0 }, { kept: true })
     }
-    return undefined
+    if (open.length > 0) this.#keep()
   }
 
-  /** Whether the same process carries them still. */
-  carriedBy(placement: Placement): boolean {
-    return this.carrier !== undefined && samePlacement(this.carrier, placement)
-  }
-
-  /** True when it was new. */
-  open(taskId: string): boolean {
-    if (this.#open.has(taskId) || this.#finished.has(taskId)) return false
-    this.#open.add(taskId)
+  #add(id: string): boolean {
+    if (this.#open.has(id) || this.#closed.has(id)) return false
+    this.#open.add(id)
     forgetOldest(this.#open)
     return true
   }
 
-  /** True when it was open. */
-  finish(taskId: string): boolean {
-    this.#finished.add(taskId)
-    forgetOldest(this.#finished)
-    return this.#open.delete(taskId)
+  #remove(id: string): boolean {
+    this.#closed.add(id)
+    forgetOldest(this.#closed)
+    return this.#open.delete(id)
   }
 
-  list(): string[] {
-    return [...this.#open]
-  }
-
-  /** Ends them all and says which. */
-  clear(): string[] {
-    const open = this.list()
-    for (const taskId of open) this.finish(taskId)
-    return open
+  #keep(): void {
+    this.#options.store.change({ openTasks: [...this.#open] })
   }
 }
 

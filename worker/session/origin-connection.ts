@@ -1,16 +1,15 @@
-/** The session's side towards its origin: who carries it, finding another, and which tasks that one owes an end. */
+/** The session's socket to its origin: placement, connecting, loss and replacement. */
+import * as z from 'zod'
 import { ERRORS } from '../../shared/errors.ts'
 import type { SessionEndReason } from '../../shared/events.ts'
 import type { SessionConfig, SessionDown, SessionUp } from '../../shared/link.ts'
-import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { detached } from '../log.ts'
+import { type Placed, type Placement, samePlacement } from '../objects/contracts.ts'
 import type { Result } from '../objects/result.ts'
-import type { Placed } from '../pool/origin-pool.ts'
-import type { Audience } from './client-fanout.ts'
-import { closeQuietly } from './client-socket.ts'
-import { SpokenTasks } from './open-tasks.ts'
-import { type OriginAttachment, placementOfSocket } from './origin-socket.ts'
-import { enter, type Placement, placementOf, type SessionState, samePlacement } from './session-state.ts'
+import { closeQuietly, refuseOtherProtocol, sendQuietly } from '../objects/sockets.ts'
+import type { ClientFanout } from './client-fanout.ts'
+import type { OpenTasks } from './open-tasks.ts'
+import { enter, placementOf, type SessionState } from './session-state.ts'
 import type { SessionStore } from './session-store.ts'
 
 type Hello = Extract<SessionUp, { type: 'hello' }>
@@ -18,37 +17,49 @@ type Hello = Extract<SessionUp, { type: 'hello' }>
 /** How long finding another origin may take, ms. */
 const PLACE_MS = 5_000
 
-export interface OriginSideOptions {
+/** Kept on the origin's socket through hibernation. */
+const OriginAttachment = z.object({
+  v: z.literal(1),
+  role: z.literal('origin'),
+  /** Null before its hello. */
+  placement: z.object({ origin_id: z.string(), boot_id: z.string() }).nullable(),
+})
+type OriginAttachment = z.infer<typeof OriginAttachment>
+
+export interface OriginConnectionOptions {
   store: SessionStore
-  audience(): Audience | undefined
+  openTasks: OpenTasks
+  clientFanout(): ClientFanout | undefined
   place(config: SessionConfig, waitMs: number): Promise<Result<Placed>>
-  /** The socket is gone: nobody answers what was asked. */
+  /** The socket is gone: calls that wait for an answer fail. */
   lost(): void
   finish(reason: SessionEndReason): Promise<void>
 }
 
-export class OriginSide {
-  readonly #options: OriginSideOptions
-  readonly #tasks: SpokenTasks
+export class OriginConnection {
+  readonly #options: OriginConnectionOptions
+  /** The process that carries the session's tasks. */
+  #carrier: Placement | undefined
   /** After its hello. */
   #ws: WebSocket | undefined
-  /** An origin that dialled before the pool's answer was here. */
+  /** An origin that dialled before the pool had answered. */
   #early: { ws: WebSocket; placement: Placement } | undefined
   #placing = false
+  /** The last wants that were sent, as JSON. */
   #sentWants = ''
   #waiters: (() => void)[] = []
 
-  /** @param sockets the origin's sockets that are open already: the object woke from hibernation */
-  constructor(options: OriginSideOptions, sockets: WebSocket[]) {
+  /** @param sockets the origin's sockets that are open already, after a hibernation */
+  constructor(options: OriginConnectionOptions, sockets: WebSocket[]) {
     this.#options = options
-    this.#tasks = new SpokenTasks(options.store.state?.openTasks ?? [])
     for (const ws of sockets) {
       const placement = placementOfSocket(ws)
       if (placement === null || ws.readyState !== WebSocket.OPEN) continue
       this.#ws = ws
-      this.#tasks.carrier = placement
+      this.#carrier = placement
     }
     const state = options.store.state
+    // the socket closed during a hibernation, or in a restart
     if (state !== undefined && this.#ws === undefined && (state.phase === 'live' || state.phase === 'opening')) this.#wait(state)
   }
 
@@ -60,23 +71,29 @@ export class OriginSide {
     return ws === this.#ws
   }
 
-  /** False when there is no origin. */
-  send(message: SessionDown): boolean {
-    if (this.#ws === undefined) return false
-    try {
-      this.#ws.send(JSON.stringify(message))
-      return true
-    } catch {
-      // the socket is closing; its close handler does the rest
-      return false
-    }
+  /** Whether it is a socket of the process that carries the session; also when it closed during a hibernation. */
+  carries(ws: WebSocket): boolean {
+    const { state } = this.#options.store
+    const expected = state === undefined ? null : placementOf(state)
+    const placement = placementOfSocket(ws)
+    return expected !== null && placement !== null && samePlacement(expected, placement)
   }
 
-  /** Tells which media the sockets want, when that changed. */
+  /** False when no origin is connected. */
+  send(message: SessionDown): boolean {
+    return this.#ws !== undefined && sendQuietly(this.#ws, JSON.stringify(message))
+  }
+
+  /** Sends which media the sockets want, when that changed. */
   sendWants(): void {
-    const wanted = this.#options.audience()?.wants()
-    const said = JSON.stringify(wanted)
-    if (wanted !== undefined && said !== this.#sentWants && this.send({ type: 'wants', ...wanted })) this.#sentWants = said
+    const wanted = this.#options.clientFanout()?.wants()
+    const json = JSON.stringify(wanted)
+    if (wanted !== undefined && json !== this.#sentWants && this.send({ type: 'wants', ...wanted })) this.#sentWants = json
+  }
+
+  /** A socket that an origin has dialled, before its hello. */
+  accepted(ws: WebSocket): void {
+    ws.serializeAttachment({ v: 1, role: 'origin', placement: null } satisfies OriginAttachment)
   }
 
   /** The first message of a socket that an origin dialled. */
@@ -84,9 +101,8 @@ export class OriginSide {
     const { state } = this.#options.store
     const placement = { origin_id: hello.origin_id, boot_id: hello.boot_id }
     const expected = state === undefined ? null : placementOf(state)
-    if (hello.protocol_version !== PROTOCOL_VERSION) {
-      closeQuietly(ws, ERRORS.INVALID_REQUEST.close, `this edge speaks protocol ${PROTOCOL_VERSION}`)
-    } else if (state === undefined || state.phase === 'closing') {
+    if (refuseOtherProtocol(ws, hello.protocol_version)) return
+    if (state === undefined || state.phase === 'closing') {
       closeQuietly(ws, ERRORS.SESSION_NOT_FOUND.close, 'no such session')
     } else if (this.#placing) {
       this.#early = { ws, placement }
@@ -97,7 +113,7 @@ export class OriginSide {
     }
   }
 
-  /** A socket that has closed; false when it was not the origin's. */
+  /** A socket has closed. @returns false when it was not the origin's */
   closed(ws: WebSocket): boolean {
     if (this.#early?.ws === ws) this.#early = undefined
     if (!this.owns(ws)) return false
@@ -107,7 +123,7 @@ export class OriginSide {
 
   /** The session waits for its origin; the same process may come back. */
   drop(code: number, reason: string): void {
-    const { store, audience, lost, finish } = this.#options
+    const { store, lost, finish } = this.#options
     const { state } = store
     if (this.#ws !== undefined) closeQuietly(this.#ws, code, reason)
     this.#ws = undefined
@@ -115,30 +131,30 @@ export class OriginSide {
     if (state?.phase === 'closing') detached('end of session', finish(state.reason))
     if (state?.phase !== 'live') return
     this.#wait(state)
-    audience()?.announce({ type: 'session_state', state: 'reconnecting', resumed: true, missed: 0 })
   }
 
-  /** The process that carried the session is gone for good: with a client watching another takes over, else it ends. */
+  /** The process that carried the session is gone for good: if a client is connected another one takes over, else the session ends. */
   async replace(): Promise<void> {
-    const { store, audience, finish } = this.#options
+    const { store, clientFanout, finish } = this.#options
     if (store.state === undefined || store.state.phase === 'closing' || this.#placing) return
-    if ((audience()?.size ?? 0) === 0) return finish('origin_lost')
-    const placed = await this.#placeAnew(store.state)
+    if ((clientFanout()?.size ?? 0) === 0) return finish('origin_lost')
+    const placed = await this.#placeAgain(store.state)
     if (!placed.ok) await finish(placed.error.code === 'CAPACITY_EXCEEDED' ? 'capacity' : 'origin_lost')
   }
 
-  /** The process has left in good order: another takes over where there is one, else the session waits for the next. */
+  /** The process has shut down in good order: another one takes over if there is one, else the session waits for the next. */
   async move(): Promise<void> {
     const { state } = this.#options.store
-    if (state?.phase === 'reconnecting' && !this.#placing) await this.#placeAnew(state)
+    if (state?.phase === 'reconnecting' && !this.#placing) await this.#placeAgain(state)
   }
 
-  async #placeAnew(state: SessionState): Promise<Result<Placed>> {
-    this.failOpenTasks()
-    // whatever she was doing ended with that process; the next one begins idle and does not say so
-    this.#options.audience()?.announce({ type: 'status', status: 'idle', message: 'Avatar is idle.' }, { kept: true })
+  async #placeAgain(state: SessionState): Promise<Result<Placed>> {
+    const { store, openTasks, clientFanout } = this.#options
+    openTasks.failAll()
+    // the avatar's status ended with that process; the next one begins idle and does not announce it
+    clientFanout()?.announce({ type: 'status', status: 'idle', message: 'Avatar is idle.' }, { kept: true })
     const lostAt = state.phase === 'reconnecting' ? state.lostAt : Date.now()
-    this.#options.store.enter(enter({ ...state, openTasks: [] }, { phase: 'reconnecting', placement: null, lostAt }))
+    store.enter(enter({ ...state, openTasks: [] }, { phase: 'reconnecting', placement: null, lostAt }))
     return this.place(state.config, PLACE_MS)
   }
 
@@ -150,7 +166,7 @@ export class OriginSide {
     })
     const early = this.#early
     this.#early = undefined
-    // an origin may have dialled and clients may have come while the pool was asked: the state is read anew
+    // the state may have changed while the pool was asked: origins dial and clients connect meanwhile
     const { state } = store
     if (placed.ok && state !== undefined && state.phase !== 'closing') {
       const { placement } = placed.value
@@ -164,7 +180,7 @@ export class OriginSide {
     return placed
   }
 
-  /** False when no origin has connected in this time. */
+  /** Waits until an origin has connected. @returns false when none did within `waitMs` */
   async arrives(waitMs: number): Promise<boolean> {
     if (this.#ws !== undefined) return true
     const { promise, resolve } = Promise.withResolvers<boolean>()
@@ -173,51 +189,39 @@ export class OriginSide {
     return promise.finally(() => clearTimeout(timer))
   }
 
-  /** Remembers which tasks are open, so that each gets its end even when the origin dies. */
-  observe(eventJson: string): void {
-    const fact = SpokenTasks.read(eventJson)
-    if (fact === undefined) return
-    const changed = fact.open ? this.#tasks.open(fact.taskId) : this.#tasks.finish(fact.taskId)
-    if (changed) this.#options.store.change({ openTasks: this.#tasks.list() })
-  }
-
-  /** A task that the origin has accepted. */
-  opened(taskId: string): void {
-    if (this.#tasks.open(taskId)) this.#options.store.change({ openTasks: this.#tasks.list() })
-  }
-
-  failOpenTasks(): void {
-    for (const taskId of this.#tasks.clear()) {
-      const failed = { type: 'speech_finished', task_id: taskId, reason: 'failed', played_ms: 0 } as const
-      this.#options.audience()?.announce(failed, { kept: true })
-    }
-  }
-
   close(): void {
     if (this.#ws !== undefined) closeQuietly(this.#ws, 1000, 'session ended')
     this.#ws = undefined
   }
 
+  /** The session is without an origin; clients are told. */
   #wait(state: SessionState): void {
     const now = Date.now()
     const phase = { phase: 'reconnecting', placement: placementOf(state), lostAt: now } as const
-    this.#options.store.enter(enter({ ...state, busy: false, lastActivityAt: Math.max(state.lastActivityAt, now) }, phase))
+    const { store, clientFanout } = this.#options
+    store.enter(enter({ ...state, busy: false, lastActivityAt: Math.max(state.lastActivityAt, now) }, phase))
+    clientFanout()?.announce({ type: 'session_state', state: 'reconnecting', resumed: true, missed: 0 })
   }
 
   #attach(ws: WebSocket, placement: Placement, state: SessionState): void {
-    const { store, audience } = this.#options
+    const { store, clientFanout } = this.#options
     if (this.#ws !== undefined && this.#ws !== ws) closeQuietly(this.#ws, 1012, 'replaced')
     this.#ws = ws
     ws.serializeAttachment({ v: 1, role: 'origin', placement } satisfies OriginAttachment)
-    const resumed = this.#tasks.carriedBy(placement)
-    this.#tasks.carrier = placement
+    const resumed = this.#carrier !== undefined && samePlacement(this.#carrier, placement)
+    this.#carrier = placement
     store.enter(enter({ ...state, busy: false, lastActivityAt: Date.now() }, { phase: 'live', placement }))
-    const wanted = audience()?.wants()
+    const wanted = clientFanout()?.wants()
     if (wanted !== undefined) {
       this.send({ type: 'welcome', config: state.config, ...wanted })
       this.#sentWants = JSON.stringify(wanted)
     }
-    if (state.phase === 'reconnecting') audience()?.announce({ type: 'session_state', state: 'live', resumed, missed: 0 })
+    if (state.phase === 'reconnecting') clientFanout()?.announce({ type: 'session_state', state: 'live', resumed, missed: 0 })
     for (const waiter of this.#waiters.splice(0)) waiter()
   }
+}
+
+function placementOfSocket(ws: WebSocket): Placement | null {
+  const parsed = OriginAttachment.safeParse(ws.deserializeAttachment())
+  return parsed.success ? parsed.data.placement : null
 }

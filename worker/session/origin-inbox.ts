@@ -1,33 +1,34 @@
-/** What the origin sends over the session's socket: media and events for the audience, answers to calls, facts of the session. */
+/** What the origin sends over the session's socket: media and events for clients, answers to calls, state of the session. */
 import type { SessionEndReason } from '../../shared/events.ts'
+import { parseJsonAs } from '../../shared/json.ts'
 import { decodeRelay, type LinkCall, SessionUp } from '../../shared/link.ts'
 import { log } from '../log.ts'
 import type { PendingCalls } from '../objects/pending-calls.ts'
 import { fromOrigin, succeed } from '../objects/result.ts'
-import type { Audience } from './client-fanout.ts'
-import type { OriginSide } from './origin-connection.ts'
+import type { ClientFanout } from './client-fanout.ts'
+import type { OpenTasks } from './open-tasks.ts'
 import type { SessionStore } from './session-store.ts'
 
-export interface OriginMessagesOptions {
+export interface OriginInboxOptions {
   store: SessionStore
-  origin: OriginSide
-  calls: PendingCalls<LinkCall>
-  audience(): Audience | undefined
-  /** The origin says that the session is over. */
+  openTasks: OpenTasks
+  pendingCalls: PendingCalls<LinkCall>
+  clientFanout(): ClientFanout | undefined
+  /** The origin has ended the session. */
   closed(reason: SessionEndReason): void
 }
 
-export class OriginMessages {
-  readonly #options: OriginMessagesOptions
+export class OriginInbox {
+  readonly #options: OriginInboxOptions
 
-  constructor(options: OriginMessagesOptions) {
+  constructor(options: OriginInboxOptions) {
     this.#options = options
   }
 
   take(message: string | ArrayBuffer): void {
-    const { origin, audience } = this.#options
+    const { openTasks, clientFanout } = this.#options
     if (typeof message !== 'string') {
-      audience()?.relayBinary(message)
+      clientFanout()?.relayBinary(message)
       return
     }
     const relayed = decodeRelay(message)
@@ -35,24 +36,26 @@ export class OriginMessages {
       this.#answerOf(message)
       return
     }
-    // the number is written in front of the first field: what has none cannot be handed on
-    if (!relayed.eventJson.startsWith('{"')) return
-    if (relayed.header.class === 'control') origin.observe(relayed.eventJson)
-    audience()?.relay(relayed.header, relayed.eventJson)
+    const { header, eventJson } = relayed
+    if (header.class === 'control' && header.task !== undefined) openTasks.mark(header.task)
+    clientFanout()?.relay(header, eventJson)
   }
 
   #answerOf(message: string): void {
-    const { store, calls, closed } = this.#options
+    const { store, openTasks, pendingCalls, closed } = this.#options
     const answer = parseUp(message)
     switch (answer?.type) {
       case 'response':
-        calls.settle(answer.id, succeed(answer.result))
+        pendingCalls.settle(answer.id, succeed(answer.result))
         break
       case 'failure':
-        calls.settle(answer.id, fromOrigin(answer))
+        pendingCalls.settle(answer.id, fromOrigin(answer))
         break
       case 'chunk':
-        calls.chunk(answer.id, answer.data)
+        pendingCalls.chunk(answer.id, answer.data)
+        break
+      case 'task':
+        openTasks.mark(answer.task)
         break
       case 'activity':
         store.change({ busy: answer.busy, lastActivityAt: Date.now(), warnedIdleS: 0 })
@@ -66,12 +69,7 @@ export class OriginMessages {
   }
 }
 
-/** Undefined for what is no message of an origin. */
+/** Undefined when it is not a message of an origin. */
 export function parseUp(message: string | ArrayBuffer): SessionUp | undefined {
-  try {
-    return typeof message === 'string' ? SessionUp.parse(JSON.parse(message)) : undefined
-  } catch {
-    // undefined says so
-    return undefined
-  }
+  return typeof message === 'string' ? parseJsonAs(SessionUp, message) : undefined
 }

@@ -1,16 +1,16 @@
-/** Reads one message of a client: an event, or what is wrong with it. */
+/** Parses one message of a client, and says what is wrong with it. */
 import { MAX_BODY_BYTES } from '../../shared/api.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { ClientEvent } from '../../shared/events.ts'
 import { issuesOf } from '../http/issues.ts'
 
-/** Sound rides in one message: 60 s of stereo 48 kHz WAV in base64 do not fit, mono 24 kHz at 32 bit do. */
+/** Largest message with sound: 60 s of mono 24 kHz at 32 bit in base64 fit, of stereo 48 kHz do not. */
 export const MAX_AUDIO_MESSAGE_BYTES = 8 * 1024 * 1024
 const AUDIO_EVENTS: readonly unknown[] = ['audio_buffer_append', 'user_audio_append']
 const KNOWN = ClientEvent.options.map((option) => option.shape.type.value)
 
 /** @throws AvatarError INVALID_JSON, UNKNOWN_EVENT, INVALID_REQUEST or PAYLOAD_TOO_LARGE */
-export function readClientMessage(message: string | ArrayBuffer): ClientEvent {
+export function parseClientMessage(message: string | ArrayBuffer): ClientEvent {
   if (typeof message !== 'string') {
     throw new AvatarError('INVALID_REQUEST', 'Binary messages are not read; send events as JSON text, sound as base64 in `data.audio`.')
   }

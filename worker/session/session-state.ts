@@ -1,36 +1,17 @@
-/** The life of one session as plain data: phases and deadlines. No platform types; all times are Unix ms. */
-import type { SessionLimits } from '../../shared/api.ts'
+/** The state of one session as plain data: phases and deadlines. No platform types; all times are Unix ms. */
 import type { SessionEndReason } from '../../shared/events.ts'
-import type { SessionConfig } from '../../shared/link.ts'
+import { LINK_LOST_MS, type SessionConfig } from '../../shared/link.ts'
+import type { Placement, SessionSettings } from '../objects/contracts.ts'
 
-/** Which process carries the session. */
-export interface Placement {
-  origin_id: string
-  boot_id: string
-}
-
-/** What the pool knows of a process: its control socket is lost, it is dead for good, or no news. */
-export type OriginNews = 'lost' | 'dead' | 'nothing'
-
-export interface SessionSettings {
-  limits: SessionLimits
-  /** Messages in 1 s, per client socket. */
-  messagesPerSecond: number
-}
-
-/** How long an origin that was lost may take to come back, ms. */
-export const ORIGIN_RETURN_MS = 30_000
-/** How long a sentence that is being spoken at the end may still take, ms. */
-export const LAST_WORDS_MS = 30_000
 /** How long the origin may take to end a session that was stopped, ms. */
 export const STOP_MS = 1_000
-/** Seconds before a deadline at which clients are told. */
+/** Seconds before a deadline at which clients are warned. */
 export const WARN_AT_S = [60, 10] as const
 
 type Phase =
   | { phase: 'opening' }
   | { phase: 'live'; placement: Placement }
-  /** `placement` null: whichever origin the pool finds. */
+  /** `placement` null: any origin that the pool finds. */
   | { phase: 'reconnecting'; placement: Placement | null; lostAt: number }
   | { phase: 'closing'; placement: Placement | null; reason: SessionEndReason; deadline: number }
 
@@ -39,19 +20,19 @@ export type SessionState = Phase & {
   config: SessionConfig
   tenant: string
   settings: SessionSettings
-  /** Somebody has opened a socket or started WebRTC. */
+  /** A client has opened a socket or started WebRTC. */
   joined: boolean
-  /** WebRTC was started: somebody may watch without a socket. */
+  /** WebRTC was started: a client may be connected without a socket. */
   started: boolean
   /** The avatar speaks, thinks or listens. */
   busy: boolean
   lastActivityAt: number
   /** When the last client socket closed; null while one is open and before the first. */
   clientsLeftAt: number | null
-  /** Smallest warning (s) that was given; 0 for none. */
+  /** The last warning that was sent, s before the deadline; 0 for none. */
   warnedIdleS: number
   warnedMaxS: number
-  /** Tasks that were accepted or started and not yet finished. */
+  /** Tasks that were accepted and are not finished. */
   openTasks: string[]
 }
 
@@ -73,7 +54,7 @@ export function openSession(config: SessionConfig, tenant: string, settings: Ses
   }
 }
 
-/** The same session in another phase: what belonged to the old phase is gone. */
+/** The same session in another phase, without the fields of the old phase. */
 export function enter(state: SessionState, phase: Phase): SessionState {
   const { v, config, tenant, settings, joined, started, busy, lastActivityAt, clientsLeftAt, warnedIdleS, warnedMaxS, openTasks } = state
   return { v, config, tenant, settings, joined, started, busy, lastActivityAt, clientsLeftAt, warnedIdleS, warnedMaxS, openTasks, ...phase }
@@ -83,11 +64,7 @@ export function placementOf(state: SessionState): Placement | null {
   return state.phase === 'opening' ? null : state.placement
 }
 
-export function samePlacement(one: Placement, other: Placement): boolean {
-  return one.origin_id === other.origin_id && one.boot_id === other.boot_id
-}
-
-/** What is due; `at` is the moment, Unix ms. */
+/** Something that is due at a time, Unix ms. */
 export type Deadline =
   | { kind: 'end'; at: number; reason: SessionEndReason; afterSpeech: boolean }
   | { kind: 'warn'; at: number; reason: 'idle_timeout' | 'max_duration'; warnS: number }
@@ -114,11 +91,11 @@ export function deadlines(state: SessionState): Deadline[] {
     const since = Math.max(state.clientsLeftAt, state.lastActivityAt)
     list.push({ kind: 'end', at: since + limits.resume_window_s * 1000, reason: 'idle_timeout', afterSpeech: false })
   }
-  if (state.phase === 'reconnecting') list.push({ kind: 'origin_lost', at: state.lostAt + ORIGIN_RETURN_MS })
+  if (state.phase === 'reconnecting') list.push({ kind: 'origin_lost', at: state.lostAt + LINK_LOST_MS })
   return list.sort((one, other) => one.at - other.at)
 }
 
-/** A warning is given once, and not where the whole span is shorter than it. */
+/** Each warning is sent once, and not when the whole span is shorter than it. */
 function warnings(reason: 'idle_timeout' | 'max_duration', endAt: number, spanS: number, givenS: number): Deadline[] {
   return WARN_AT_S.filter((warnS) => warnS < spanS && (givenS === 0 || warnS < givenS)).map((warnS) => ({
     kind: 'warn',

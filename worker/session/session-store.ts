@@ -3,7 +3,7 @@ import type { SessionConfig } from '../../shared/link.ts'
 import { detached } from '../log.ts'
 import { deadlines, type SessionState } from './session-state.ts'
 
-/** Activity is written down at most this often, ms: what an eviction can lose of it. */
+/** The time of the last activity is stored at most this often, ms; an eviction can lose this much of it. */
 const ACTIVITY_EVERY_MS = 1_000
 
 export class SessionStore {
@@ -22,14 +22,14 @@ export class SessionStore {
     this.#state = { ...state, config, lastActivityAt: Math.max(state.lastActivityAt, activeAt) } as SessionState
   }
 
-  /** Undefined when there is no such session, or no longer. */
+  /** Undefined when the session does not exist (any more). */
   get state(): SessionState | undefined {
     return this.#state
   }
 
   /**
    * Ends the object's construction: until here no alarm is set, since the object may have been started for its alarm,
-   * which a new one would cancel. The alarm of storage stands; whoever asks next brings it up to date.
+   * which a new one would cancel. The stored alarm remains; the next change of state updates it.
    */
   constructed(): void {
     this.#constructing = false
@@ -37,7 +37,7 @@ export class SessionStore {
 
   enter(state: SessionState): void {
     const { config, ...rest } = state
-    // apart: prompt and tools may be large, and the rest changes often
+    // stored separately: prompt and tools may be large, and the rest changes often
     if (config !== this.#state?.config) this.#storage.kv.put('config', config)
     this.#state = state
     this.#storage.kv.put('state', rest)
@@ -48,7 +48,7 @@ export class SessionStore {
     if (this.#state !== undefined) this.enter({ ...this.#state, ...changes })
   }
 
-  /** Somebody uses the session: the idle time starts anew. */
+  /** The session is used: the idle time starts again. */
   touch(now: number): void {
     const state = this.#state
     if (state === undefined) return
@@ -56,11 +56,11 @@ export class SessionStore {
     else this.#state = { ...state, lastActivityAt: now }
     if (now - this.#activityWrittenAt < ACTIVITY_EVERY_MS) return
     this.#activityWrittenAt = now
-    // unconfirmed: a lost note of activity must not hold back what is sent
-    detached('note of activity', this.#storage.put('active_at', now, { allowUnconfirmed: true }))
+    // unconfirmed: this write must not delay messages
+    detached('time of activity', this.#storage.put('active_at', now, { allowUnconfirmed: true }))
   }
 
-  /** Sets the alarm to the soonest deadline. One that moved later is found again when the alarm rings too early. */
+  /** Sets the alarm to the soonest deadline. An alarm that comes too early, since the deadline moved, is set again. */
   arm(): void {
     const next = this.#state === undefined ? undefined : deadlines(this.#state)[0]?.at
     if (next === undefined || this.#constructing || (this.#alarmAt !== undefined && this.#alarmAt <= next)) return
@@ -68,7 +68,7 @@ export class SessionStore {
     detached('alarm', this.#storage.setAlarm(next))
   }
 
-  /** The alarm is ringing: there is none now. */
+  /** The alarm has fired: none is set now. */
   rang(): void {
     this.#alarmAt = undefined
   }

@@ -1,5 +1,5 @@
-/** At most `limit` messages in any `windowMs`: the exact sliding window, one number kept per message. */
-export class MessageLimit {
+/** At most `limit` messages in any `windowMs`: an exact sliding window that keeps the time of each message. */
+export class SlidingWindow {
   readonly #times: Float64Array
   readonly #windowMs: number
   #next = 0
@@ -10,7 +10,7 @@ export class MessageLimit {
     this.#windowMs = windowMs
   }
 
-  /** Whether the message of this moment is within the limit. One that is not does not count. */
+  /** Whether a message at `now` is within the limit. A refused message does not count. */
   take(now: number): boolean {
     const oldest = this.#times[this.#next] ?? Number.NEGATIVE_INFINITY
     if (now - oldest < this.#windowMs) return false
@@ -19,7 +19,7 @@ export class MessageLimit {
     return true
   }
 
-  /** True once per window: the refusal is told, not each refused message. */
+  /** True once per window: one error is sent for all refused messages of a window. */
   mayReport(now: number): boolean {
     if (now - this.#reportedAt < this.#windowMs) return false
     this.#reportedAt = now

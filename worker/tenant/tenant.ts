@@ -2,21 +2,9 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { SessionSummary } from '../../shared/api.ts'
 import type { Env } from '../env.ts'
+import { RATE_WINDOW_MS, type RateBucket, type RateDecision, type TenantObject } from '../objects/contracts.ts'
 import { fail, type Result, succeed } from '../objects/result.ts'
 import { sessionStub } from '../objects/stubs.ts'
-
-/** Span of every rate limit, ms. */
-export const RATE_WINDOW_MS = 60_000
-
-export type RateBucket = 'sessions' | 'speak' | 'chat' | 'admin'
-
-export interface RateDecision {
-  allowed: boolean
-  limit: number
-  remaining: number
-  /** Seconds until a call leaves the window and makes room. */
-  resetS: number
-}
 
 const MIGRATIONS = [
   `CREATE TABLE hits (bucket TEXT NOT NULL, at INTEGER NOT NULL);
@@ -24,7 +12,7 @@ const MIGRATIONS = [
    CREATE TABLE sessions (session_id TEXT PRIMARY KEY, added_at INTEGER NOT NULL)`,
 ]
 
-export class Tenant extends DurableObject<Env> {
+export class Tenant extends DurableObject<Env> implements TenantObject {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     const done = ctx.storage.kv.get<number>('schema') ?? 0
@@ -32,8 +20,7 @@ export class Tenant extends DurableObject<Env> {
     if (done < MIGRATIONS.length) ctx.storage.kv.put('schema', MIGRATIONS.length)
   }
 
-  /** Counts one call. Exact: never more than `limit` in any RATE_WINDOW_MS; a refused call does not count. */
-  take(bucket: RateBucket, limit: number): RateDecision {
+  async take(bucket: RateBucket, limit: number): Promise<RateDecision> {
     const { sql } = this.ctx.storage
     const now = Date.now()
     sql.exec('DELETE FROM hits WHERE bucket = ? AND at <= ?', bucket, now - RATE_WINDOW_MS)
@@ -52,7 +39,6 @@ export class Tenant extends DurableObject<Env> {
     }
   }
 
-  /** Notes a session that is about to be created, if one more may be. */
   async add(sessionId: string, maxSessions: number): Promise<Result<null>> {
     if (this.#count() >= maxSessions) await this.#check()
     if (this.#count() >= maxSessions) {
@@ -65,11 +51,10 @@ export class Tenant extends DurableObject<Env> {
     return succeed(null)
   }
 
-  remove(sessionId: string): void {
+  async remove(sessionId: string): Promise<void> {
     this.ctx.storage.sql.exec('DELETE FROM sessions WHERE session_id = ?', sessionId)
   }
 
-  /** The sessions that stand, oldest first; each was asked just now. */
   list(): Promise<SessionSummary[]> {
     return this.#check()
   }
@@ -78,7 +63,7 @@ export class Tenant extends DurableObject<Env> {
     return this.ctx.storage.sql.exec<{ n: number }>('SELECT COUNT(*) AS n FROM sessions').one().n
   }
 
-  /** Asks every session whether it is still there; those that are not are forgotten. */
+  /** Asks every session whether it still exists; those that do not are removed. */
   async #check(): Promise<SessionSummary[]> {
     const askedAt = Date.now()
     const rows = this.ctx.storage.sql.exec<{ session_id: string }>('SELECT session_id FROM sessions ORDER BY added_at, rowid').toArray()
@@ -86,7 +71,7 @@ export class Tenant extends DurableObject<Env> {
       rows.map(async ({ session_id }) => ({ session_id, ...(await sessionStub(this.env, session_id).summary()) })),
     )
     for (const { session_id, known } of answers) {
-      // one that was noted while the others were asked may not have been created yet
+      // one that was added while the others were asked may not have been created yet
       if (!known) {
         this.ctx.storage.sql.exec('DELETE FROM sessions WHERE session_id = ? AND added_at < ?', session_id, askedAt - CREATION_MS)
       }
@@ -95,5 +80,5 @@ export class Tenant extends DurableObject<Env> {
   }
 }
 
-/** A session that is noted here exists at the latest after this long, ms. */
+/** A session that was added here exists at the latest after this long, ms. */
 const CREATION_MS = 10_000

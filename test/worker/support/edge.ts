@@ -4,6 +4,7 @@ import { createExecutionContext } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { createApp } from '../../../worker/app.ts'
 import type { Env } from '../../../worker/env.ts'
+import { type OpenApiDocument, operationsOf } from '../../support/openapi.ts'
 import { type Json, Peer } from './peer.ts'
 
 const BASE = 'http://localhost:8000'
@@ -19,15 +20,36 @@ export interface CallOptions {
   base?: string
 }
 
-/** One request; with `vars`, to a Worker that is configured with them. */
+/** One request; with `vars`, to a Worker that is configured with them. Fails when the answer's status is not documented. */
 export async function fetchEdge(path: string, { method, headers = {}, body, vars, base = BASE }: CallOptions = {}): Promise<Response> {
   const request = new Request(`${base}${path}`, {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers,
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
-  if (vars === undefined) return exports.default.fetch(request)
-  return app.fetch(request, envWith(vars), createExecutionContext())
+  const response = await (vars === undefined ? exports.default.fetch(request) : app.fetch(request, envWith(vars), createExecutionContext()))
+  await requireDocumented(request.method, path, response.status)
+  return response
+}
+
+let document: Promise<OpenApiDocument> | undefined
+
+/** The OpenAPI document of a Worker that asks for keys. */
+export function openApi(): Promise<OpenApiDocument> {
+  const digest = '0'.repeat(64)
+  const vars = { AUTH_MODE: 'keys', API_KEYS: `tenant:${digest}`, ADMIN_KEYS: `operator:${digest}` }
+  const request = new Request(`${BASE}/openapi.json`)
+  document ??= Promise.resolve(app.fetch(request, envWith(vars), createExecutionContext())).then((response) => response.json())
+  return document
+}
+
+/** @throws Error when the operation exists and its description does not list the status */
+async function requireDocumented(method: string, path: string, status: number): Promise<void> {
+  const parts = path.split('?')[0]?.split('/') ?? []
+  const fits = (pattern: string[]) =>
+    pattern.length === parts.length && pattern.every((part, i) => part.startsWith('{') || part === parts[i])
+  const operation = operationsOf(await openApi()).find((candidate) => candidate.method === method && fits(candidate.path.split('/')))
+  if (operation !== undefined && !(status in operation.responses)) throw new Error(`${operation.name} does not document ${status}`)
 }
 
 const envs = new Map<string, Env>()

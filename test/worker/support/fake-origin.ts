@@ -2,16 +2,19 @@
 import { env } from 'cloudflare:workers'
 import type { AvatarInfo, VoiceInfo } from '../../../shared/api.ts'
 import type { ChatRequest } from '../../../shared/chat.ts'
+import type { OriginEvent } from '../../../shared/events.ts'
 import {
   encodeRelay,
   type LinkCall,
   type OriginHello,
   type OriginLoad,
-  type RelayHeader,
+  type RelayClass,
+  relayHeader,
   type SessionConfig,
   type SessionReport,
 } from '../../../shared/link.ts'
 import type { TurnLedger } from '../../../shared/stats.ts'
+import { PROTOCOL_VERSION } from '../../../shared/version.ts'
 import { fetchEdge, openPeer } from './edge.ts'
 import { type Json, Peer } from './peer.ts'
 
@@ -103,8 +106,9 @@ export class FakeSession {
   }
 
   /** Relays an event of this session; `seq` is the edge's. */
-  emit(event: Json, header: RelayHeader = { class: 'control' }): void {
-    this.peer.send(encodeRelay(header, JSON.stringify({ session_id: this.sessionId, ...event })))
+  emit(event: Json, { class: relayClass = 'control', to }: { class?: RelayClass; to?: string } = {}): void {
+    const whole = { session_id: this.sessionId, ...event } as OriginEvent
+    this.peer.send(encodeRelay(relayHeader(relayClass, whole, to), JSON.stringify(whole)))
   }
 }
 
@@ -115,8 +119,10 @@ export class FakeOrigin {
   readonly opened: SessionConfig[] = []
   readonly dropped: string[] = []
   respond: Respond = (call, { peer }, id) => {
-    const result = call.method === 'speak' ? { task_id: 'task_abcdef123456', status: 'processing', duration_estimate: 1.5 } : {}
-    peer.send({ type: 'response', id, result })
+    if (call.method !== 'speak') return peer.send({ type: 'response', id, result: {} })
+    const task_id = 'task_abcdef123456'
+    peer.send({ type: 'task', task: { id: task_id, state: 'open' } })
+    peer.send({ type: 'response', id, result: { task_id, status: 'processing', duration_estimate: 1.5 } })
   }
   /** Answers chats of no session, on the control socket. */
   respondText: (params: ChatRequest, control: Peer, id: string) => void = (_params, control, id) => {
@@ -146,9 +152,15 @@ export class FakeOrigin {
     const control = await openPeer('/link/control', { headers: originAuth() })
     this.#control = control
     control.ws.addEventListener('message', ({ data }) => this.#fromPool(JSON.parse(String(data)) as Json))
-    control.send({
+    control.send({ ...this.hello, sessions })
+    await control.next('welcome')
+  }
+
+  /** What it says of itself when it dials in. */
+  get hello(): OriginHello {
+    return {
       type: 'origin_hello',
-      protocol_version: 1,
+      protocol_version: PROTOCOL_VERSION,
       version: '1.0.0',
       origin_id: this.originId,
       boot_id: this.bootId,
@@ -156,10 +168,9 @@ export class FakeOrigin {
       device: this.#options.device ?? 'cpu',
       avatars: [AVATAR],
       voices: [VOICE],
-      sessions,
+      sessions: [],
       load: { ...LOAD, ...this.#options.load },
-    } satisfies OriginHello)
-    await control.next('welcome')
+    }
   }
 
   async dialSession(sessionId: string, hello: Json = {}): Promise<FakeSession> {
@@ -168,7 +179,7 @@ export class FakeOrigin {
     const peer = new Peer(response.webSocket)
     const session = new FakeSession(peer, sessionId)
     peer.ws.addEventListener('message', ({ data }) => this.#fromSession(session, data))
-    peer.send({ type: 'hello', protocol_version: 1, origin_id: this.originId, boot_id: this.bootId, ...hello })
+    peer.send({ type: 'hello', protocol_version: PROTOCOL_VERSION, origin_id: this.originId, boot_id: this.bootId, ...hello })
     this.sessions.set(sessionId, session)
     return session
   }

@@ -208,10 +208,8 @@ SessionEndReason = Literal[
     "idle_timeout",
     "max_duration",
     "join_timeout",
-    "ice_failed",
     "origin_lost",
     "capacity",
-    "auth_revoked",
     "admin",
     "error",
 ]
@@ -275,7 +273,7 @@ class _ChatToolFunctionRequired(TypedDict):
 class ChatToolFunction(_ChatToolFunctionRequired, total=False):
     description: str
     parameters: Dict[str, Any]
-    """JSON Schema of the arguments."""
+    """JSON Schema of the arguments, at most 64 levels deep."""
     strict: Optional[bool]
 
 
@@ -882,7 +880,6 @@ class _AudioBufferAppendedRequired(TypedDict):
 
 class AudioBufferAppended(_AudioBufferAppendedRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -897,7 +894,6 @@ class _AudioBufferClearedRequired(TypedDict):
 
 class AudioBufferCleared(_AudioBufferClearedRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -912,7 +908,6 @@ class _AudioBufferCommittedRequired(TypedDict):
 
 class AudioBufferCommitted(_AudioBufferCommittedRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -938,7 +933,6 @@ class AudioEvent(_AudioEventRequired, total=False):
     """Sound, sent when it starts to sound."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -956,7 +950,6 @@ class ChatEvent(_ChatEventRequired, total=False):
     """What was said, by whom. The agent's sentence comes when it starts to sound."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
     partial: bool
@@ -975,7 +968,6 @@ class ErrorEvent(_ErrorEventRequired, total=False):
     """What went wrong; the session goes on unless session_ended follows."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
     details: Dict[str, Any]
@@ -997,7 +989,6 @@ class FrameEvent(_FrameEventRequired, total=False):
     """One picture."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1015,7 +1006,6 @@ class FramesDropped(_FramesDroppedRequired, total=False):
     """Pictures left out because this client was slow; at most one a second."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1034,7 +1024,6 @@ class _InterruptedRequired(TypedDict):
 class Interrupted(_InterruptedRequired, total=False):
     """Exactly one per interrupt. Stop what you play."""
 
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1054,7 +1043,6 @@ class LevelEvent(_LevelEventRequired, total=False):
     """The user’s microphone, ten times a second while listening, with events=levels."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1076,7 +1064,6 @@ class StatusEvent(_StatusEventRequired, total=False):
     """What the avatar does now."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1096,7 +1083,6 @@ class SessionStateEvent(_SessionStateEventRequired, total=False):
     """First event on every socket, and whenever the origin is lost or found again."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1112,7 +1098,6 @@ class _SessionExpiringRequired(TypedDict):
 
 class SessionExpiring(_SessionExpiringRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1128,7 +1113,6 @@ class _SessionEndedRequired(TypedDict):
 
 class SessionEnded(_SessionEndedRequired, total=False):
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1146,7 +1130,6 @@ class SpeechStarted(_SpeechStartedRequired, total=False):
     """The first sound of a task leaves."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1164,7 +1147,6 @@ class SpeechFinished(_SpeechFinishedRequired, total=False):
     """Exactly once per task."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1176,7 +1158,7 @@ class _TransportEventRequired(TypedDict):
     session_id: SessionId
     active: Literal["webrtc", "socket"]
     """What carries pictures and sound from now on."""
-    reason: Literal["connected", "not_connected", "lost", "failed", "closed"]
+    reason: Literal["connected", "not_connected", "lost", "failed"]
     """not_connected: not within 3 s, which is tried further; lost: the client is silent; failed: given up, start again."""
 
 
@@ -1184,7 +1166,6 @@ class TransportEvent(_TransportEventRequired, total=False):
     """WebRTC took over, or the socket did. The session goes on either way."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
     video_codec: Literal["vp8", "h264"]
@@ -1201,7 +1182,6 @@ class UserSpeechStarted(_UserSpeechStartedRequired, total=False):
     """The detector hears the user."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1218,7 +1198,6 @@ class UserSpeechStopped(_UserSpeechStoppedRequired, total=False):
     """The user paused long enough: the turn is being answered."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1235,7 +1214,6 @@ class SpeechPaused(_SpeechPausedRequired, total=False):
     """The user seems to speak: stop what you play. Either `interrupted` or `speech_resumed` follows."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1252,7 +1230,6 @@ class SpeechResumed(_SpeechResumedRequired, total=False):
     """It was no interruption: the speech goes on where it paused."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1269,7 +1246,6 @@ class ToolCallEvent(_ToolCallEventRequired, total=False):
     """The model wants a function called; answer with a chat whose messages hold the result."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1287,7 +1263,6 @@ class TurnMetricsEvent(_TurnMetricsEventRequired, total=False):
     """What a turn took, once, when its first picture has left or it has ended without one."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1310,7 +1285,6 @@ class WordEvent(_WordEventRequired, total=False):
     """A word, when it sounds; for subtitles. With events=words."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 
@@ -1327,7 +1301,6 @@ class StatsEvent(_StatsEventRequired, total=False):
     """How the media travels; every 5 s with events=stats."""
 
     task_id: TaskId
-    turn_id: str
     generation: int
     """Rises with every interrupt; older media is to be dropped."""
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Config, ConfigError, parseConfig } from '../../worker/env.ts'
-import { mintTurn, sharedSecretCredentials } from '../../worker/ice-servers.ts'
+import { mintIceServers, sharedSecretCredentials } from '../../worker/ice-servers.ts'
 
 const SESSION = '550e8400-e29b-41d4-a716-446655440000'
 const BASE = {
@@ -16,11 +16,11 @@ afterEach(() => vi.restoreAllMocks())
 
 describe('ICE servers of a session', () => {
   it('are those configured when there is no TURN service', async () => {
-    expect(await mintTurn(config({}), SESSION)).toEqual({ iceServers: [{ urls: 'stun:stun.l.google.com:19302' }], warnings: [] })
+    expect(await mintIceServers(config({}), SESSION)).toEqual({ iceServers: [{ urls: 'stun:stun.l.google.com:19302' }], warnings: [] })
   })
 
   it('have credentials of a shared secret that end some time after the session', async () => {
-    const { iceServers } = await mintTurn(
+    const { iceServers } = await mintIceServers(
       config({ ICE_SERVERS: '[]', TURN_URLS: 'turn:turn.example.com:3478, turns:turn.example.com:5349', TURN_SECRET: 'north-of-the-wall' }),
       SESSION,
     )
@@ -47,7 +47,10 @@ describe('ICE servers of a session', () => {
       { urls: ['turn:turn.cloudflare.com:3478?transport=udp'], username: 'u', credential: 'c' },
     ]
     const fetched = vi.spyOn(globalThis, 'fetch').mockResolvedValue(Response.json({ iceServers: servers }, { status: 201 }))
-    const { iceServers, warnings } = await mintTurn(config({ ICE_SERVERS: '[]', TURN_KEY_ID: 'key1', TURN_KEY_TOKEN: 'token1' }), SESSION)
+    const { iceServers, warnings } = await mintIceServers(
+      config({ ICE_SERVERS: '[]', TURN_KEY_ID: 'key1', TURN_KEY_TOKEN: 'token1' }),
+      SESSION,
+    )
     expect(iceServers).toEqual(servers)
     expect(warnings).toEqual([])
     const [url, init] = fetched.mock.calls[0] ?? []
@@ -61,7 +64,7 @@ describe('ICE servers of a session', () => {
     ['is not there', () => Promise.reject(new TypeError('fetch failed'))],
   ])('leave TURN out, with a warning, when the service %s', async (_how, answer) => {
     vi.spyOn(globalThis, 'fetch').mockImplementation(answer)
-    const { iceServers, warnings } = await mintTurn(config({ TURN_KEY_ID: 'key1', TURN_KEY_TOKEN: 'token1' }), SESSION)
+    const { iceServers, warnings } = await mintIceServers(config({ TURN_KEY_ID: 'key1', TURN_KEY_TOKEN: 'token1' }), SESSION)
     expect(iceServers).toHaveLength(1)
     expect(warnings[0]).toContain('TURN')
   })
