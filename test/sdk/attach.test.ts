@@ -1,12 +1,13 @@
 /** The view in a real browser: Chromium against a server of the documented API that sends pictures and a tone. */
 import jpeg from '@julusian/jpeg-turbo'
-import { build } from 'esbuild'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { encodeBinaryMedia } from '../../shared/binary-media.ts'
 import { CHUNK_MS, FPS, SAMPLE_RATE } from '../../shared/media.ts'
-import { CHROMIUM, NO_CHROMIUM } from '../support/browser/browser.ts'
+import { launchChromium, newPage } from '../support/browser/browser.ts'
+import { bundleSdk } from '../support/browser/bundle.ts'
 import { FakeAvatarApi, TOKEN } from '../support/fakes/fake-avatar-api.ts'
+import { until } from '../support/until.ts'
 
 const SIZE = 64
 const RED = picture(220, 30, 30)
@@ -29,19 +30,16 @@ let api: FakeAvatarApi
 let page: Page
 let clock: ReturnType<typeof setInterval> | undefined
 
-describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 60_000 }, () => {
+describe('a view in the browser', () => {
   beforeAll(async () => {
-    const entryPoints = ['sdk/typescript/src/index.ts']
-    const { outputFiles } = await build({ entryPoints, bundle: true, write: false, format: 'iife', globalName: 'avatarSdk' })
-    script = outputFiles[0]?.text ?? ''
-    const args = ['--no-sandbox', '--disable-gpu', '--autoplay-policy=no-user-gesture-required']
-    browser = await chromium.launch({ executablePath: CHROMIUM, args })
-  }, 60_000)
+    script = await bundleSdk('avatarSdk')
+    browser = await launchChromium()
+  })
   afterAll(async () => browser?.close())
 
   beforeEach(async () => {
     api = await FakeAvatarApi.start()
-    page = await browser.newPage()
+    page = await newPage(browser)
     // a page of the server's own: what is made up has no address, and may not open local sockets
     await page.goto(`http://127.0.0.1:${api.port}/`)
     await page.setContent('<div id="stage"></div>')
@@ -58,11 +56,11 @@ describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROM
       })
       globalThis.probe = { ...probe, view }
     }, TOKEN)
-    await api.until('the socket', () => api.upgrades.length === 1)
-  }, 60_000)
+    await until('the socket', () => api.upgrades.length === 1)
+  })
   afterEach(async () => {
     clearInterval(clock)
-    await page?.close()
+    await page?.context().close()
     await api?.stop()
   })
 
@@ -95,7 +93,7 @@ describe.skipIf(NO_CHROMIUM)(`a view in the browser${NO_CHROMIUM ? ` (${NO_CHROM
 
   it('acknowledges what it gets', async () => {
     play({ colour: RED, generation: 0, sound: false })
-    await api.until('acknowledgements', () => api.received.filter(({ type }) => type === 'frame_ack').length >= 5)
+    await until('acknowledgements', () => api.received.filter(({ type }) => type === 'frame_ack').length >= 5)
   })
 })
 

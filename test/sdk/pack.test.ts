@@ -57,12 +57,12 @@ beforeAll(async () => {
   installed = join(folder, 'node_modules/@avatar/sdk')
   await writeFile(join(folder, 'program.js'), PROGRAM)
   await writeFile(join(folder, 'main.js'), "import { result } from './program.js'\nconsole.log(result)")
-}, 240_000)
+})
 afterAll(async () => {
   if (folder) await rm(folder, { recursive: true })
 })
 
-describe('the packed SDK', { timeout: 60_000 }, () => {
+describe('the packed SDK', () => {
   it('holds what it promises, and nothing else', async () => {
     const files = await readdir(installed, { recursive: true })
     expect(files.filter((name) => !name.startsWith('dist/types')).sort()).toEqual(
