@@ -1,13 +1,11 @@
 /** A view's way between WebRTC and the socket, in a real browser: the server is a fake, its WebRTC end stands in the page. */
-import jpeg from '@julusian/jpeg-turbo'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { encodeBinaryMedia } from '../../shared/binary-media.ts'
-import { FPS } from '../../shared/media.ts'
 import { launchChromium, newPage } from '../support/browser/browser.ts'
 import { bundleSdk } from '../support/browser/bundle.ts'
 import { installFarEnd } from '../support/clients/rtc-far-end.ts'
 import { FakeAvatarApi, TOKEN } from '../support/fakes/fake-avatar-api.ts'
+import { FEED_SIZE, feedMedia, RED } from '../support/fakes/media-feed.ts'
 import { until } from '../support/until.ts'
 
 type Index = typeof import('../../sdk/typescript/src/index.ts')
@@ -21,14 +19,6 @@ declare global {
   var sdkUnderTest: Index
   var started: Started
 }
-const SIZE = 64
-const RED = jpeg.compressSync(Buffer.from(new Uint8Array(SIZE * SIZE * 3).map((_, i) => [220, 30, 30][i % 3] ?? 0)), {
-  format: jpeg.FORMAT_RGB,
-  width: SIZE,
-  height: SIZE,
-  quality: 80,
-  subsampling: jpeg.SAMP_420,
-})
 /** Both ends are in this browser, and nothing answers for names here. */
 const FLAGS = ['--disable-features=WebRtcHideLocalIpsWithMdns']
 
@@ -36,7 +26,7 @@ let browser: Browser
 let script: string
 let api: FakeAvatarApi
 let page: Page
-let pictures: ReturnType<typeof setInterval> | undefined
+let stopFeed = (): void => undefined
 
 describe('a stream', () => {
   beforeAll(async () => {
@@ -54,20 +44,20 @@ describe('a stream', () => {
     await installFarEnd(page)
   })
   afterEach(async () => {
-    clearInterval(pictures)
+    stopFeed()
     await page?.context().close()
     await api?.stop()
   })
 
   it('shows pictures of the socket until those of WebRTC come, by trickled candidates', async () => {
-    sendPictures()
+    stopFeed = feedMedia(api, { colour: RED })
     await start()
     await becomes('webrtc')
     const seen = await page.evaluate(() => {
       const { video, canvas, audible } = globalThis.started.view
       return { width: video.videoWidth, muted: video.muted, covered: getComputedStyle(canvas).visibility, audible }
     })
-    expect(seen).toEqual({ width: SIZE, muted: false, covered: 'hidden', audible: true })
+    expect(seen).toEqual({ width: FEED_SIZE, muted: false, covered: 'hidden', audible: true })
     expect(await page.evaluate(() => globalThis.started.changes[0])).toBe('webrtc connected')
     expect(await page.evaluate(() => globalThis.farEnd.candidates)).toBeGreaterThan(0)
   })
@@ -85,7 +75,7 @@ describe('a stream', () => {
     expect(held.covered).toBe('visible')
     expect(held.pixel[1]).toBeGreaterThan(150)
     api.send({ type: 'transport', active: 'socket', reason: 'failed' })
-    sendPictures()
+    stopFeed = feedMedia(api, { colour: RED })
     await page.waitForFunction(() => globalThis.farEnd.connections.length >= 2)
     await becomes('webrtc')
     expect((await page.evaluate(() => globalThis.started.changes)).at(-1)).toBe('webrtc connected')
@@ -120,7 +110,7 @@ describe('a stream', () => {
     await page.evaluate((wanted) => {
       globalThis.farEnd.mode = wanted
     }, mode)
-    sendPictures()
+    stopFeed = feedMedia(api, { colour: RED })
     await start()
     await page.waitForFunction(() => globalThis.started.view.stats.picturesShown >= 10)
     expect(await page.evaluate(() => globalThis.started.view.transport)).toBe('socket')
@@ -135,7 +125,7 @@ describe('a stream', () => {
     await becomes('socket')
     const { url } = await until('the other socket', () => api.upgrades[1])
     expect(url.searchParams.get('webrtc')).toBe('beside')
-    sendPictures()
+    stopFeed = feedMedia(api, { colour: RED })
     await page.waitForFunction(() => globalThis.started.view.stats.picturesShown >= 10)
     expect(await page.evaluate(() => globalThis.started.changes.at(-1))).toBe('socket taken_over')
     expect(await page.evaluate(() => globalThis.farEnd.connections.length)).toBe(1)
@@ -195,14 +185,4 @@ async function start(): Promise<void> {
 
 async function becomes(transport: string): Promise<void> {
   await page.waitForFunction((wanted) => globalThis.started.view.transport === wanted, transport)
-}
-
-/** 25 red pictures a second over the socket. */
-function sendPictures(): void {
-  let frameId = 0
-  pictures = setInterval(() => {
-    frameId += 1
-    const about = { kind: 'frame', seq: 0, generation: 0, ptsMs: 0, sampleRate: 0, samples: 0 } as const
-    api.sendBinary(encodeBinaryMedia({ ...about, frameId, timestamp: Date.now() / 1000, payload: RED }))
-  }, 1000 / FPS)
 }
