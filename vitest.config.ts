@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
-import { PATIENCE_MS } from './test/support/until.ts'
+import { PATIENCE_MS } from './test/support/patience.ts'
 
 // The Worker's static files: the folder must exist, what is in it does not matter to the tests.
 mkdirSync(new URL('./web/dist', import.meta.url), { recursive: true })

@@ -6,8 +6,9 @@ import { AdminOverview } from '../../shared/admin.ts'
 import { openBrowser, type TestBrowser } from '../support/browser/browser.ts'
 import { ApiClient } from '../support/clients/api-client.ts'
 import { SocketClient } from '../support/clients/socket-client.ts'
+import { PATIENCE_MS } from '../support/patience.ts'
 import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
-import { PATIENCE_MS, until } from '../support/until.ts'
+import { until } from '../support/until.ts'
 import { parseExposition } from '../worker/support/prometheus.ts'
 
 let system: RunningSystem

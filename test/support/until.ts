@@ -1,9 +1,8 @@
 /** Waits for something to become true, and says what it was when it does not. */
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
+import { PATIENCE_MS } from './patience.ts'
 
-/** How long any test waits for anything, ms: only what never comes takes so long, on the slowest machine. */
-export const PATIENCE_MS = 60_000
 /** Between two looks, ms. */
 const LOOK_AGAIN_MS = 5
 

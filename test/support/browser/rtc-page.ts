@@ -1,6 +1,6 @@
 /** A WebRTC client inside a test's page: offers, plays, and measures what it sees and hears. Runs in the browser; knows only the API. */
 import type { Page } from 'playwright-core'
-import { PATIENCE_MS } from '../until.ts'
+import { PATIENCE_MS } from '../patience.ts'
 
 export interface RtcClientOptions {
   /** Offer this codec before others. */

@@ -1,5 +1,5 @@
 /** A client of the socket written from the API reference alone. */
-import { PATIENCE_MS } from '../until.ts'
+import { PATIENCE_MS } from '../patience.ts'
 
 export interface ReceivedEvent {
   type: string

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import process from 'node:process'
-import { PATIENCE_MS } from '../until.ts'
+import { PATIENCE_MS } from '../patience.ts'
 
 export interface RunningSystem {
   apiUrl: string
