@@ -1,9 +1,21 @@
 import { mkdirSync } from 'node:fs'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { PATIENCE_MS } from './test/support/patience.ts'
 
 // The Worker's static files: the folder must exist, what is in it does not matter to the tests.
 mkdirSync(new URL('./web/dist', import.meta.url), { recursive: true })
+
+/**
+ * A red test means a bug: nothing is tried again, and no bound is near what a slow machine needs. A test waits for several things, one
+ * after another; each wait that is in vain says so before the test's own time is over.
+ */
+const WAITING = {
+  retry: 0,
+  testTimeout: 5 * PATIENCE_MS,
+  hookTimeout: 10 * PATIENCE_MS,
+  expect: { poll: { timeout: PATIENCE_MS, interval: 10 } },
+}
 
 /** Projects that run on Node itself. */
 const onNode = ['shared', 'scripts', 'origin', 'sdk', 'e2e'].map((name) => ({
@@ -11,10 +23,9 @@ const onNode = ['shared', 'scripts', 'origin', 'sdk', 'e2e'].map((name) => ({
     name,
     include: [`test/${name}/**/*.test.ts`],
     environment: 'node' as const,
-    // whole systems: one after the other, when nothing else runs; a shared machine that stalls gets more tries
-    ...(name === 'e2e' ? { fileParallelism: false, sequence: { groupOrder: 1 }, retry: 2 } : {}),
-    // their browsers and processes share the machine with the other files
-    ...(name === 'sdk' ? { retry: 1 } : {}),
+    ...WAITING,
+    // whole systems: one after the other, when nothing else runs
+    ...(name === 'e2e' ? { fileParallelism: false, sequence: { groupOrder: 1 } } : {}),
     ...(['sdk', 'e2e'].includes(name) ? { globalSetup: ['test/support/install-packages.ts'] } : {}),
   },
 }))
@@ -40,7 +51,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: 'worker', include: ['test/worker/**/*.test.ts'] },
+        test: { name: 'worker', include: ['test/worker/**/*.test.ts'], ...WAITING },
       },
     ],
   },

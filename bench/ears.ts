@@ -5,12 +5,16 @@
 import { loadavg } from 'node:os'
 import process from 'node:process'
 import { readVadWeights } from '../origin/listening/vad.ts'
-import { watchLoad } from '../test/support/machine-load.ts'
 import { ENGLISH, embeddedSpeech, systemSpeech } from '../test/support/signals/test-speech.ts'
 import { benchDetector } from './ears-detector.ts'
 import { benchEcho } from './ears-echo.ts'
 import { benchRequests } from './ears-requests.ts'
-import { tenths } from './figures.ts'
+import { type Threshold, tell, tenths, watchIdle } from './figures.ts'
+
+const THRESHOLDS: readonly Threshold[] = [
+  { name: 'request_file_p95_ms', unit: 'ms', atMost: 50 },
+  { name: 'request_live_p95_ms', unit: 'ms', atMost: 50 },
+]
 
 const file = process.argv[2] ?? 'models/vad/vad.safetensors'
 const weights = readVadWeights(file)
@@ -19,12 +23,12 @@ const speech = [...(await embeddedSpeech(['flite_awb'], ENGLISH)), ...rms, ...sy
 const voices = new Set(speech.map(({ voice }) => voice))
 
 // times first: what others do on this machine meanwhile is part of them
-const load = watchLoad()
+const idleShare = watchIdle()
 const requests = await benchRequests(weights, rms)
-const loads = { load_average: tenths(loadavg()[0] ?? 0), idle_percent: tenths(100 * load.idleShare()) }
+const loads = { load_average: tenths(loadavg()[0] ?? 0), idle_percent: tenths(100 * idleShare()) }
 
 console.log(`${speech.length} utterances of ${voices.size} voices: ${[...voices].join(', ')}\n`)
 const figures = { ...requests, ...loads, ...(await benchEcho(weights, rms)), ...benchDetector(weights, speech) }
 console.log('')
-for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(36)} ${Math.round(value * 1000) / 1000}`)
-console.log(JSON.stringify({ bench: 'ears', file, ...figures }))
+const rounded = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Math.round(value * 1000) / 1000]))
+tell('ears', { file }, rounded, THRESHOLDS)

@@ -15,6 +15,7 @@ import { encodeRelay, HEARTBEAT_S, type OriginLoad, type SessionDown, type Sessi
 import { PROTOCOL_VERSION, VERSION } from '../shared/version.ts'
 import { ApiClient, WIDE_LIMITS } from '../test/support/clients/api-client.ts'
 import { startSystem } from '../test/support/servers/running-system.ts'
+import { hundredths, quantile, type Threshold, tell, tenths } from './figures.ts'
 
 const SESSIONS = 10
 const FRAME_MS = 40
@@ -25,6 +26,10 @@ const ROUNDS = 3
 const WAKE_MS = 1_500
 /** Well within the idle timeout of a session. */
 const KEEP_ALIVE_MS = 30_000
+const THRESHOLDS: readonly Threshold[] = [
+  { name: 'added_p50_ms', unit: 'ms', atMost: 2 },
+  { name: 'added_p99_ms', unit: 'ms', atMost: 20 },
+]
 const seconds = Number(process.argv[2] ?? 8)
 const originKey = `relay-${randomUUID()}`
 const avatarId = 'relay_bench'
@@ -166,11 +171,6 @@ async function stream(variant: Variant, senders: readonly Send[]): Promise<void>
   measuring = undefined
 }
 
-function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
-}
-
 const variants = { direct: await openDirect(), plain: await openPlain(), edge: await openThroughEdge() }
 // both have run before anything counts; the real origin beside has prepared its clip
 await delay(5_000)
@@ -187,16 +187,15 @@ for (const name of VARIANTS) {
     ['p50', 0.5],
     ['p99', 0.99],
   ] as const)
-    figures[`${name}_${label}_ms`] = Math.round(100 * quantile(delays[name], q)) / 100
+    figures[`${name}_${label}_ms`] = hundredths(quantile(delays[name], q))
 }
 const { direct_p50_ms = 0, direct_p99_ms = 0, plain_p50_ms = 0, plain_p99_ms = 0, edge_p50_ms = 0, edge_p99_ms = 0 } = figures
-figures.added_p50_ms = Math.round(100 * (edge_p50_ms - direct_p50_ms)) / 100
-figures.added_p99_ms = Math.round(100 * (edge_p99_ms - direct_p99_ms)) / 100
-figures.ratio_p50 = Math.round((10 * edge_p50_ms) / direct_p50_ms) / 10
-figures.ratio_p99 = Math.round((10 * edge_p99_ms) / direct_p99_ms) / 10
-figures.ratio_to_plain_p50 = Math.round((10 * edge_p50_ms) / plain_p50_ms) / 10
-figures.ratio_to_plain_p99 = Math.round((10 * edge_p99_ms) / plain_p99_ms) / 10
+figures.added_p50_ms = hundredths(edge_p50_ms - direct_p50_ms)
+figures.added_p99_ms = hundredths(edge_p99_ms - direct_p99_ms)
+figures.ratio_p50 = tenths(edge_p50_ms / direct_p50_ms)
+figures.ratio_p99 = tenths(edge_p99_ms / direct_p99_ms)
+figures.ratio_to_plain_p50 = tenths(edge_p50_ms / plain_p50_ms)
+figures.ratio_to_plain_p99 = tenths(edge_p99_ms / plain_p99_ms)
 await system.stop()
-for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(20)} ${value}`)
-console.log(JSON.stringify({ bench: 'relay', sessions: SESSIONS, picture_bytes: PICTURE_CHARS, seconds, ...figures }))
+tell('relay', { sessions: SESSIONS, picture_bytes: PICTURE_CHARS, seconds }, figures, THRESHOLDS)
 process.exit()

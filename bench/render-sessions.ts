@@ -4,7 +4,7 @@ import { createRenderer } from '../origin/render/index.ts'
 import type { Renderer } from '../origin/render/types.ts'
 import { FACE_PARAMS, VISEMES } from '../shared/face.ts'
 import { FPS, type Quality, TICK_MS } from '../shared/media.ts'
-import type { Figures } from './wav2lip.ts'
+import { type Figures, median } from './figures.ts'
 
 /** ms within which a picture must be there to be shown in time, and the share of ticks that must. */
 export const DEADLINE_MS = 2 * TICK_MS
@@ -95,6 +95,7 @@ async function speak(renderer: Renderer, sessions: number, quality: Quality, sec
     failed,
     cpu_ms_per_picture: (cpu.user + cpu.system) / 1000 / Math.max(1, pictures - failed),
     cores_used: (cpu.user + cpu.system) / 1000 / elapsedMs,
+    event_loop_delay_ms_p90: delay.percentile(90) / 1e6 - DELAY_RESOLUTION_MS,
     event_loop_delay_ms_p99: delay.percentile(99) / 1e6 - DELAY_RESOLUTION_MS,
     jpeg_kb: bytes / 1000 / Math.max(1, pictures - failed),
   }
@@ -115,8 +116,4 @@ function speakingFace(tick: number): Float32Array {
 
 async function untilFilled(size: () => number): Promise<void> {
   for (let before = -1; before !== size(); await new Promise((resolve) => setTimeout(resolve, 400))) before = size()
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 }

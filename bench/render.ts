@@ -15,13 +15,31 @@ import { findPacks, inferModel, loadPack } from '../origin/render/pack.ts'
 import { PatchSource } from '../origin/render/patch-source.ts'
 import { RenderStats } from '../origin/render/stats.ts'
 import { WorkerHost } from '../origin/workers/worker-host.ts'
+import { benchEventLoop } from './event-loop.ts'
+import { type Figures, median, type Threshold, tell, tenths } from './figures.ts'
 import { benchLipsync, type VoiceFigures } from './lipsync.ts'
 import { benchSessions, CARRIED_SHARE, DEADLINE_MS, SESSIONS } from './render-sessions.ts'
-import { benchWav2lip, type Figures } from './wav2lip.ts'
+import { benchWav2lip } from './wav2lip.ts'
 
 /** Largest number of patches drawn at once, and how often. */
 const BATCH = 8
 const RUNS = 24
+/** On two cores. */
+const THRESHOLDS: readonly Threshold[] = [
+  { name: 'mouth_patch_ms', unit: 'ms', atMost: 12 },
+  { name: 'sessions_carried', unit: 'sessions', atLeast: 4 },
+  { name: 'event_loop_delay_4_sessions_p90_ms', unit: 'ms', atMost: 10 },
+  { name: 'event_loop_encoding_longest_ms', unit: 'ms', atMost: 150 },
+  { name: 'event_loop_converting_p90_ms', unit: 'ms', atMost: 50 },
+  { name: 'batch_gain', unit: 'times', atLeast: 1.5 },
+  { name: 'psnr_mean_db', unit: 'dB', atLeast: 32 },
+  { name: 'psnr_lowest_db', unit: 'dB', atLeast: 32 },
+  { name: 'ssim_lowest', unit: 'of 1', atLeast: 0.95 },
+  { name: 'jaw_correlation_held_out_lowest', unit: 'of 1', atLeast: 0.8 },
+  { name: 'closure_f1_sound_held_out_lowest', unit: 'of 1', atLeast: 0.65 },
+  { name: 'closure_f1_phones_lowest', unit: 'of 1', atLeast: 0.95 },
+  { name: 'wav2lip_path_share_percent', unit: '%', atLeast: 90 },
+]
 
 const { values: args } = parseArgs({
   options: {
@@ -103,15 +121,12 @@ function rowsOf(length: number, number: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => ((i * 7 + number * 13) % 61) / 128 + (number % 997) / 4096)
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
-}
-
 async function runVariant(name: string): Promise<unknown> {
   if (name === 'wav2lip') return benchWav2lip()
   if (name === 'model') return benchModel(args.packs)
   if (name === 'batch') return benchBatch(args.packs)
   if (name === 'lipsync') return benchLipsync()
+  if (name === 'loop') return benchEventLoop()
   return benchSessions(args.packs, { rounds: Number(args.rounds), seconds: Number(args.seconds) })
 }
 
@@ -134,51 +149,38 @@ async function runAll(): Promise<void> {
   const voices = measure<VoiceFigures[]>('lipsync')
   const wav2lip = measure<Figures>('wav2lip')
   console.log(`Wav2Lip-96, random weights: ${show(wav2lip)}`)
+  const loop = measure<Figures>('loop')
   const report = JSON.parse(await readFile(new URL('../studio/report/report.json', import.meta.url), 'utf8')) as Record<string, number>
   const carried = Math.max(0, ...SESSIONS.filter((n) => (sessions[`medium x ${n}`]?.in_time_share ?? 0) >= CARRIED_SHARE))
   const costs = [1, 2, 3, 4].map((n) => sessions[`medium x ${n}`]?.cpu_ms_per_picture ?? 0)
   const heldOut = voices.filter((voice) => !voice.in_training)
-  const lowest = (key: 'jaw_correlation' | 'closure_f1_sound' | 'closure_f1_phones', of = voices): string =>
-    `${Math.min(...of.map((voice) => voice[key])).toFixed(3)} (${voices.map((voice) => `${voice.voice} ${voice[key].toFixed(3)}`).join(', ')})`
-  const rows: [string, string, string][] = [
-    ['mouth patch of 256 x 256 on one core', '<= 12 ms', `${model.mouth_patch_ms_batch_1?.toFixed(1)} ms`],
-    [
-      `speaking sessions at 512 x 512, 25 a second, JPEG included, ${100 * CARRIED_SHARE} % within ${DEADLINE_MS} ms`,
-      '>= 4 on 2 cores',
-      `${carried} on ${availableParallelism()} (of ${SESSIONS.at(-1)} tried)`,
-    ],
-    ['CPU ms a drawn picture with 1, 2, 3, 4 sessions', 'flat', costs.map((ms) => ms.toFixed(1)).join(', ')],
-    [
-      'patches a second, 8 at once against 1 at a time',
-      '>= 1.5 where cores allow',
-      `${batch.batch_gain?.toFixed(2)} (one core alone: ${((model.mouth_patch_ms_batch_1 ?? 0) / (model.mouth_patch_ms_batch_8 ?? 1)).toFixed(2)})`,
-    ],
-    ['held-out ray-traced poses, PSNR mean and lowest', '>= 32 dB', `${report.psnr_mean}, ${report.psnr_lowest} dB (studio/report)`],
-    ['the same, SSIM lowest', '>= 0.95', `${report.ssim_lowest} (studio/report)`],
-    ['jaw from sound, correlation; voice kept out of training', '>= 0.80', lowest('jaw_correlation', heldOut)],
-    ['lip closures from sound, F1; voice kept out of training', '>= 0.65', lowest('closure_f1_sound', heldOut)],
-    ['lip closures with phone times, F1; lowest of all voices', '>= 0.95', lowest('closure_f1_phones')],
-    ['Wav2Lip-96 through the whole path against bare onnxruntime', '>= 90 %', `${(100 * (wav2lip.share ?? 0)).toFixed(1)} %`],
-  ]
+  type Score = 'jaw_correlation' | 'closure_f1_sound' | 'closure_f1_phones'
+  const lowest = (key: Score, of = voices): number => Math.min(...of.map((voice) => voice[key]))
+  const figures = {
+    mouth_patch_ms: tenths(model.mouth_patch_ms_batch_1 ?? Number.NaN),
+    sessions_carried: carried,
+    event_loop_delay_4_sessions_p90_ms: tenths(sessions['medium x 4']?.event_loop_delay_ms_p90 ?? Number.NaN),
+    batch_gain: tenths(batch.batch_gain ?? Number.NaN),
+    psnr_mean_db: report.psnr_mean ?? Number.NaN,
+    psnr_lowest_db: report.psnr_lowest ?? Number.NaN,
+    ssim_lowest: report.ssim_lowest ?? Number.NaN,
+    jaw_correlation_held_out_lowest: lowest('jaw_correlation', heldOut),
+    closure_f1_sound_held_out_lowest: lowest('closure_f1_sound', heldOut),
+    closure_f1_phones_lowest: lowest('closure_f1_phones'),
+    wav2lip_path_share_percent: tenths(100 * (wav2lip.share ?? Number.NaN)),
+    ...loop,
+  }
+  for (const { voice, jaw_correlation, closure_f1_sound, closure_f1_phones } of voices)
+    console.log(`${voice}: ${show({ jaw_correlation, closure_f1_sound, closure_f1_phones })}`)
+  console.log(`CPU ms a drawn picture with 1, 2, 3, 4 sessions: ${costs.map((ms) => ms.toFixed(1)).join(', ')}`)
+  console.log(
+    `a session is carried where ${100 * CARRIED_SHARE} % of its pictures come within ${DEADLINE_MS} ms; ${SESSIONS.at(-1)} were tried`,
+  )
   console.log()
-  for (const [what, goal, found] of rows) console.log(`${what}: ${found}   [${goal}]`)
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
   const machine = { cpu: cpus()[0]?.model ?? '', cores: availableParallelism() }
-  console.log(
-    JSON.stringify({
-      bench: 'render',
-      commit,
-      device: 'cpu',
-      precision: 'fp32',
-      ...machine,
-      carried,
-      model,
-      batch,
-      sessions,
-      voices,
-      wav2lip,
-    }),
-  )
+  const about = { commit, device: 'cpu', precision: 'fp32', ...machine, model, batch, sessions, voices, wav2lip }
+  tell('render', about, figures, THRESHOLDS)
 }
 
 function show(figures: Figures): string {

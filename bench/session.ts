@@ -5,15 +5,37 @@
  */
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ReceivedEvent, SocketClient } from '../test/support/clients/socket-client.ts'
+import { ApiClient } from '../test/support/clients/api-client.ts'
+import type { ReceivedEvent } from '../test/support/clients/socket-client.ts'
+import { killDescendant } from '../test/support/servers/processes.ts'
 import { startSystem } from '../test/support/servers/running-system.ts'
 import { startVendorServer } from '../test/support/servers/vendor-server.ts'
 import { difference, mouthRegion } from '../test/support/signals/mouth.ts'
+import { type Figures, hundredths, quantile, sum, type Threshold, tell, tenths } from './figures.ts'
 import { measureTurns } from './turns.ts'
 
 const TEXT = 'Welcome to our interactive AI avatar system! I can say anything you type.'
 const SPEAKS = 12
 const INTERRUPTS = 12
+const THRESHOLDS: readonly Threshold[] = [
+  { name: 'first_frame_ms', unit: 'ms', atMost: 250 },
+  { name: 'fps', unit: 'pictures/s', atLeast: 24.5 },
+  { name: 'frame_gap_max_ms', unit: 'ms', atMost: 250 },
+  { name: 'first_sound_p50_ms', unit: 'ms', atMost: 250 },
+  { name: 'first_sound_p95_ms', unit: 'ms', atMost: 500 },
+  { name: 'av_skew_p95_abs_ms', unit: 'ms', atMost: 60 },
+  { name: 'interrupt_p95_ms', unit: 'ms', atMost: 100 },
+  { name: 'sounds_after_interrupt', unit: 'sounds', atMost: 0 },
+  { name: 'speeches_with_motion', unit: 'share', atLeast: 1 },
+]
+/** Of a system that this bench started, with a language model under its hand. */
+const OWN_THRESHOLDS: readonly Threshold[] = [
+  { name: 'token_to_first_sound_p95_ms', unit: 'ms', atMost: 500 },
+  { name: 'sounds_after_interrupts', unit: 'sounds', atMost: 0 },
+  { name: 'requests_left_running', unit: 'requests', atMost: 0 },
+  { name: 'origin_killed_to_picture_ms', unit: 'ms', atMost: 10_000 },
+  { name: 'stop_ms', unit: 'ms', atMost: 5_000 },
+]
 
 const given = process.argv.slice(2)
 const seconds = Number(given.find((argument) => /^\d+$/.test(argument)) ?? 60)
@@ -25,29 +47,15 @@ const system = addresses.length === 2 ? undefined : await startSystem({ ...LIMIT
 const apiUrl = system?.apiUrl ?? addresses[0] ?? ''
 const wsUrl = system?.wsUrl ?? addresses[1] ?? ''
 
-async function post<T>(path: string, body: unknown): Promise<T> {
-  const response = await fetch(`${apiUrl}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-  return (await response.json()) as T
-}
+const api = new ApiClient({ apiUrl, wsUrl })
+const p50 = (values: readonly number[]): number => tenths(quantile(values, 0.5))
+const p95 = (values: readonly number[]): number => tenths(quantile(values, 0.95))
 
-function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN) * 10) / 10
-}
-const p50 = (values: readonly number[]): number => quantile(values, 0.5)
-const p95 = (values: readonly number[]): number => quantile(values, 0.95)
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
-
-const figures: Record<string, number> = {}
+const figures: Figures = {}
 const startMs = performance.now()
-const { session_id } = await post<{ session_id: string }>('/v1/streaming.new', { quality: 'medium' })
+const { session_id } = await api.expectOk<{ session_id: string }>('/v1/streaming.new', { quality: 'medium' })
 figures.new_ms = Math.round(performance.now() - startMs)
-const client = await SocketClient.open(`${wsUrl}/${session_id}`)
+const client = await api.open(session_id)
 const first = await client.next('frame')
 figures.first_frame_ms = Math.round(first.atMs - client.openedMs)
 
@@ -64,13 +72,10 @@ for (let i = 0; i < SPEAKS; i++) {
   const from = client.events.length
   const askedMs = performance.now()
   asked.push({ atMs: askedMs, before: client.of('frame').at(-1) })
-  const { task_id, duration_estimate } = await post<{ task_id: string; duration_estimate: number }>('/v1/avatar.speak', {
-    session_id,
-    text: TEXT,
-  })
+  const { task_id, duration_estimate } = await api.speak(session_id, TEXT)
   const sound = await client.next('audio', { from, where: (event) => event.task_id === task_id })
   firstSounds.push(sound.atMs - askedMs)
-  const finished = await client.next('speech_finished', { from, timeoutMs: 20_000, where: (event) => event.task_id === task_id })
+  const finished = await client.next('speech_finished', { from, where: (event) => event.task_id === task_id })
   lengths.push(Number(finished.played_ms) / 1000 / duration_estimate)
   const spoken = client.events.slice(from).filter((event) => event.type === 'frame' && event.task_id === task_id)
   spokenFrames.push(spoken)
@@ -89,14 +94,14 @@ for (let i = 0; i < SPEAKS; i++) {
 const spentMs = performance.now() - steadyFromMs
 await delay(Math.max(0, seconds * 1000 - spentMs))
 const steady = client.of('frame').filter((event) => event.atMs >= steadyFromMs)
-figures.fps = Math.round((steady.length / ((performance.now() - steadyFromMs) / 1000)) * 100) / 100
+figures.fps = hundredths(steady.length / ((performance.now() - steadyFromMs) / 1000))
 const gaps = steady.slice(1).map((event, i) => event.atMs - (steady[i]?.atMs ?? event.atMs))
 figures.frame_gap_p95_ms = p95(gaps)
 figures.frame_gap_max_ms = Math.round(Math.max(...gaps))
 figures.first_sound_p50_ms = p50(firstSounds)
 figures.first_sound_p95_ms = p95(firstSounds)
-figures.length_ratio_min = Math.round(Math.min(...lengths) * 100) / 100
-figures.length_ratio_max = Math.round(Math.max(...lengths) * 100) / 100
+figures.length_ratio_min = hundredths(Math.min(...lengths))
+figures.length_ratio_max = hundredths(Math.max(...lengths))
 figures.av_skew_p50_ms = p50(skews)
 figures.av_skew_p95_abs_ms = p95(skews.map(Math.abs))
 
@@ -104,7 +109,7 @@ const stops: number[] = []
 let spokenAfter = 0
 for (let i = 0; i < INTERRUPTS; i++) {
   const from = client.events.length
-  const { task_id } = await post<{ task_id: string }>('/v1/avatar.speak', { session_id, text: TEXT })
+  const { task_id } = await api.speak(session_id, TEXT)
   await client.next('audio', { from, where: (event) => event.task_id === task_id })
   await delay(150 + i * 60)
   const askedMs = performance.now()
@@ -140,8 +145,6 @@ function motion(frames: readonly ReceivedEvent[]): number[] {
   return regions.slice(1).map((region, i) => difference(region, regions[i] ?? region))
 }
 
-client.close()
-await post('/v1/streaming.stop', { session_id })
 if (system) {
   const { sounds_after_interrupts = [], requests_left_running = [], ...times } = await measureTurns({ ...system, mind })
   for (const [name, values] of Object.entries(times)) {
@@ -151,7 +154,19 @@ if (system) {
   figures.sounds_after_interrupts = sum(sounds_after_interrupts)
   figures.requests_left_running = sum(requests_left_running)
 }
+if (system) {
+  // the worst that befalls an operator: seen by the same client
+  const from = client.events.length
+  const killedMs = performance.now()
+  killDescendant(system.pid, 'origin/index.ts')
+  await client.next('session_state', { from, where: ({ state }) => state === 'live' })
+  const back = await client.next('frame', { from: client.events.length })
+  figures.origin_killed_to_picture_ms = Math.round(back.atMs - killedMs)
+}
+client.close()
+await api.stop(session_id)
+const stoppedMs = performance.now()
 await system?.stop()
+if (system) figures.stop_ms = Math.round(performance.now() - stoppedMs)
 await mind.close()
-for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(36)} ${value}`)
-console.log(JSON.stringify({ bench: 'session', seconds, ...figures }))
+tell('session', { seconds }, figures, system ? [...THRESHOLDS, ...OWN_THRESHOLDS] : THRESHOLDS)

@@ -1,6 +1,7 @@
 /** What a conversation takes: from the model's words to sound, and from an interrupt to silence, at every point of a turn. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { SocketClient } from '../test/support/clients/socket-client.ts'
+import { ApiClient } from '../test/support/clients/api-client.ts'
+import type { SocketClient } from '../test/support/clients/socket-client.ts'
 import type { Exchange, VendorServer } from '../test/support/servers/vendor-server.ts'
 import { until } from '../test/support/until.ts'
 
@@ -18,36 +19,28 @@ export interface MeasureTurnsOptions {
   mind: VendorServer
 }
 
-type Post = (path: string, body: unknown) => Promise<Response>
-
 const token = (content: string): string =>
   `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta: { content }, finish_reason: null }] })}\n\n`
 
 /** One session with its client, and the model's side of the turn that is measured. */
 class Bench {
-  readonly #post: Post
+  readonly #api: ApiClient
   readonly #mind: VendorServer
   readonly client: SocketClient
   readonly sessionId: string
 
-  private constructor(post: Post, mind: VendorServer, client: SocketClient, sessionId: string) {
-    this.#post = post
+  private constructor(api: ApiClient, mind: VendorServer, client: SocketClient, sessionId: string) {
+    this.#api = api
     this.#mind = mind
     this.client = client
     this.sessionId = sessionId
   }
 
   static async open({ apiUrl, wsUrl, mind }: MeasureTurnsOptions): Promise<Bench> {
-    const post: Post = async (path, body) => {
-      const headers = { 'content-type': 'application/json' }
-      const response = await fetch(`${apiUrl}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
-      if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-      return response
-    }
-    const { session_id } = (await (await post('/v1/streaming.new', { quality: 'low' })).json()) as { session_id: string }
-    const client = await SocketClient.open(`${wsUrl}/${session_id}?audio=chunks`)
-    await client.next('frame')
-    return new Bench(post, mind, client, session_id)
+    const api = new ApiClient({ apiUrl, wsUrl })
+    const { sessionId, socket } = await api.join('?audio=chunks')
+    await socket.next('frame')
+    return new Bench(api, mind, socket, sessionId)
   }
 
   /** Asks something; the model has the request and says nothing yet. */
@@ -58,8 +51,8 @@ class Bench {
       return new Promise<void>(() => undefined)
     })
     const messages = [{ role: 'user', content: 'Tell me.' }]
-    // the answer is read to its end elsewhere: what counts is heard on the socket
-    void this.#post('/v1/chat.completions', { session_id: this.sessionId, messages, stream: true }).then((response) => response.text())
+    // nobody reads the answer: what counts is heard on the socket
+    void this.#api.call('/v1/chat.completions', { session_id: this.sessionId, messages })
     return await until('the request to the model', () => this.#mind.exchanges[before])
   }
 
@@ -92,7 +85,7 @@ class Bench {
   async stop(): Promise<{ ms: number; leaked: number }> {
     const askedMs = performance.now()
     const from = this.client.events.length
-    const stopped = this.#post('/v1/streaming.stop', { session_id: this.sessionId })
+    const stopped = this.#api.stop(this.sessionId)
     const { atMs } = await this.client.next('session_ended', { from })
     await stopped
     const ended = this.client.events.length
@@ -102,7 +95,7 @@ class Bench {
 
   async close(): Promise<void> {
     this.client.close()
-    await this.#post('/v1/streaming.stop', { session_id: this.sessionId }).catch(() => undefined)
+    await this.#api.stop(this.sessionId)
   }
 }
 

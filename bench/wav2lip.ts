@@ -9,8 +9,7 @@ import { createRenderer } from '../origin/render/index.ts'
 import { SAMPLE_RATE, TICK_SAMPLES } from '../shared/media.ts'
 import { randomWav2lip96 } from '../test/support/fakes/wav2lip-graph.ts'
 import { makeWav2lipPack } from '../test/support/fakes/wav2lip-pack.ts'
-
-export type Figures = Record<string, number>
+import { type Figures, median } from './figures.ts'
 
 /** Patches of one run: the renderer's largest batch on a CPU. */
 const BATCH = 8
@@ -130,8 +129,4 @@ async function openPath(packsDir: string): Promise<Path> {
       }
     },
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 }

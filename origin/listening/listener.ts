@@ -6,12 +6,12 @@ import type { OriginEvent } from '../../shared/events.ts'
 import type { SessionConfig } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { type ListenMode, TurnDetection } from '../../shared/turn-detection.ts'
-import { createResampler, type Resampler } from '../codec/resample.ts'
 import { hearsNothing } from '../providers/stt/choose.ts'
 import { HEARING_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
 import { RecentSound } from './audio-ring.ts'
 import { BargeIn } from './barge-in.ts'
 import type { LevelReading } from './level-meter.ts'
+import { SoundWays } from './sound-ways.ts'
 import { Hearing } from './speech-detector.ts'
 import { type TurnChange, TurnDetector } from './turn-detector.ts'
 import type { SpeechControl, UserSpeechTimes } from './types.ts'
@@ -59,8 +59,7 @@ interface Listening {
   /** Settles with all texts that come from `transcriber`. */
   texts: Promise<void>
   utterance: Utterance | undefined
-  /** From SAMPLE_RATE; once sound comes over the socket, the microphone does not count. */
-  appended: Resampler | undefined
+  ways: SoundWays
   /** Fires when sound stays away in the middle of a turn. */
   lost: NodeJS.Timeout | undefined
 }
@@ -114,7 +113,7 @@ export class Ear {
       transcriber: parts.transcription.open({ language: config.language }),
       texts: Promise.resolve(),
       utterance: undefined,
-      appended: undefined,
+      ways: new SoundWays(),
       lost: undefined,
     }
     onListeningChange()
@@ -133,18 +132,18 @@ export class Ear {
 
   /** Sound of the user's microphone; nothing happens while the ear is closed. @param pcm HEARING_SAMPLE_RATE */
   hear(pcm: Int16Array): void {
-    if (this.#listening && !this.#listening.appended) this.#hear(this.#listening, pcm)
+    const heard = this.#listening?.ways.fromMicrophone(pcm)
+    if (this.#listening && heard) this.#hear(this.#listening, heard)
   }
 
   /** Sound that the client brings over the socket, of any length. @param pcm SAMPLE_RATE */
   async append(pcm: Int16Array): Promise<void> {
     const listening = this.#listening
-    if (!listening) return
-    listening.appended ??= createResampler(SAMPLE_RATE, HEARING_SAMPLE_RATE)
-    for (let at = 0; at < pcm.length && this.#listening === listening; at += PIECE_SAMPLES) {
+    for (let at = 0; at < pcm.length && listening; at += PIECE_SAMPLES) {
       // the clock of pictures and sound is not to wait for a minute that comes at once
       if (at > 0) await setImmediate()
-      if (this.#listening === listening) this.#hear(listening, listening.appended.push(pcm.subarray(at, at + PIECE_SAMPLES)))
+      if (this.#listening !== listening) return
+      this.#hear(listening, listening.ways.fromSocket(pcm.subarray(at, at + PIECE_SAMPLES), pcm.length))
     }
   }
 
@@ -298,7 +297,7 @@ export class Ear {
     clearTimeout(listening.lost)
     this.#listening = undefined
     listening.hearing.close()
-    listening.appended?.close()
+    listening.ways.close()
     // the line stays until the text of what was said has come over it
     void listening.texts.then(() => listening.transcriber.close())
   }

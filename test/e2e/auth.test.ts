@@ -30,7 +30,7 @@ beforeAll(async () => {
   ofSessions = overHttp.filter(
     (operation) => failureCodes(operation).includes('SESSION_NOT_FOUND') && operation.security.some((given) => 'token' in given),
   )
-}, 90_000)
+})
 afterAll(async () => system?.stop())
 
 /** What each operation of the description answers to these credentials: the status and code of each, by name. */
@@ -58,7 +58,7 @@ function callsFor(sessionId: string): [path: string, body: unknown][] {
   ]
 }
 
-describe('without a right key', { timeout: 30_000 }, () => {
+describe('without a right key', () => {
   it.each([
     ['none', undefined],
     ['a wrong one', 'key-of-alice-0123456780'],
@@ -79,7 +79,7 @@ describe('without a right key', { timeout: 30_000 }, () => {
   })
 })
 
-describe('a session', { timeout: 30_000 }, () => {
+describe('a session', () => {
   it('is opened and driven by its own token, which does nothing else', async () => {
     const { sessionId, token } = await alice.newSession()
     const other = await alice.newSession()
@@ -110,7 +110,7 @@ describe('a session', { timeout: 30_000 }, () => {
   })
 })
 
-describe('the documented limits', { timeout: 60_000 }, () => {
+describe('the documented limits', () => {
   it('are 10 sessions, 30 speaks and 60 chats a minute for each key, to the call', async () => {
     const started = Array.from({ length: 11 }, () => ['/v1/streaming.new', { quality: 'low' }] as [string, unknown])
     const opened = await codesOf(carol, started)

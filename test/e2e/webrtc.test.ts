@@ -2,33 +2,29 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EAR_SAMPLE_RATE } from '../../origin/codec/opus.ts'
 import { encodeWav } from '../../origin/codec/wav.ts'
-import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser/browser.ts'
-import {
-  applyAnswer,
-  heardSince,
-  inboundStats,
-  longestPause,
-  makeOffer,
-  pageNow,
-  type RtcClientOptions,
-} from '../support/browser/rtc-page.ts'
+import { FPS } from '../../shared/media.ts'
+import { openBrowser, type TestBrowser } from '../support/browser/browser.ts'
+import { applyAnswer, heardSince, inboundStats, makeOffer, pageNow, type RtcClientOptions } from '../support/browser/rtc-page.ts'
 import { ApiClient } from '../support/clients/api-client.ts'
 import { SocketClient } from '../support/clients/socket-client.ts'
-import { watchLoad } from '../support/machine-load.ts'
-import { type Coturn, NO_COTURN, startCoturn } from '../support/servers/coturn.ts'
+import { type Coturn, startCoturn } from '../support/servers/coturn.ts'
 import { type LossyRelay, openRelay } from '../support/servers/lossy-relay.ts'
-import { descendantsOf } from '../support/servers/processes.ts'
+import { killDescendant } from '../support/servers/processes.ts'
 import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
 import { startMarkedStream } from '../support/signals/rtc-marker.ts'
 import { until } from '../support/until.ts'
 
 const TEXT = 'Welcome to our interactive AI avatar system! I can say anything you type, for as long as you like to listen to me.'
 const MIC_HZ = 1_000
-const TURN_PORT = 43_478
+/** A second of what the page hears, in values of `heardSince`. */
+const SECOND = 200
+/** Of the clock of video's RTP, Hz. */
+const VIDEO_CLOCK_HZ = 90_000
+/** Minutes of speech: nothing that a test does lasts as long. */
+const LONG = TEXT.repeat(30)
 /** RMS above which sound is sound. */
 const AUDIBLE = 0.01
 
@@ -38,7 +34,6 @@ let system: RunningSystem
 let api: ApiClient
 
 beforeAll(async () => {
-  if (NO_CHROMIUM !== undefined) return
   folder = await mkdtemp(join(tmpdir(), 'avatar-'))
   const microphone = join(folder, 'tone.wav')
   const tone = Int16Array.from({ length: 48_000 }, (_, i) => 10_000 * Math.sin((2 * Math.PI * MIC_HZ * i) / 48_000))
@@ -46,7 +41,7 @@ beforeAll(async () => {
   system = await startSystem({ RATE_LIMIT_SESSIONS: '1000', RATE_LIMIT_SPEAK: '1000' })
   api = new ApiClient(system)
   browser = await openBrowser({ microphone })
-}, 120_000)
+})
 afterAll(async () => {
   await browser?.close()
   await system?.stop()
@@ -56,7 +51,6 @@ afterAll(async () => {
 interface Live {
   sessionId: string
   client: SocketClient
-  firstPictureMs: number
   relay: LossyRelay | undefined
 }
 const live: Live[] = []
@@ -69,17 +63,15 @@ async function connect(
     quality: options.quality ?? 'medium',
   })
   const client = await SocketClient.open(`${system.wsUrl}/${sessionId}${options.query ?? ''}`)
-  const entry: Live = { sessionId, client, firstPictureMs: 0, relay: undefined }
+  const entry: Live = { sessionId, client, relay: undefined }
   live.push(entry)
   const offer = await makeOffer(browser.page, options)
-  const startMs = performance.now()
   const { sdp } = await api.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', {
     session_id: sessionId,
     sdp: { type: 'offer', sdp: offer },
   })
   if (options.network) entry.relay = await openRelay(sdp.sdp, options.network)
   await applyAnswer(browser.page, entry.relay?.sdp ?? sdp.sdp)
-  entry.firstPictureMs = performance.now() - startMs
   await client.next('transport', { where: ({ active }) => active === 'webrtc' })
   return entry
 }
@@ -99,50 +91,35 @@ async function speak({ sessionId, client }: Live, text = TEXT): Promise<void> {
   await client.next('speech_started', { from, where: (event) => event.task_id === task_id })
 }
 
-describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromium'})`, { timeout: 90_000 }, () => {
-  it.for([
-    ['vp8', 30_000],
-    ['h264', 6_000],
-  ] as const)(
-    'sees her by %s at 25 pictures a second, without a freeze, and hears her while she speaks',
-    async ([codec, lastMs], { skip }) => {
-      const session = await connect({ codec })
-      const { client } = session
-      const machine = watchLoad()
-      const from = await inboundStats(browser.page)
-      const fromMs = await pageNow(browser.page)
-      const fromEvent = client.events.length
-      // longer than what is measured
-      await speak(session, TEXT.repeat(Math.ceil(lastMs / 6_000)))
-      await delay(lastMs)
-      const to = await inboundStats(browser.page)
-      const heard = await heardSince(browser.page, fromMs)
-      const seconds = ((await pageNow(browser.page)) - fromMs) / 1000
-      expect(to.videoCodec.toLowerCase()).toBe(`video/${codec}`)
-      expect(heard.filter(({ rms }) => rms > AUDIBLE).length / heard.length, 'share of sound').toBeGreaterThan(0.5)
-      // nothing of it comes over the socket
-      expect(client.events.slice(fromEvent).filter(({ type }) => type === 'frame' || type === 'audio')).toEqual([])
-      expect(browser.errors).toEqual([])
-      skip(machine.tooBusy() !== undefined, machine.tooBusy())
-      const figures = JSON.stringify({ ...to, seconds, idle: machine.idleShare() })
-      expect((to.framesDecoded - from.framesDecoded) / seconds, figures).toBeGreaterThan(24)
-      expect((to.framesDropped - from.framesDropped) / (to.framesDecoded - from.framesDecoded), figures).toBeLessThanOrEqual(0.01)
-      expect(to.freezeCount - from.freezeCount, figures).toBe(0)
-      expect(to.concealedSamples / to.totalSamples, figures).toBeLessThan(0.05)
-    },
-  )
+/** She is heard in the browser since then. */
+async function soundSince(fromMs: number): Promise<void> {
+  await until('sound', async () => (await heardSince(browser.page, fromMs)).some(({ rms }) => rms > AUDIBLE))
+}
 
-  it('connects within half a second', async () => {
-    const times: number[] = []
-    for (let i = 0; i < 10; i++) {
-      const { firstPictureMs, sessionId, client } = await connect({ quality: 'low' })
-      times.push(firstPictureMs)
-      client.close()
-      await api.expectOk('/v1/streaming.stop', { session_id: sessionId })
-      await browser.page.evaluate(() => globalThis.rtc.pc.close())
-      live.pop()
-    }
-    expect(times.sort((a, b) => a - b)[5], `ms: ${times.map(Math.round).join(', ')}`).toBeLessThan(500)
+/** So many more pictures are decoded. */
+async function morePictures(count: number): Promise<void> {
+  const { framesDecoded } = await inboundStats(browser.page)
+  await until(`${count} pictures`, async () => (await inboundStats(browser.page)).framesDecoded >= framesDecoded + count)
+}
+
+describe('a browser', () => {
+  it.each(['vp8', 'h264'] as const)('sees her by %s on a grid of 25 pictures a second, and hears her while she speaks', async (codec) => {
+    const session = await connect({ codec })
+    const { client } = session
+    const fromMs = await pageNow(browser.page)
+    const fromEvent = client.events.length
+    await speak(session, LONG)
+    await soundSince(fromMs)
+    await morePictures(50)
+    expect((await inboundStats(browser.page)).videoCodec.toLowerCase()).toBe(`video/${codec}`)
+    const stamps = await browser.page.evaluate(() => globalThis.rtc.stamps)
+    const ticks = stamps.slice(1).map((stamp, i) => (((stamp - (stamps[i] ?? 0)) | 0) * FPS) / VIDEO_CLOCK_HZ)
+    // one that was not shown leaves a hole, and does not move the others
+    expect(Math.min(...ticks)).toBeGreaterThan(0.99)
+    for (const tick of ticks) expect(tick).toBeCloseTo(Math.round(tick), 2)
+    // nothing of it comes over the socket
+    expect(client.events.slice(fromEvent).filter(({ type }) => type === 'frame' || type === 'audio')).toEqual([])
+    expect(browser.errors).toEqual([])
   })
 
   it('has media on the socket too where it asks for it', async () => {
@@ -151,57 +128,42 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     await client.next('frame', { from })
   })
 
-  it('hears silence within 150 ms of an interrupt', async ({ skip }) => {
+  it('hears silence after an interrupt while pictures go on', async () => {
     const session = await connect()
     const { client } = session
-    const machine = watchLoad()
-    const times: number[] = []
-    const byMs = performance.now() + 60_000
-    while (times.length < 20 && performance.now() < byMs) {
+    for (let i = 0; i < 3; i++) {
       const from = client.events.length
       const spokeMs = await pageNow(browser.page)
-      await speak(session)
-      await until('sound', async () => (await heardSince(browser.page, spokeMs)).some(({ rms }) => rms > AUDIBLE))
-      const askedMs = await pageNow(browser.page)
+      await speak(session, LONG)
+      await soundSince(spokeMs)
       client.send({ type: 'interrupt' })
       await client.next('interrupted', { from })
-      // long enough for sound that goes on to be heard
-      await delay(500)
-      const last = (await heardSince(browser.page, askedMs)).filter(({ rms }) => rms > AUDIBLE).at(-1)
-      times.push(last ? last.atMs - askedMs : 0)
+      const silentFromMs = await pageNow(browser.page)
+      // longer than any pause within speech
+      await until('a second of silence', async () => {
+        const heard = (await heardSince(browser.page, silentFromMs)).slice(-SECOND)
+        return heard.length === SECOND && heard.every(({ rms }) => rms <= AUDIBLE)
+      })
     }
-    times.sort((a, b) => a - b)
-    const { audioJitterBufferMs } = await inboundStats(browser.page)
-    const shown = `ms: ${times.map(Math.round).join(', ')}; held ahead by the browser: ${Math.round(audioJitterBufferMs)}; idle: ${machine.idleShare().toFixed(2)}`
-    skip(machine.tooBusy() !== undefined, machine.tooBusy())
-    expect(times).toHaveLength(20)
-    expect(times[9] ?? 0, shown).toBeLessThan(150)
-    expect(times[18] ?? 0, shown).toBeLessThan(200)
+    await morePictures(10)
   })
 
-  it('sees no pause over a second with 5 % loss and 50 ms delay each way, and is seen to lose packets', async ({ skip }) => {
+  it('sees her go on with 5 % loss and 50 ms delay each way, and is seen to lose packets', async () => {
     const { relay } = await connect({ network: { loss: 0.05, delayMs: 50 } })
-    const machine = watchLoad()
-    const fromMs = await pageNow(browser.page)
     const from = await inboundStats(browser.page)
-    await delay(10_000)
-    const to = await inboundStats(browser.page)
-    expect(relay?.lost()).toBeGreaterThan(20)
-    expect(to.nackCount).toBeGreaterThan(from.nackCount)
-    skip(machine.tooBusy() !== undefined, machine.tooBusy())
-    const figures = JSON.stringify({ ...to, lost: relay?.lost(), idle: machine.idleShare() })
-    expect(await longestPause(browser.page, fromMs), figures).toBeLessThan(1_000)
-    expect(to.framesDecoded - from.framesDecoded, figures).toBeGreaterThan(200)
+    await until('packets to be lost', () => (relay?.lost() ?? 0) > 20)
+    await until('packets to be asked for again', async () => (await inboundStats(browser.page)).nackCount > from.nackCount)
+    await morePictures(100)
   })
 
   it('falls back to the socket while the network is gone, and comes back with it', async () => {
     const { client, relay } = await connect({ network: { loss: 0, delayMs: 0 } })
     relay?.setBlocked(true)
     const from = client.events.length
-    await client.next('transport', { from, where: ({ active }) => active === 'socket', timeoutMs: 10_000 })
+    await client.next('transport', { from, where: ({ active }) => active === 'socket' })
     await client.next('frame', { from })
     relay?.setBlocked(false)
-    await client.next('transport', { from, where: ({ active }) => active === 'webrtc', timeoutMs: 10_000 })
+    await client.next('transport', { from, where: ({ active }) => active === 'webrtc' })
   })
 
   it('may offer again on the same connection, and the session goes on', async () => {
@@ -220,23 +182,18 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
     })
     await browser.page.evaluate((answer) => globalThis.rtc.pc.setRemoteDescription({ type: 'answer', sdp: answer }), sdp.sdp)
     await client.next('transport', { from, where: ({ active }) => active === 'webrtc' })
-    const before = await inboundStats(browser.page)
-    await until('pictures to go on', async () => (await inboundStats(browser.page)).framesDecoded > before.framesDecoded + 25, 20_000)
+    await morePictures(25)
     const fromMs = await pageNow(browser.page)
     await speak(session)
-    await until('sound', async () => (await heardSince(browser.page, fromMs)).some(({ rms }) => rms > AUDIBLE))
+    await soundSince(fromMs)
   })
 
-  it('is seen again within 10 s of the end of the origin’s process, in the same session', async ({ skip }) => {
+  it('is seen again after the end of the origin’s process, in the same session', async () => {
     const { sessionId, client } = await connect()
-    const machine = watchLoad()
     const from = client.events.length
-    const killedMs = performance.now()
-    const origin = descendantsOf(system.pid).find(({ command }) => /origin\/index/.test(command))
-    if (!origin) throw new Error('no origin runs')
-    process.kill(origin.pid, 'SIGKILL')
+    killDescendant(system.pid, 'origin/index.ts')
     await client.next('session_state', { from, where: ({ state }) => state === 'reconnecting' })
-    await client.next('session_state', { from, where: ({ state }) => state === 'live', timeoutMs: 60_000 })
+    await client.next('session_state', { from, where: ({ state }) => state === 'live' })
     await browser.page.evaluate(() => globalThis.rtc.pc.close())
     const offer = await makeOffer(browser.page, { codec: 'vp8' })
     const { sdp } = await api.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', {
@@ -244,19 +201,16 @@ describe.skipIf(NO_CHROMIUM !== undefined)(`a browser (${NO_CHROMIUM ?? 'Chromiu
       sdp: { type: 'offer', sdp: offer },
     })
     await applyAnswer(browser.page, sdp.sdp)
-    const backMs = performance.now() - killedMs
     await client.next('transport', { from, where: ({ active }) => active === 'webrtc' })
-    skip(machine.tooBusy() !== undefined, machine.tooBusy())
-    expect(backMs).toBeLessThan(10_000)
+    await morePictures(10)
   })
 })
 
-const NO_TURN = NO_CHROMIUM ?? NO_COTURN
-describe.skipIf(NO_TURN !== undefined)(`through a TURN server (${NO_TURN ?? 'coturn'})`, { timeout: 90_000 }, () => {
+describe('through a TURN server', () => {
   const secret = 'north-of-the-wall'
   let coturn: Coturn
   beforeAll(async () => {
-    coturn = await startCoturn(TURN_PORT, secret)
+    coturn = await startCoturn(secret)
   })
   afterAll(async () => coturn?.stop())
 
@@ -266,29 +220,24 @@ describe.skipIf(NO_TURN !== undefined)(`through a TURN server (${NO_TURN ?? 'cot
   ])('she is seen where %s', async (_name, env) => {
     const relayed = await startSystem({ TURN_URLS: coturn.url, TURN_SECRET: secret, ICE_SERVERS: '[]', ...env })
     try {
-      const call = async <T>(path: string, body: unknown): Promise<T> => {
-        const response = await fetch(`${relayed.apiUrl}${path}`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        })
-        expect(response.status, await response.clone().text()).toBe(200)
-        return (await response.json()) as T
-      }
-      const { session_id, ice_servers: iceServers } = await call<{ session_id: string; ice_servers: RTCIceServer[] }>(
-        '/v1/streaming.new',
-        {},
-      )
+      const relayedApi = new ApiClient(relayed)
+      const { session_id, ice_servers: iceServers } = await relayedApi.expectOk<{
+        session_id: string
+        ice_servers: RTCIceServer[]
+      }>('/v1/streaming.new', {})
       expect(iceServers[0]).toMatchObject({ urls: [coturn.url], username: expect.stringContaining(session_id) })
       const offer = await makeOffer(browser.page, { iceServers, relayOnly: true })
-      const { sdp } = await call<{ sdp: { sdp: string } }>('/v1/streaming.start', { session_id, sdp: { type: 'offer', sdp: offer } })
+      const { sdp } = await relayedApi.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', {
+        session_id,
+        sdp: { type: 'offer', sdp: offer },
+      })
       // the candidates found since the offer: without them, a relay would let nothing through
       const candidates = await until('a candidate', async () => {
         const found = await browser.page.evaluate(() => globalThis.rtc.candidates)
         return found.length > 0 && found
       })
       const playing = applyAnswer(browser.page, sdp.sdp)
-      for (const candidate of candidates) await call('/v1/streaming.ice', { session_id, candidate })
+      for (const candidate of candidates) await relayedApi.expectOk('/v1/streaming.ice', { session_id, candidate })
       await playing
       expect((await inboundStats(browser.page)).pair).toMatch(/^relay/)
       if ('RTC_RELAY_ONLY' in env) expect(sdp.sdp.match(/typ \w+/g)).toEqual(expect.not.arrayContaining(['typ host']))
@@ -299,31 +248,19 @@ describe.skipIf(NO_TURN !== undefined)(`through a TURN server (${NO_TURN ?? 'cot
   })
 })
 
-describe.skipIf(NO_CHROMIUM !== undefined)('sound and picture', { timeout: 90_000 }, () => {
-  it('are in step within 40 ms from the first word on, and the microphone arrives as it was', async ({ skip }) => {
-    const mic: Int16Array[] = []
-    const machine = watchLoad()
-    const stream = await startMarkedStream(browser.page, { onMic: (pcm) => mic.push(pcm) })
+describe('the microphone', () => {
+  it('arrives as it was', async () => {
+    const pcm: number[] = []
+    const stream = await startMarkedStream(browser.page, { onMic: (piece) => pcm.push(...piece) })
     try {
-      const skews = await until(
-        'fifteen markers',
-        async () => {
-          const found = await stream.skews()
-          return found.length >= 15 && found
-        },
-        30_000,
-      )
-      const pcm = mic.slice(50).flatMap((piece) => [...piece])
-      expect(pcm.length / EAR_SAMPLE_RATE).toBeGreaterThan(9)
-      const crossings = pcm.slice(1).filter((sample, i) => sample < 0 !== (pcm[i] ?? 0) < 0).length
-      expect((crossings / 2 / pcm.length) * EAR_SAMPLE_RATE).toBeCloseTo(MIC_HZ, -2)
-      const shown = `ms: ${skews.map(({ skewMs }) => Math.round(skewMs)).join(', ')}`
-      skip(machine.tooBusy() !== undefined, machine.tooBusy())
-      const within = (limitMs: number): number => skews.filter(({ skewMs }) => Math.abs(skewMs) <= limitMs).length / skews.length
-      expect(within(40), shown).toBeGreaterThanOrEqual(0.8)
-      expect(within(80), shown).toBeGreaterThanOrEqual(0.9)
+      await until('four seconds of the microphone', () => pcm.length > 4 * EAR_SAMPLE_RATE)
     } finally {
       await stream.close()
     }
+    const hz = Array.from({ length: 40 }, (_, i) => pcm.slice((i * EAR_SAMPLE_RATE) / 10, ((i + 1) * EAR_SAMPLE_RATE) / 10)).map(
+      (window) => (window.slice(1).filter((sample, at) => sample < 0 !== (window[at] ?? 0) < 0).length / 2) * 10,
+    )
+    // a browser that is short of time leaves gaps; most of it is whole
+    expect(hz.filter((each) => Math.abs(each - MIC_HZ) <= 20).length).toBeGreaterThan(20)
   })
 })

@@ -1,12 +1,13 @@
 /** The user's voice: from a source in Node, and from a browser's microphone. */
-import { build } from 'esbuild'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Resampler } from '../../sdk/typescript/src/browser/resample.ts'
 import { AvatarClient, type AvatarSession } from '../../sdk/typescript/src/index.ts'
 import type { ClientEvent } from '../../shared/events.ts'
-import { CHROMIUM, NO_CHROMIUM } from '../support/browser/browser.ts'
+import { launchChromium, newPage } from '../support/browser/browser.ts'
+import { bundleSdk } from '../support/browser/bundle.ts'
 import { FakeAvatarApi, TOKEN } from '../support/fakes/fake-avatar-api.ts'
+import { until } from '../support/until.ts'
 
 let api: FakeAvatarApi
 
@@ -23,7 +24,7 @@ const samplesOf = ({ data }: Voice): Int16Array => {
 }
 const types = (): string[] => api.received.map(({ type }) => type)
 
-describe('a source of sound', { timeout: 20_000 }, () => {
+describe('a source of sound', () => {
   let session: AvatarSession
   beforeEach(async () => {
     const logger = { debug: () => undefined, warn: () => undefined }
@@ -38,7 +39,7 @@ describe('a source of sound', { timeout: 20_000 }, () => {
     })()
     const listening = await session.listen({ source, sampleRate: 16_000, mode: 'manual' })
     await listening.finished
-    await api.until('the end', () => types().includes('stop_listening'))
+    await until('the end', () => types().includes('stop_listening'))
     expect(types()).toEqual(['start_listening', 'user_audio_append', 'user_audio_append', 'user_audio_append', 'stop_listening'])
     expect(api.received[0]).toEqual({ type: 'start_listening', data: { mode: 'manual' } })
     expect(voices().map((voice) => samplesOf(voice).length)).toEqual([1600, 1600, 800])
@@ -54,7 +55,7 @@ describe('a source of sound', { timeout: 20_000 }, () => {
       yield bytes.subarray(1002)
     })()
     await (await session.listen({ source })).finished
-    await api.until('the end', () => types().includes('stop_listening'))
+    await until('the end', () => types().includes('stop_listening'))
     expect(voices().flatMap((voice) => [...samplesOf(voice)])).toEqual([...Int16Array.from({ length: 2400 }, (_, i) => i)])
   })
 
@@ -63,10 +64,10 @@ describe('a source of sound', { timeout: 20_000 }, () => {
     const listening = await session.listen({ source })
     listening.mute()
     push(new Int16Array(2400).fill(1000))
-    await api.until('silence', () => voices().length === 1)
+    await until('silence', () => voices().length === 1)
     listening.mute(false)
     push(new Int16Array(2400).fill(1000))
-    await api.until('sound', () => voices().length === 2)
+    await until('sound', () => voices().length === 2)
     expect(voices().map((voice) => Math.max(...samplesOf(voice)))).toEqual([0, 1000])
     await listening.stop()
   })
@@ -76,13 +77,13 @@ describe('a source of sound', { timeout: 20_000 }, () => {
     const control = new AbortController()
     const listening = await session.listen({ source, signal: control.signal })
     push(new Int16Array(1200))
-    await vi.waitFor(() => expect(listening.active).toBe(true))
+    await expect.poll(() => listening.active).toBe(true)
     control.abort()
     await listening.finished
     push(new Int16Array(1200))
     await ended
     expect(listening.active).toBe(false)
-    await api.until('the end', () => types().includes('stop_listening'))
+    await until('the end', () => types().includes('stop_listening'))
   })
 
   it('that fails says so, and is not heard any more', async () => {
@@ -92,7 +93,7 @@ describe('a source of sound', { timeout: 20_000 }, () => {
     })()
     const listening = await session.listen({ source })
     await expect(listening.finished).rejects.toThrow('the line is dead')
-    await api.until('the end', () => types().includes('stop_listening'))
+    await until('the end', () => types().includes('stop_listening'))
   })
 
   it('is not listened to where nothing recognises speech', async () => {
@@ -108,7 +109,7 @@ describe('a source of sound', { timeout: 20_000 }, () => {
     const listening = await session.listen({ source })
     api.send({ type: 'session_state', state: 'reconnecting', resumed: true, missed: 0 })
     api.send({ type: 'session_state', state: 'live', resumed: false, missed: 0 })
-    await api.until('the second start', () => types().filter((type) => type === 'start_listening').length === 2)
+    await until('the second start', () => types().filter((type) => type === 'start_listening').length === 2)
     await listening.stop()
   })
 
@@ -119,7 +120,7 @@ describe('a source of sound', { timeout: 20_000 }, () => {
     const listening = await other.listen({ source })
     await connecting
     push(new Int16Array(2400))
-    await api.until('its sound', () => voices().length === 1)
+    await until('its sound', () => voices().length === 1)
     await listening.stop()
     await other.disconnect()
     expect(api.upgrades).toHaveLength(2)
@@ -159,25 +160,20 @@ describe('changing the rate', () => {
   })
 })
 
-describe.skipIf(NO_CHROMIUM)(`a microphone${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 60_000 }, () => {
+describe('a microphone', () => {
   let browser: Browser
   let script: string
   let page: Page
 
   beforeAll(async () => {
-    const entryPoints = ['sdk/typescript/src/index.ts']
-    const { outputFiles } = await build({ entryPoints, bundle: true, write: false, format: 'iife', globalName: 'sdkUnderTest' })
-    script = outputFiles[0]?.text ?? ''
-    // without --use-fake-ui-for-media-stream: who has no permission is refused
-    const args = ['--no-sandbox', '--disable-gpu', '--autoplay-policy=no-user-gesture-required', '--use-fake-device-for-media-stream']
-    browser = await chromium.launch({ executablePath: CHROMIUM, args })
-  }, 60_000)
+    script = await bundleSdk('sdkUnderTest')
+    browser = await launchChromium({ asksForMicrophone: true })
+  })
   afterAll(async () => browser?.close())
   afterEach(async () => page?.context().close())
 
   async function open({ allowed = true, policy }: { allowed?: boolean; policy?: string } = {}): Promise<void> {
-    const context = await browser.newContext({ permissions: allowed ? ['microphone'] : [] })
-    page = await context.newPage()
+    page = await newPage(browser, { permissions: allowed ? ['microphone'] : [] })
     const headers = { 'content-type': 'text/html', ...(policy === undefined ? {} : { 'content-security-policy': policy }) }
     // of the fake server itself: what is made up has no address, and may not open local sockets
     api.scripted.set('/page', [{ status: 200, raw: '<!doctype html>', headers }])
@@ -209,7 +205,7 @@ describe.skipIf(NO_CHROMIUM)(`a microphone${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : 
   it('is heard over the socket at 24 kHz, with its level', async () => {
     await open()
     expect(await listen()).toBeUndefined()
-    await api.until('its sound', () => voices().length >= 10)
+    await until('its sound', () => voices().length >= 10)
     expect(voices()[3]?.data).toMatchObject({ format: 'pcm_s16le', sample_rate: 24_000, channels: 1 })
     const lengths = voices().map((voice) => samplesOf(voice).length)
     expect(Math.min(...lengths)).toBeGreaterThanOrEqual(2400)
@@ -217,7 +213,7 @@ describe.skipIf(NO_CHROMIUM)(`a microphone${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : 
     expect(voices().some((voice) => Math.max(...samplesOf(voice)) > 1000)).toBe(true)
     expect(await page.evaluate(() => Math.max(...(globalThis as unknown as { levels: number[] }).levels))).toBeGreaterThan(0.3)
     await page.evaluate(() => (globalThis as unknown as { listening: { stop(): Promise<void> } }).listening.stop())
-    await api.until('the end', () => types().at(-1) === 'stop_listening')
+    await until('the end', () => types().at(-1) === 'stop_listening')
   })
 
   it('that the user does not allow is an error that says what to do', async () => {

@@ -1,9 +1,10 @@
 /** The hook and the component in a real browser, in StrictMode, against a server of the documented API. */
 import { build } from 'esbuild'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { CHROMIUM, NO_CHROMIUM } from '../support/browser/browser.ts'
+import { launchChromium, newPage } from '../support/browser/browser.ts'
 import { FakeAvatarApi, failure } from '../support/fakes/fake-avatar-api.ts'
+import { until } from '../support/until.ts'
 
 /** A customer's component: what the hook says is written into the page. */
 const APP = `
@@ -38,7 +39,7 @@ let errors: string[]
 const callsOf = (path: string): number => api.calls.filter((call) => call.path === path).length
 const shows = (selector: string, text: string): Promise<unknown> => page.locator(selector, { hasText: text }).waitFor()
 
-describe.skipIf(NO_CHROMIUM)(`useAvatar${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 60_000 }, () => {
+describe('useAvatar', () => {
   beforeAll(async () => {
     const { outputFiles } = await build({
       stdin: { contents: APP, resolveDir: '.', loader: 'ts' },
@@ -48,20 +49,20 @@ describe.skipIf(NO_CHROMIUM)(`useAvatar${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}
       define: { 'process.env.NODE_ENV': '"development"' },
     })
     script = outputFiles[0]?.text ?? ''
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] })
-  }, 60_000)
+    browser = await launchChromium()
+  })
   afterAll(async () => browser?.close())
 
   beforeEach(async () => {
     api = await FakeAvatarApi.start()
-    page = await browser.newPage()
+    page = await newPage(browser)
     errors = []
     page.on('pageerror', (error) => errors.push(error.message))
     await page.goto(`http://127.0.0.1:${api.port}/`)
     await page.setContent('<div id="root"></div>')
-  }, 60_000)
+  })
   afterEach(async () => {
-    await page?.close()
+    await page?.context().close()
     await api?.stop()
   })
 
@@ -71,7 +72,7 @@ describe.skipIf(NO_CHROMIUM)(`useAvatar${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}
     await shows('#transport', 'socket')
     expect(await page.locator('#stage canvas').count()).toBe(1)
     await page.evaluate(() => globalThis.root.unmount())
-    await api.until('the end of the session', () => callsOf('/streaming.stop') === 1)
+    await until('the end of the session', () => callsOf('/streaming.stop') === 1)
     expect(callsOf('/streaming.new')).toBe(1)
     expect(api.calls.find(({ path }) => path === '/streaming.new')?.body).toEqual({ quality: 'low' })
     expect(api.upgrades).toHaveLength(1)

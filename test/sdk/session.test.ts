@@ -8,6 +8,7 @@ import {
 } from '../../sdk/typescript/src/index.ts'
 import { encodeBinaryMedia } from '../../shared/binary-media.ts'
 import { FakeAvatarApi, failure, SESSION_ID, TOKEN } from '../support/fakes/fake-avatar-api.ts'
+import { until } from '../support/until.ts'
 
 const JPEG = Uint8Array.from([0xff, 0xd8, 0xff, 0xd9])
 const FRAME = { type: 'frame' as const, data: Buffer.from(JPEG).toString('base64'), frame_id: 7, timestamp: 1_700_000_000.04 }
@@ -93,7 +94,7 @@ describe('events', () => {
   it('acknowledges every picture', async () => {
     await session.connect()
     api.send(FRAME)
-    await api.until('the acknowledgement', () => api.received.some((event) => event.type === 'frame_ack' && event.frame_id === 7))
+    await until('the acknowledgement', () => api.received.some((event) => event.type === 'frame_ack' && event.frame_id === 7))
   })
 
   it('can be read in a loop that ends with the connection', async () => {
@@ -125,7 +126,7 @@ describe('events', () => {
   it('of errors that nobody listens for are loud', async () => {
     await session.connect()
     api.send({ type: 'error', code: 'PROVIDER_FAILED', message: 'no voice' })
-    await vi.waitFor(() => expect(warn).toHaveBeenCalledWith('no voice', { code: 'PROVIDER_FAILED' }))
+    await expect.poll(() => warn).toHaveBeenCalledWith('no voice', { code: 'PROVIDER_FAILED' })
   })
 
   it('that are not understood do no harm', async () => {
@@ -222,11 +223,11 @@ describe('speaking sound', () => {
       await new Promise(() => undefined)
     })()
     const speaking = session.speakAudio(source, { signal: control.signal })
-    await api.until('the first piece', () => api.received.some(({ type }) => type === 'audio_buffer_append'))
+    await until('the first piece', () => api.received.some(({ type }) => type === 'audio_buffer_append'))
     const reason = new Error('enough')
     control.abort(reason)
     await expect(speaking).rejects.toBe(reason)
-    await api.until('the clear', () => api.received.some(({ type }) => type === 'audio_buffer_clear'))
+    await until('the clear', () => api.received.some(({ type }) => type === 'audio_buffer_clear'))
   })
 
   it('forgets what was sent when the server refuses a piece', async () => {
@@ -235,7 +236,7 @@ describe('speaking sound', () => {
       if (event.type === 'audio_buffer_append') api.send({ type: 'error', code: 'AUDIO_BUFFER_FULL', message: 'full' })
     }
     await expect(session.speakAudio(new Uint8Array(8), { format: 'pcm_s16le' })).rejects.toMatchObject({ code: 'AUDIO_BUFFER_FULL' })
-    await api.until('the clear', () => api.received.some(({ type }) => type === 'audio_buffer_clear'))
+    await until('the clear', () => api.received.some(({ type }) => type === 'audio_buffer_clear'))
     expect(warn).not.toHaveBeenCalled()
   })
 })
@@ -249,14 +250,14 @@ describe('a lost connection', () => {
     api.send({ type: 'status', status: 'speaking', message: '' })
     await status
     api.drop()
-    await api.until('the second socket', () => api.upgrades.length === 2)
+    await until('the second socket', () => api.upgrades.length === 2)
     expect(Object.fromEntries(api.upgrades[1]?.url.searchParams ?? [])).toEqual({
       media: 'binary',
       audio: 'chunks',
       video: 'on',
       resume_from: '1',
     })
-    await vi.waitFor(() => expect(states.map(({ state }) => state)).toEqual(['reconnecting', 'open']))
+    await expect.poll(() => states.map(({ state }) => state)).toEqual(['reconnecting', 'open'])
   })
 
   it('is given up when the session is gone', async () => {

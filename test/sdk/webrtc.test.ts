@@ -1,13 +1,12 @@
 /** A view's way between WebRTC and the socket, in a real browser: the server is a fake, its WebRTC end stands in the page. */
-import jpeg from '@julusian/jpeg-turbo'
-import { build } from 'esbuild'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { encodeBinaryMedia } from '../../shared/binary-media.ts'
-import { FPS } from '../../shared/media.ts'
-import { CHROMIUM, NO_CHROMIUM } from '../support/browser/browser.ts'
+import { launchChromium, newPage } from '../support/browser/browser.ts'
+import { bundleSdk } from '../support/browser/bundle.ts'
 import { installFarEnd } from '../support/clients/rtc-far-end.ts'
 import { FakeAvatarApi, TOKEN } from '../support/fakes/fake-avatar-api.ts'
+import { FEED_SIZE, feedMedia, RED } from '../support/fakes/media-feed.ts'
+import { until } from '../support/until.ts'
 
 type Index = typeof import('../../sdk/typescript/src/index.ts')
 interface Started {
@@ -20,62 +19,45 @@ declare global {
   var sdkUnderTest: Index
   var started: Started
 }
-const SIZE = 64
-const RED = jpeg.compressSync(Buffer.from(new Uint8Array(SIZE * SIZE * 3).map((_, i) => [220, 30, 30][i % 3] ?? 0)), {
-  format: jpeg.FORMAT_RGB,
-  width: SIZE,
-  height: SIZE,
-  quality: 80,
-  subsampling: jpeg.SAMP_420,
-})
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--autoplay-policy=no-user-gesture-required',
-  '--use-fake-device-for-media-stream',
-  '--use-fake-ui-for-media-stream',
-  // both ends are in this browser, and nothing answers for names here
-  '--disable-features=WebRtcHideLocalIpsWithMdns',
-]
+/** Both ends are in this browser, and nothing answers for names here. */
+const FLAGS = ['--disable-features=WebRtcHideLocalIpsWithMdns']
 
 let browser: Browser
 let script: string
 let api: FakeAvatarApi
 let page: Page
-let pictures: ReturnType<typeof setInterval> | undefined
+let stopFeed = (): void => undefined
 
-describe.skipIf(NO_CHROMIUM)(`a stream${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`, { timeout: 60_000 }, () => {
+describe('a stream', () => {
   beforeAll(async () => {
-    const entryPoints = ['sdk/typescript/src/index.ts']
-    const { outputFiles } = await build({ entryPoints, bundle: true, write: false, format: 'iife', globalName: 'sdkUnderTest' })
-    script = outputFiles[0]?.text ?? ''
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-  }, 60_000)
+    script = await bundleSdk('sdkUnderTest')
+    browser = await launchChromium({ flags: FLAGS })
+  })
   afterAll(async () => browser?.close())
 
   beforeEach(async () => {
     api = await FakeAvatarApi.start()
-    page = await browser.newPage()
+    page = await newPage(browser)
     await page.goto(`http://127.0.0.1:${api.port}/`)
     await page.setContent('<video style="width: 256px; height: 256px"></video>')
     await page.addScriptTag({ content: script })
     await installFarEnd(page)
-  }, 60_000)
+  })
   afterEach(async () => {
-    clearInterval(pictures)
-    await page?.close()
+    stopFeed()
+    await page?.context().close()
     await api?.stop()
   })
 
   it('shows pictures of the socket until those of WebRTC come, by trickled candidates', async () => {
-    sendPictures()
+    stopFeed = feedMedia(api, { colour: RED })
     await start()
     await becomes('webrtc')
     const seen = await page.evaluate(() => {
       const { video, canvas, audible } = globalThis.started.view
       return { width: video.videoWidth, muted: video.muted, covered: getComputedStyle(canvas).visibility, audible }
     })
-    expect(seen).toEqual({ width: SIZE, muted: false, covered: 'hidden', audible: true })
+    expect(seen).toEqual({ width: FEED_SIZE, muted: false, covered: 'hidden', audible: true })
     expect(await page.evaluate(() => globalThis.started.changes[0])).toBe('webrtc connected')
     expect(await page.evaluate(() => globalThis.farEnd.candidates)).toBeGreaterThan(0)
   })
@@ -93,8 +75,8 @@ describe.skipIf(NO_CHROMIUM)(`a stream${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`
     expect(held.covered).toBe('visible')
     expect(held.pixel[1]).toBeGreaterThan(150)
     api.send({ type: 'transport', active: 'socket', reason: 'failed' })
-    sendPictures()
-    await page.waitForFunction(() => globalThis.farEnd.connections.length >= 2, undefined, { timeout: 40_000 })
+    stopFeed = feedMedia(api, { colour: RED })
+    await page.waitForFunction(() => globalThis.farEnd.connections.length >= 2)
     await becomes('webrtc')
     expect((await page.evaluate(() => globalThis.started.changes)).at(-1)).toBe('webrtc connected')
   })
@@ -128,7 +110,7 @@ describe.skipIf(NO_CHROMIUM)(`a stream${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`
     await page.evaluate((wanted) => {
       globalThis.farEnd.mode = wanted
     }, mode)
-    sendPictures()
+    stopFeed = feedMedia(api, { colour: RED })
     await start()
     await page.waitForFunction(() => globalThis.started.view.stats.picturesShown >= 10)
     expect(await page.evaluate(() => globalThis.started.view.transport)).toBe('socket')
@@ -141,9 +123,9 @@ describe.skipIf(NO_CHROMIUM)(`a stream${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`
     api.send({ type: 'transport', active: 'webrtc', reason: 'connected' })
     api.send({ type: 'transport', active: 'webrtc', reason: 'connected' })
     await becomes('socket')
-    const { url } = await api.until('the other socket', () => api.upgrades[1])
+    const { url } = await until('the other socket', () => api.upgrades[1])
     expect(url.searchParams.get('webrtc')).toBe('beside')
-    sendPictures()
+    stopFeed = feedMedia(api, { colour: RED })
     await page.waitForFunction(() => globalThis.started.view.stats.picturesShown >= 10)
     expect(await page.evaluate(() => globalThis.started.changes.at(-1))).toBe('socket taken_over')
     expect(await page.evaluate(() => globalThis.farEnd.connections.length)).toBe(1)
@@ -164,20 +146,16 @@ describe.skipIf(NO_CHROMIUM)(`a stream${NO_CHROMIUM ? ` (${NO_CHROMIUM})` : ''}`
       globalThis.farEnd.mode = 'refuse'
       globalThis.farEnd.connections[0]?.close()
     })
-    await api.until('the voice on the socket', () => api.received.some(({ type }) => type === 'user_audio_append'))
+    await until('the voice on the socket', () => api.received.some(({ type }) => type === 'user_audio_append'))
     await page.evaluate(() => globalThis.started.listening?.stop())
-    await api.until('the end', () => api.received.at(-1)?.type === 'stop_listening')
+    await until('the end', () => api.received.at(-1)?.type === 'stop_listening')
   })
 
   it('is gone without a trace when it is stopped', async () => {
     await start()
     await becomes('webrtc')
     await page.evaluate(() => globalThis.started.view.stop())
-    await page.waitForFunction(
-      () => ['closed', 'failed', 'disconnected'].includes(globalThis.farEnd.connections[0]?.connectionState ?? ''),
-      undefined,
-      { timeout: 20_000 },
-    )
+    await page.waitForFunction(() => ['closed', 'failed', 'disconnected'].includes(globalThis.farEnd.connections[0]?.connectionState ?? ''))
     const left = await page.evaluate(() => ({
       elements: [...document.body.children].map(({ tagName }) => tagName),
       source: document.querySelector('video')?.srcObject ?? null,
@@ -206,15 +184,5 @@ async function start(): Promise<void> {
 }
 
 async function becomes(transport: string): Promise<void> {
-  await page.waitForFunction((wanted) => globalThis.started.view.transport === wanted, transport, { timeout: 40_000 })
-}
-
-/** 25 red pictures a second over the socket. */
-function sendPictures(): void {
-  let frameId = 0
-  pictures = setInterval(() => {
-    frameId += 1
-    const about = { kind: 'frame', seq: 0, generation: 0, ptsMs: 0, sampleRate: 0, samples: 0 } as const
-    api.sendBinary(encodeBinaryMedia({ ...about, frameId, timestamp: Date.now() / 1000, payload: RED }))
-  }, 1000 / FPS)
+  await page.waitForFunction((wanted) => globalThis.started.view.transport === wanted, transport)
 }

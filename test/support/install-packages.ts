@@ -1,24 +1,26 @@
-/** Before the tests that need them: Debian's packages, installed where they are missing and this may be done. */
+/** Before the tests that need them: Debian's packages, installed where they are missing and this may be done; without them nothing runs. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
+import { CHROMIUM } from './browser/browser.ts'
+import { TURNSERVER } from './servers/coturn.ts'
+import { SPHINX, SPHINX_MODEL } from './servers/sphinx-server.ts'
 
 const INSTALL_TIMEOUT_MS = 300_000
 
-/** Package, the file that shows it is there, and what is skipped without it. */
+/** Package, and the file that shows it is there. */
 const PACKAGES = [
-  { name: 'chromium', file: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', without: 'tests in a browser' },
-  { name: 'coturn', file: '/usr/bin/turnserver', without: 'tests through a TURN server' },
-  { name: 'pocketsphinx', file: '/usr/bin/pocketsphinx_continuous', without: 'a spoken dialogue' },
-  {
-    name: 'pocketsphinx-en-us',
-    file: '/usr/share/pocketsphinx/model/en-us/en-us.lm.bin',
-    without: 'a spoken dialogue',
-  },
+  { name: 'chromium', file: CHROMIUM },
+  { name: 'coturn', file: TURNSERVER },
+  { name: 'pocketsphinx', file: SPHINX },
+  { name: 'pocketsphinx-en-us', file: SPHINX_MODEL },
 ]
 
+const missingPackages = (): typeof PACKAGES => PACKAGES.filter(({ file }) => !existsSync(file))
+
+/** @throws Error that names what is missing */
 export default function installPackages(): void {
-  const missing = PACKAGES.filter(({ file }) => !existsSync(file))
+  const missing = missingPackages()
   if (missing.length === 0) return
   const names = missing.map(({ name }) => name)
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
@@ -27,7 +29,10 @@ export default function installPackages(): void {
     spawnSync('apt-get', ['update', '-q'], options)
     spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], options)
   }
-  for (const { name, file, without } of missing) {
-    if (!existsSync(file)) console.warn(`${name} is not at ${file}: ${without} are skipped. Install it with apt-get install ${name}.`)
-  }
+  const left = missingPackages()
+  if (left.length === 0) return
+  const files = left.map(({ file }) => file).join(', ')
+  throw new Error(
+    `not there: ${files}. Install ${left.map(({ name }) => name).join(' ')} with apt-get; CHROMIUM_PATH names another Chromium.`,
+  )
 }

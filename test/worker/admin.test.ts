@@ -27,7 +27,7 @@ async function overview(options: CallOptions = {}): Promise<AdminOverview> {
 /** A heartbeat; the pool has read it when its load is what the overview shows. */
 async function beat(origin: FakeOrigin, load: Partial<OriginLoad>, sessions?: SessionReport[]): Promise<void> {
   origin.control.send({ type: 'heartbeat', load: { ...LOAD, ...load }, ...(sessions === undefined ? {} : { sessions }) })
-  await vi.waitFor(async () => expect((await overview()).origins[0]?.load).toMatchObject(load))
+  await expect.poll(async () => (await overview()).origins[0]?.load).toMatchObject(load)
 }
 
 describe('admin keys', () => {

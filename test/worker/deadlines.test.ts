@@ -28,7 +28,7 @@ describe('deadlines', () => {
     await jumpSession(sessionId, 29)
     expect(await listedIds()).toEqual([sessionId])
     await jumpSession(sessionId, 1)
-    await vi.waitFor(async () => expect(await listedIds()).toEqual([]))
+    await expect.poll(async () => await listedIds()).toEqual([])
     expect(await session.peer.next('close')).toMatchObject({ reason: 'join_timeout' })
   })
 
@@ -95,7 +95,7 @@ describe('deadlines', () => {
     back.ws.close(1000)
     await session.unwatched()
     await jumpSession(sessionId, 31)
-    await vi.waitFor(async () => expect(await listedIds()).toEqual([]))
+    await expect.poll(async () => await listedIds()).toEqual([])
   })
 
   it('ends at once when the origin says so', async () => {

@@ -269,15 +269,15 @@ describe('health and metrics', () => {
     const health = HealthResponse.parse((await callEdge('/health')).body)
     expect(health).toMatchObject({ status: 'healthy', origins: 1, services: { gpu: 'available', origin: 'healthy' } })
     expect(health.uptime).toBeGreaterThanOrEqual(5)
-    await vi.waitFor(async () => expect((await callEdge('/metrics')).body.websocket_connections).toBe(1))
+    await expect.poll(async () => (await callEdge('/metrics')).body.websocket_connections).toBe(1)
     const metrics = MetricsResponse.parse((await callEdge('/metrics')).body)
     expect(metrics).toMatchObject({ active_sessions: 1, total_sessions: 1, cpu_usage: 12.5, gpu_usage: 38.5, average_latency: 125 })
     expect(metrics.store_bytes).toBeGreaterThan(0)
     expect(metrics.redis_memory).toMatch(/^\d+(KB|MB)$/)
     client.ws.close(1000, 'bye')
-    await vi.waitFor(async () => expect((await callEdge('/metrics')).body.websocket_connections).toBe(0))
+    await expect.poll(async () => (await callEdge('/metrics')).body.websocket_connections).toBe(0)
     await callEdge('/v1/streaming.stop', { body: { session_id: sessionId } })
-    await vi.waitFor(async () => expect((await callEdge('/metrics')).body).toMatchObject({ active_sessions: 0, total_sessions: 1 }))
+    await expect.poll(async () => (await callEdge('/metrics')).body).toMatchObject({ active_sessions: 0, total_sessions: 1 })
   })
 
   it('list avatars and voices of the origins', async () => {

@@ -1,5 +1,5 @@
 import { reset } from 'cloudflare:test'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { MetricsResponse } from '../../shared/api.ts'
 import { Exposition } from '../../worker/metrics/prometheus.ts'
 import { callEdge, fetchEdge } from './support/edge.ts'
@@ -25,7 +25,7 @@ async function twoOrigins(): Promise<void> {
   await newSessionOn(a)
   const b = await FakeOrigin.start({ originId: 'b', device: 'cuda', load: { average_latency: 140, gpu_usage: 50 } })
   b.control.send({ type: 'heartbeat', load: { ...LOAD, average_latency: 140, gpu_usage: 50, turns: turns([0, 1, 3], 2_000) } })
-  await vi.waitFor(async () => expect((await callEdge('/metrics')).body.turns).toMatchObject({ first_sound: { sum: 2_400 } }))
+  await expect.poll(async () => (await callEdge('/metrics')).body.turns).toMatchObject({ first_sound: { sum: 2_400 } })
 }
 
 describe('metrics', () => {

@@ -1,7 +1,7 @@
 import { reset } from 'cloudflare:test'
 import { exports } from 'cloudflare:workers'
 import OpenAI from 'openai'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ChatRequest } from '../../shared/chat.ts'
 import { callEdge, errorOf, fetchEdge } from './support/edge.ts'
 import { FakeOrigin } from './support/fake-origin.ts'
@@ -235,7 +235,7 @@ describe("OpenAI's own client", () => {
     }
     const stream = await client.chat.completions.create({ model: 'demo', messages: MESSAGES, stream: true })
     for await (const _piece of stream) break
-    await vi.waitFor(() => expect(ids).toHaveLength(1))
+    await expect.poll(() => ids).toHaveLength(1)
     expect(await origin.control.next('cancel')).toMatchObject({ id: ids[0] })
   })
 })

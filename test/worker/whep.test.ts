@@ -100,7 +100,7 @@ describe('watching', () => {
       peer.send({ type: 'failure', id, code: 'INVALID_REQUEST', message: 'The offer has no m-line.', details: {} })
     expect(await refusal({})).toEqual([400, 'INVALID_REQUEST'])
     session.peer.ws.close(1011)
-    await vi.waitFor(async () => expect(await refusal({})).toEqual([503, 'ORIGIN_UNAVAILABLE']))
+    await expect.poll(async () => await refusal({})).toEqual([503, 'ORIGIN_UNAVAILABLE'])
   })
 
   it('asks for the key or the token of this session', async () => {

@@ -1,12 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readSource } from '../../../origin/avatar-tools/source.ts'
 import { VideoFile } from '../../../origin/codec/video-writer.ts'
-
-// a loaded machine takes its time
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const SIZE = 256
 /** Corners of the upright picture, clockwise from the left upper one. */

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type AudioHint, closeDecoder, decodeAudio, decodeAudioData, decodeBase64Audio } from '../../../origin/codec/audio.ts'
 import { encodeWav } from '../../../origin/codec/wav.ts'
 import { AvatarError } from '../../../shared/errors.ts'
+import { countLoopTurns } from '../../support/clocks.ts'
 
 const HINT: AudioHint = { format: 'auto', sample_rate: 24_000, channels: 1 }
 const RATE = 24_000
@@ -181,13 +181,10 @@ describe('WAV', () => {
     expect((await decodeAudio(encodeWav(new Int16Array(60 * RATE), RATE), HINT)).durationMs).toBe(60_000)
   })
 
-  it('leaves the event loop free while it converts a minute of stereo', async () => {
+  it('leaves the event loop free while it converts 20 s of stereo', async () => {
     const bytes = makeWav({ kind: 'f32', rate: 48_000, channels: 2, seconds: 20, sample: () => 0.1 })
-    const delay = monitorEventLoopDelay({ resolution: 1 })
-    delay.enable()
-    await decodeAudio(bytes, HINT)
-    delay.disable()
-    expect(delay.percentile(90) / 1e6).toBeLessThan(50)
+    // at least once for each second of sound
+    expect(await countLoopTurns(decodeAudio(bytes, HINT))).toBeGreaterThanOrEqual(20)
   })
 })
 
@@ -334,5 +331,5 @@ describe('damaged bytes', () => {
     }
     expect(refused).toBeGreaterThan(20)
     expectTone((await decodeAudio(await fixture('tone.mp3'), HINT)).pcm, { tolerance: 0.12 })
-  }, 60_000)
+  })
 })

@@ -1,12 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { countPictures, readVideo } from '../../../origin/codec/video.ts'
 import { VideoFile } from '../../../origin/codec/video-writer.ts'
-
-// a loaded machine takes its time
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const SIZE = 192
 /** Four fields a row, wide enough that neither chroma subsampling nor the codec reaches a field's middle. */

@@ -39,14 +39,14 @@ describe('a link to the edge', () => {
   // the origin never dialled again and its sessions stood still for good.
   it('dials again when the edge answers that it is not ready', async () => {
     const { onOpen, onRefused } = dial(await edgeThatAnswers(500, 503, 429))
-    await vi.waitFor(() => expect(onOpen, 'the link to open').toHaveBeenCalledOnce(), 5_000)
+    await expect.poll(() => onOpen, { message: 'the link to open' }).toHaveBeenCalledOnce()
     expect(link?.isOpen).toBe(true)
     expect(onRefused).not.toHaveBeenCalled()
   })
 
   it('says when it is refused, and leaves it at that', async () => {
     const { onOpen, onRefused } = dial(await edgeThatAnswers(401))
-    await vi.waitFor(() => expect(onRefused, 'the refusal to be told').toHaveBeenCalledWith('the edge answered 401'), 5_000)
+    await expect.poll(() => onRefused, { message: 'the refusal to be told' }).toHaveBeenCalledWith('the edge answered 401')
     expect(onOpen).not.toHaveBeenCalled()
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Moment, Presence, type Shown } from '../../../origin/face/animator.ts'
+import { faceValue } from '../../support/signals/face-values.ts'
 
 const pictures = (presence: Presence, count: number, status: Moment['status']): Shown[] =>
   Array.from({ length: count }, () => presence.next({ mouth: undefined, status }))
@@ -43,7 +44,9 @@ describe('Presence', () => {
 
   it('looks away while it thinks', () => {
     const presence = new Presence()
-    expect(pictures(presence, 30, 'thinking').at(-1)?.face).toBeDefined()
+    const away = pictures(presence, 30, 'thinking').at(-1)?.face
+    expect(Math.abs(faceValue(away, 'gaze_x'))).toBeGreaterThan(0.15)
+    expect(faceValue(away, 'gaze_y')).toBeGreaterThan(0.15)
     expect(pictures(presence, 60, 'speaking').at(-1)?.face).toBeUndefined()
   })
 })

@@ -64,7 +64,7 @@ describe('closures from text and the times of its characters', () => {
         said.push({ text, phones, truth: mouthFromPhones(phones, pcm.length / SAMPLE_RATE), heard })
       }
     }
-  }, 60_000)
+  })
   afterAll(() => Promise.all([voice.close(), lipSync.close()]))
 
   const f1 = async (mouthOf: (one: (typeof said)[number]) => Promise<MouthFrames>): Promise<number> => {
@@ -155,14 +155,10 @@ describe('pronunciation', () => {
   it('says each word by itself, however many there are', async () => {
     const words = ['Hello', 'world', 'Bob’s', '24', '', '你好', ...Array.from({ length: 60 }, (_, i) => `word${i}`), 'beep']
     // a busy machine answers with what it has by then, and goes on learning
-    const phones = await until(
-      'the last word',
-      async () => {
-        const known = await pronouncer.pronounce(words)
-        return (known.at(-1)?.length ?? 0) > 0 && known
-      },
-      60_000,
-    )
+    const phones = await until('the last word', async () => {
+      const known = await pronouncer.pronounce(words)
+      return (known.at(-1)?.length ?? 0) > 0 && known
+    })
     expect(phones).toHaveLength(words.length)
     expect(phones.slice(0, 6).map((names) => names.join(' '))).toEqual([
       'hh ax l ow',
@@ -173,7 +169,7 @@ describe('pronunciation', () => {
       '',
     ])
     expect(phones.at(-1)).toEqual(['b', 'iy', 'p'])
-  }, 60_000)
+  })
 
   it('gives nothing once it is closed', async () => {
     const own = await createPronouncer()

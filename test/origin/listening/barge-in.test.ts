@@ -1,15 +1,16 @@
-import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AvatarError } from '../../../shared/errors.ts'
 import { RATE, rig, silence, types, userVoice } from '../../support/fakes/ear-rig.ts'
 import { fakeTranscription } from '../../support/fakes/ears-fakes.ts'
 
-const WAIT = { timeout: 20_000 }
-
-describe('the user, while she speaks', { timeout: 60_000 }, () => {
+describe('the user, while she speaks', () => {
   let voice: Int16Array = new Int16Array(0)
   beforeAll(async () => {
     voice = await userVoice()
-  }, 120_000)
+  })
+  // what waits for words to come waits by the test's clock
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
 
   it('holds her at once, ends her at words, and answers', async () => {
     const { ear, hear, speech, events } = rig(fakeTranscription(() => 'Stop.'))
@@ -19,7 +20,7 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     expect(speech.acts).toEqual(['pause'])
     expect(types(events)).toEqual(['user_speech_started'])
     hear(silence(1_000))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt', 'answer: Stop.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['pause', 'interrupt', 'answer: Stop.'])
   })
 
   it('goes on when it was no word', async () => {
@@ -28,7 +29,7 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     speech.speaking = true
     hear(voice)
     hear(silence(1_000))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['pause', 'resume'])
   })
 
   it('goes on when words do not come in time, and ends her when they come after all', async () => {
@@ -41,9 +42,12 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     speech.speaking = true
     hear(voice)
     hear(silence(1_000))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
+    await vi.advanceTimersByTimeAsync(500)
+    expect(speech.acts).toEqual(['pause'])
+    await vi.advanceTimersByTimeAsync(500)
+    expect(speech.acts).toEqual(['pause', 'resume'])
     say('Late words.')
-    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume', 'interrupt', 'answer: Late words.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['pause', 'resume', 'interrupt', 'answer: Late words.'])
   })
 
   it('goes on when the recogniser fails', async () => {
@@ -52,7 +56,7 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     speech.speaking = true
     hear(voice)
     hear(silence(1_000))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['pause', 'resume'])
     expect(errors).toHaveLength(1)
   })
 
@@ -66,7 +70,7 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     expect(speech.acts).toEqual(['pause', 'interrupt'])
     expect(events.at(-1)).toMatchObject({ type: 'chat', role: 'user', content: 'Please', partial: true })
     hear(silence(1_000))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt', 'answer: Please stop now.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['pause', 'interrupt', 'answer: Please stop now.'])
   })
 
   it('looks at half time whether a long speech holds words, where the recogniser takes whole utterances', async () => {
@@ -77,7 +81,9 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     ear.start()
     speech.speaking = true
     hear(voice)
-    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'interrupt']), WAIT)
+    expect(speech.acts).toEqual(['pause'])
+    await vi.advanceTimersByTimeAsync(250)
+    expect(speech.acts).toEqual(['pause', 'interrupt'])
     ear.close()
   })
 
@@ -112,7 +118,7 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     speech.speaking = true
     hear(voice.subarray(0, RATE))
     text.reject(new AvatarError('PROVIDER_FAILED', 'it broke'))
-    await vi.waitFor(() => expect(errors).toHaveLength(1), WAIT)
+    await expect.poll(() => errors).toHaveLength(1)
     expect(speech.acts).toEqual(['pause'])
     ear.close()
   })
@@ -125,9 +131,10 @@ describe('the user, while she speaks', { timeout: 60_000 }, () => {
     ear.start()
     speech.speaking = true
     hear(voice)
-    await vi.waitFor(() => expect(transcription.given[1]?.finished).toBe(true), WAIT)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(transcription.given[1]?.finished).toBe(true)
     hear(silence(5_500))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['pause', 'resume']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['pause', 'resume'])
     hear(voice)
     half.resolve('Old words.')
     await new Promise((resolve) => setImmediate(resolve))

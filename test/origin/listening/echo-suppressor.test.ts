@@ -9,7 +9,7 @@ import { embeddedSpeech, type TestSpeech } from '../../support/signals/test-spee
 const TEXTS = ['Welcome to our interactive avatar system, I can say anything that you type.', 'It came back with many fish in the end.']
 const USER_AT_MS = 4_500
 
-describe('her own voice out of loudspeakers', { timeout: 120_000 }, () => {
+describe('her own voice out of loudspeakers', () => {
   let played: Int16Array = new Int16Array(0)
   let user: TestSpeech
   const room = (room: Pick<Room, 'echoDb' | 'delayMs'> & Partial<Room>): Room => ({ weights, played, noiseDb: -55, jitterMs: 20, ...room })
@@ -25,7 +25,7 @@ describe('her own voice out of loudspeakers', { timeout: 120_000 }, () => {
     const [said] = await embeddedSpeech(['flite_rms'], ['Wait a moment, please stop.'])
     if (!said) throw new Error('the embedded voice said nothing')
     user = said
-  }, 120_000)
+  })
 
   it('would begin turns if it were not taken out', () => {
     const silent = { ...room({ echoDb: 6, delayMs: 100 }) }

@@ -1,17 +1,14 @@
-import { performance } from 'node:perf_hooks'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { RATE, rig, silence, types, userVoice } from '../../support/fakes/ear-rig.ts'
 import { fakeTranscription } from '../../support/fakes/ears-fakes.ts'
 
-const WAIT = { timeout: 20_000 }
-
-describe('the ear', { timeout: 60_000 }, () => {
+describe('the ear', () => {
   let voice: Int16Array = new Int16Array(0)
   beforeAll(async () => {
     voice = await userVoice()
-  }, 120_000)
+  })
 
   it('hears a turn hands-free, from before its first sound, and answers it once, with its times', async () => {
     const transcription = fakeTranscription(() => 'Wait a moment.')
@@ -20,7 +17,7 @@ describe('the ear', { timeout: 60_000 }, () => {
     hear(silence(600))
     hear(voice)
     hear(silence(1_000))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Wait a moment.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['answer: Wait a moment.'])
     expect(types(events)).toEqual(['user_speech_started', 'user_speech_stopped'])
     expect(events[1]).toMatchObject({ duration_ms: expect.closeTo((voice.length / RATE) * 1000, -3) })
     expect(transcription.given).toHaveLength(1)
@@ -31,7 +28,6 @@ describe('the ear', { timeout: 60_000 }, () => {
     expect(vadEndMs - endMs).toBeGreaterThanOrEqual(480)
     expect(vadEndMs - endMs).toBeLessThan(800)
     expect(sttFinalMs).toBeGreaterThanOrEqual(vadEndMs)
-    expect(performance.now()).toBeGreaterThanOrEqual(sttFinalMs)
   })
 
   it('asks nobody while nobody speaks, and closing it then is no turn', () => {
@@ -46,12 +42,14 @@ describe('the ear', { timeout: 60_000 }, () => {
   })
 
   it.each(['', '[BLANK_AUDIO]', '(keyboard clicks)', '...', '♪ ♪'])('takes the transcript "%s" for no turn', async (text) => {
-    const { ear, hear, speech, events } = rig(fakeTranscription(() => text))
+    const transcription = fakeTranscription(() => text)
+    const { ear, hear, speech, events } = rig(transcription)
     ear.start()
     hear(voice)
     ear.stop()
-    await vi.waitFor(() => expect(types(events)).toContain('user_speech_stopped'), WAIT)
-    await new Promise((resolve) => setTimeout(resolve, 0))
+    await expect.poll(() => types(events)).toContain('user_speech_stopped')
+    // the line is given back once all that was said has its text
+    await expect.poll(() => transcription.openLines).toBe(0)
     expect(speech.acts).toEqual([])
   })
 
@@ -63,19 +61,36 @@ describe('the ear', { timeout: 60_000 }, () => {
     hear(silence(2_000))
     hear(voice)
     ear.stop()
-    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: All of it.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['answer: All of it.'])
     expect(transcription.given.map(({ samples }) => samples)).toEqual([2 * voice.length + 2 * RATE])
   })
 
   it('takes sound of any length from the socket, and leaves the microphone out then', async () => {
     const transcription = fakeTranscription(() => 'Over the socket.')
-    const { ear, speech } = rig(transcription)
+    const { ear, hear, speech } = rig(transcription)
     ear.start('manual')
     await ear.append(new Int16Array(24_000 * 3))
-    ear.hear(voice)
+    hear(voice)
     ear.stop()
-    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Over the socket.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['answer: Over the socket.'])
     expect(Math.abs((transcription.given[0]?.samples ?? 0) - 3 * RATE)).toBeLessThan(100)
+  })
+
+  // Broke: whoever began to listen before WebRTC stood was deaf from then on, for the microphone was left out for good.
+  it('goes on with the microphone, of which nothing is lost, where the sound moves there from the socket', async () => {
+    const transcription = fakeTranscription(() => 'All of it.')
+    const { ear, hear, speech } = rig(transcription)
+    ear.start('manual')
+    for (let i = 0; i < 10; i++) {
+      await ear.append(new Int16Array(2_400))
+      // what comes by both ways counts once
+      hear(silence(100))
+    }
+    await ear.append(new Int16Array(2_400))
+    hear(voice)
+    ear.stop()
+    await expect.poll(() => speech.acts).toEqual(['answer: All of it.'])
+    expect(Math.abs((transcription.given[0]?.samples ?? 0) - 1.1 * RATE - voice.length)).toBeLessThan(0.12 * RATE)
   })
 
   it('ends a turn at a minute', async () => {
@@ -83,7 +98,7 @@ describe('the ear', { timeout: 60_000 }, () => {
     const { ear, hear, speech } = rig(transcription)
     ear.start('manual')
     hear(silence(60_500))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: A long story.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['answer: A long story.'])
     expect(ear.listening).toBe(true)
     ear.close()
   })
@@ -94,8 +109,11 @@ describe('the ear', { timeout: 60_000 }, () => {
       { silence_ms: 200 },
     )
     ear.start()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     hear(voice)
-    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Hello?']), WAIT)
+    await vi.advanceTimersByTimeAsync(200 + 600)
+    vi.useRealTimers()
+    await expect.poll(() => speech.acts).toEqual(['answer: Hello?'])
     ear.close()
   })
 
@@ -129,10 +147,10 @@ describe('the ear', { timeout: 60_000 }, () => {
     ear.start()
     hear(voice)
     hear(silence(1_000))
-    await vi.waitFor(() => expect(errors.map(({ code }) => code)).toEqual(['PROVIDER_FAILED']), WAIT)
+    await expect.poll(() => errors.map(({ code }) => code)).toEqual(['PROVIDER_FAILED'])
     hear(voice)
     hear(silence(1_000))
-    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Again.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['answer: Again.'])
   })
 
   it('ends all work when the session does', async () => {
@@ -144,7 +162,7 @@ describe('the ear', { timeout: 60_000 }, () => {
     hear(voice)
     ear.close()
     expect(transcription.given.map(({ signal }) => signal.aborted)).toEqual([true, true])
-    await vi.waitFor(() => expect(transcription.openLines).toBe(0), WAIT)
+    await expect.poll(() => transcription.openLines).toBe(0)
     expect(errors).toEqual([])
     expect(speech.acts).toEqual([])
   })
@@ -166,7 +184,7 @@ describe('the ear', { timeout: 60_000 }, () => {
     // unhandled rejections are told once the microtasks are done
     await new Promise((resolve) => setImmediate(resolve))
     first?.resolve('First.')
-    await vi.waitFor(() => expect(errors.map(({ code }) => code)).toEqual(['PROVIDER_FAILED']), WAIT)
+    await expect.poll(() => errors.map(({ code }) => code)).toEqual(['PROVIDER_FAILED'])
     process.off('unhandledRejection', unhandled)
     expect(speech.acts).toEqual(['answer: First.'])
     expect(unhandled).not.toHaveBeenCalled()
@@ -190,7 +208,7 @@ describe('the ear', { timeout: 60_000 }, () => {
     ear.stop()
     text.resolve('Too late.')
     ear.close()
-    await vi.waitFor(() => expect(transcription.openLines).toBe(0), WAIT)
+    await expect.poll(() => transcription.openLines).toBe(0)
     await new Promise((resolve) => setImmediate(resolve))
     expect(speech.acts).toEqual([])
   })
@@ -212,10 +230,10 @@ describe('the ear', { timeout: 60_000 }, () => {
     hear(voice)
     ear.stop()
     ear.close()
-    await vi.waitFor(() => expect(transcription.openLines).toBe(0), WAIT)
+    await expect.poll(() => transcription.openLines).toBe(0)
   })
 
-  it('keeps no line open for the texts of another', () => {
+  it('keeps no line open for the texts of another', async () => {
     const transcription = fakeTranscription(() => new Promise<string>(() => undefined))
     const { ear, hear } = rig(transcription)
     ear.start('manual')
@@ -226,7 +244,8 @@ describe('the ear', { timeout: 60_000 }, () => {
       ear.start()
       ear.stop()
     }
-    return vi.waitFor(() => expect(transcription.openLines).toBe(1), WAIT).finally(() => ear.close())
+    await expect.poll(() => transcription.openLines).toBe(1)
+    ear.close()
   })
 
   it('ends the turn that it hears when it is told to listen by hand, and takes what follows for another', async () => {
@@ -238,7 +257,7 @@ describe('the ear', { timeout: 60_000 }, () => {
     ear.start('manual')
     hear(silence(500))
     ear.stop()
-    await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Hands free.', 'answer: By hand.']), WAIT)
+    await expect.poll(() => speech.acts).toEqual(['answer: Hands free.', 'answer: By hand.'])
     expect(types(events)).toEqual(['user_speech_started', 'user_speech_stopped'])
     expect(transcription.given[1]?.samples).toBe(RATE / 2)
   })

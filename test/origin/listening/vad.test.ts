@@ -12,11 +12,11 @@ const RATE = 16_000
 /** Share of rows above the usual threshold. */
 const share = (rows: readonly number[]): number => rows.filter((probability) => probability >= 0.5).length / rows.length
 
-describe('the voice detector', { timeout: 60_000 }, () => {
+describe('the voice detector', () => {
   let speech: TestSpeech[] = []
   beforeAll(async () => {
     speech = await embeddedSpeech(['flite_rms', 'flite_awb'], ENGLISH.slice(0, 2))
-  }, 120_000)
+  })
 
   it('hears voices that it was not trained with, clean and in noise', () => {
     const random = seeded(3)

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readVideo } from '../../../origin/codec/video.ts'
 import { blendInto, type HeadFields, warpHead } from '../../../origin/render/head-warp.ts'
 import { createRenderer } from '../../../origin/render/index.ts'
@@ -11,9 +11,6 @@ import type { PictureRequest, Renderer } from '../../../origin/render/types.ts'
 import type { ClipName } from '../../../shared/avatar-pack.ts'
 import { FACE_PARAMS } from '../../../shared/face.ts'
 import { addHead, makeAvatarPack, PACK_SIZE, PIXELS_PER_DEGREE } from '../../support/fakes/avatar-pack.ts'
-
-// renderers start threads and load models, which a loaded machine takes its time for
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const SIZE = 64
 const GRID = 9

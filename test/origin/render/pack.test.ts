@@ -2,16 +2,13 @@ import { mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { deflateSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decoderFile } from '../../../origin/render/adapters/decoder.ts'
 import { createRenderer } from '../../../origin/render/index.ts'
 import { inferModel, loadPack, PackError } from '../../../origin/render/pack.ts'
 import { decodeGreyPng } from '../../../origin/render/png.ts'
 import { addHead, floats, GRID, greyPng, IDLE_PICTURES, makeAvatarPack, PATCH } from '../../support/fakes/avatar-pack.ts'
 import { tinyDecoder } from '../../support/fakes/tiny-onnx.ts'
-
-// renderers start threads and load models, which a loaded machine takes its time for
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let dir: string
 let folder: string

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { measurePack } from '../../../origin/avatar-tools/quality-report.ts'
 import { wav2lipSound } from '../../../origin/render/adapters/wav2lip-mel.ts'
 import { cropPatch, patchMap } from '../../../origin/render/crop.ts'
@@ -14,9 +14,6 @@ import { QUALITIES } from '../../../shared/media.ts'
 import { boxOffset, clipColour, makeAvatarPack, PACK_SIZE } from '../../support/fakes/avatar-pack.ts'
 import { inTinyMouth, TINY_COLOUR, TINY_MASKED_SHARE, tinyWav2lip } from '../../support/fakes/wav2lip-graph.ts'
 import { FACE_BOX, LICENCE_NAME, lowerMaskShare, makeWav2lipPack } from '../../support/fakes/wav2lip-pack.ts'
-
-// renderers start threads and load models, which a loaded machine takes its time for
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let dir: string
 let renderer: Renderer

@@ -1,6 +1,6 @@
 /** Interrupts at every point of a turn, against servers that speak the vendors' protocols. */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createOpenAiChat } from '../../../origin/providers/llm/openai.ts'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 import { createOpenAiVoice } from '../../../origin/providers/tts/openai.ts'
@@ -11,7 +11,6 @@ import { createRig, type Rig } from '../../support/fakes/session-fakes.ts'
 import { type Exchange, Gate, pcmBytes, startVendorServer, type VendorServer } from '../../support/servers/vendor-server.ts'
 import { until } from '../../support/until.ts'
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 let mind: VendorServer
 let mouth: VendorServer
 beforeAll(async () => {
@@ -57,23 +56,10 @@ const rig = () =>
   })
 const ask = ({ session }: Rig) =>
   session.chat({ messages: [{ role: 'user', content: 'Hello' }], stream: true }, () => undefined, new AbortController().signal)
-/** Ticks of the clock, and time for the network between, until something has happened. */
-async function runUntil(what: string, { run }: Rig, check: () => boolean): Promise<void> {
-  await until(
-    what,
-    async () => {
-      if (check()) return true
-      await run(1)
-      await turnOfTheLoop()
-      return check()
-    },
-    20_000,
-  )
-}
-const started = (one: Rig) => runUntil('the first sound', one, () => one.sink.of('speech_started').length > 0)
-const ended = (one: Rig, count: number) => runUntil('the end of the task', one, () => one.sink.of('speech_finished').length === count)
+const started = (one: Rig) => one.runUntil('the first sound', () => one.sink.of('speech_started').length > 0)
+const ended = (one: Rig, count: number) => one.runUntil('the end of the task', () => one.sink.of('speech_finished').length === count)
 const played = (one: Rig, ms: number) =>
-  runUntil(`${ms} ms of sound`, one, () => one.sink.of('audio').filter(({ format }) => format === 'pcm_s16le').length >= ms / 100)
+  one.runUntil(`${ms} ms of sound`, () => one.sink.of('audio').filter(({ format }) => format === 'pcm_s16le').length >= ms / 100)
 
 interface Moment {
   when: string
@@ -119,7 +105,7 @@ const MOMENTS: Moment[] = [
     mouth: [says(0.4), never],
     reach: async (one) => {
       await started(one)
-      await runUntil('the second request to the voice', one, () => mouth.exchanges.length === 2)
+      await one.runUntil('the second request to the voice', () => mouth.exchanges.length === 2)
       await one.run(20)
     },
     open: () => [...last(mind), ...last(mouth)],
@@ -269,5 +255,5 @@ describe('a voice that fails in the middle of a sentence', () => {
     await failsOnce(one, async () => await workers[0]?.kill())
     expect(workers).toHaveLength(2)
     await voice.close()
-  }, 60_000)
+  })
 })

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { PictureRequest } from '../../../origin/render/types.ts'
 import { SpeakRequest } from '../../../shared/api.ts'
 import { createRig, type Rig, settle } from '../../support/fakes/session-fakes.ts'
+import { faceValue } from '../../support/signals/face-values.ts'
 
 const ID = '550e8400-e29b-41d4-a716-446655440000'
 const nodding = SpeakRequest.parse({ session_id: ID, text: 'Yes, of course.', cues: [{ type: 'nod', at_ms: 40 }] })
@@ -47,7 +48,8 @@ it('looks away while the answer of its mind is slow', async () => {
   const answer = rig.session.chat({ messages: [{ role: 'user', content: 'Why?' }] }, () => undefined, new AbortController().signal)
   const asked = await pictures(rig, 30)
   expect(asked.slice(0, 6).every(({ face }) => face === undefined)).toBe(true)
-  expect(asked.at(-1)?.face).toBeDefined()
+  expect(Math.abs(faceValue(asked.at(-1)?.face, 'gaze_x'))).toBeGreaterThan(0.15)
+  expect(faceValue(asked.at(-1)?.face, 'gaze_y')).toBeGreaterThan(0.15)
   rig.session.interrupt()
   await answer
 })

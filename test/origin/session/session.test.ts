@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ears, fakeTranscription } from '../../support/fakes/ears-fakes.ts'
 import { createRig, fakeChat, settle } from '../../support/fakes/session-fakes.ts'
 
@@ -220,7 +220,7 @@ describe('client audio', () => {
     session.handleEvent({ type: 'start_listening', data: { mode: 'manual' } }, 'cli_a')
     session.handleEvent({ type: 'user_audio_append', data }, 'cli_a')
     session.handleEvent({ type: 'stop_listening' }, 'cli_a')
-    await vi.waitFor(() => expect(sink.of('chat')[0]).toMatchObject({ role: 'user', content: 'What time is it?' }))
+    await expect.poll(() => sink.of('chat')[0]).toMatchObject({ role: 'user', content: 'What time is it?' })
     await run(40)
     expect(sink.of('status').map((event) => event.status)).toContain('listening')
     expect(sink.of('speech_finished')).toMatchObject([{ reason: 'completed' }])

@@ -3,19 +3,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ChatProvider, SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import { Ledger, TurnHistograms } from '../../../origin/turn/turn-metrics.ts'
 import type { TurnLedger } from '../../../shared/stats.ts'
+import { stoppedClock } from '../../support/clocks.ts'
 import { createRig, fakeVoice, type Rig } from '../../support/fakes/session-fakes.ts'
 
 afterEach(() => void vi.restoreAllMocks())
 const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_picture: null }
 const metricsOf = ({ sink }: Rig) => sink.of('turn_metrics').map(({ metrics }) => metrics)
-/** Time that passes only where a test says so. */
-function stoppedClock(): (ms: number) => void {
-  let nowMs = 1_000_000
-  vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
-  return (ms) => {
-    nowMs += ms
-  }
-}
 
 describe('a turn’s ledger', () => {
   it('is told once, with the time of every step from the end of the user’s speech', async () => {

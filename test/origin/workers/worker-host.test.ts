@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { WorkerHost } from '../../../origin/workers/worker-host.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import type { CrashingJob } from '../../support/fakes/crashing-worker.ts'
+import { until } from '../../support/until.ts'
 
 const url = new URL('../../support/fakes/crashing-worker.ts', import.meta.url)
 const hosts: WorkerHost<CrashingJob, string>[] = []
@@ -14,17 +15,9 @@ afterEach(async () => {
   await Promise.all(hosts.splice(0).map((host) => host.close()))
 })
 
-/** Asks until the worker is back. */
+/** Asks until the worker is back: what is asked while there is none fails. */
 async function untilAnswered(host: WorkerHost<CrashingJob, string>): Promise<string> {
-  const deadline = performance.now() + 5_000
-  for (;;) {
-    try {
-      return await host.request({ say: 'back' })
-    } catch (error) {
-      if (performance.now() > deadline) throw new Error('waited 5 s for the worker to be started again', { cause: error })
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-  }
+  return await until('the worker to be started again', () => host.request({ say: 'back' }).catch(() => undefined))
 }
 
 describe('WorkerHost', () => {

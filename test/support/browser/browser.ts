@@ -1,12 +1,11 @@
 /** Debian's Chromium, headless, with a microphone that plays a file, and a page that a test drives. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { PATIENCE_MS } from '../patience.ts'
 
 export const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
-/** Undefined where the browser is there; else what to do about it. */
-export const NO_CHROMIUM = existsSync(CHROMIUM) ? undefined : `no ${CHROMIUM}: apt-get install chromium, or set CHROMIUM_PATH`
 
 const FLAGS = [
   '--no-sandbox',
@@ -19,7 +18,6 @@ const FLAGS = [
   '--disable-dev-shm-usage',
   '--autoplay-policy=no-user-gesture-required',
   '--use-fake-device-for-media-stream',
-  '--use-fake-ui-for-media-stream',
 ]
 
 export interface TestBrowser {
@@ -29,12 +27,33 @@ export interface TestBrowser {
   close(): Promise<void>
 }
 
-/** @param microphone a WAV file that the fake microphone plays, again and again */
-export async function launchChromium({ microphone }: { microphone?: string } = {}): Promise<Browser> {
+export interface ChromiumOptions {
+  /** A WAV file that the fake microphone plays, again and again. @default a beep each second */
+  microphone?: string
+  /** Pages have the microphone only where their context has the permission. @default every page has it */
+  asksForMicrophone?: boolean
+  /** Further flags of the command line. */
+  flags?: readonly string[]
+}
+
+export async function launchChromium({ microphone, asksForMicrophone = false, flags = [] }: ChromiumOptions = {}): Promise<Browser> {
   return await chromium.launch({
     executablePath: CHROMIUM,
-    args: [...FLAGS, ...(microphone ? [`--use-file-for-fake-audio-capture=${microphone}`] : [])],
+    args: [
+      ...FLAGS,
+      ...flags,
+      ...(asksForMicrophone ? [] : ['--use-fake-ui-for-media-stream']),
+      ...(microphone ? [`--use-file-for-fake-audio-capture=${microphone}`] : []),
+    ],
+    timeout: PATIENCE_MS,
   })
+}
+
+/** A page in a context of its own, which waits as long as any test does. */
+export async function newPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext(options)
+  context.setDefaultTimeout(PATIENCE_MS)
+  return await context.newPage()
 }
 
 export interface Visit {
@@ -45,8 +64,7 @@ export interface Visit {
 
 /** A page of its own, as a visitor who was never here before. */
 export async function visit(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
-  const context = await browser.newContext(options)
-  const page = await context.newPage()
+  const page = await newPage(browser, options)
   const faults: string[] = []
   page.on('pageerror', (error) => faults.push(error.message))
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()))
@@ -105,7 +123,7 @@ export async function openBrowser({ microphone }: { microphone?: string } = {}):
   let browser: Browser | undefined
   try {
     browser = await launchChromium({ ...(microphone ? { microphone } : {}) })
-    const page = await browser.newPage()
+    const page = await newPage(browser)
     const errors: string[] = []
     page.on('pageerror', (error) => errors.push(error.message))
     await page.goto(`http://127.0.0.1:${port}/`)

@@ -1,5 +1,6 @@
 /** A WebRTC client inside a test's page: offers, plays, and measures what it sees and hears. Runs in the browser; knows only the API. */
 import type { Page } from 'playwright-core'
+import { PATIENCE_MS } from '../patience.ts'
 
 export interface RtcClientOptions {
   /** Offer this codec before others. */
@@ -40,8 +41,9 @@ interface PageState {
   pc: RTCPeerConnection
   stream: MediaStream
   heard: Heard[]
-  /** When pictures were shown, ms. */
+  /** When pictures were shown, ms, and their RTP timestamps. */
   shown: number[]
+  stamps: number[]
   /** When dark turned to bright on the screen, by `watchFlashes`, ms. */
   flashes: number[]
   states: string[]
@@ -57,7 +59,7 @@ export async function makeOffer(page: Page, options: RtcClientOptions = {}): Pro
   return await page.evaluate(async ({ codec, microphone, iceServers = [], relayOnly }: RtcClientOptions) => {
     const pc = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all' })
     const stream = new MediaStream()
-    const state: PageState = { pc, stream, heard: [], shown: [], flashes: [], states: [], candidates: [] }
+    const state: PageState = { pc, stream, heard: [], shown: [], stamps: [], flashes: [], states: [], candidates: [] }
     globalThis.rtc = state
     pc.addEventListener('connectionstatechange', () => state.states.push(pc.connectionState))
     pc.addEventListener('icecandidate', ({ candidate }) => candidate && state.candidates.push(candidate.toJSON()))
@@ -81,35 +83,39 @@ export async function makeOffer(page: Page, options: RtcClientOptions = {}): Pro
 
 /** Applies the answer and begins to play and to measure. @returns ms from here to the first decoded picture */
 export async function applyAnswer(page: Page, sdp: string): Promise<number> {
-  return await page.evaluate(async (answer) => {
-    const { pc, stream, heard, shown } = globalThis.rtc
-    const startMs = performance.now()
-    await pc.setRemoteDescription({ type: 'answer', sdp: answer })
-    const video = document.querySelector('video')
-    if (!video) throw new Error('the page has no video element')
-    video.srcObject = stream
-    const context = new AudioContext()
-    const analyser = new AnalyserNode(context, { fftSize: 256 })
-    // the element must play for sound to flow; what is measured is what it plays
-    context.createMediaStreamSource(stream).connect(analyser)
-    const samples = new Float32Array(analyser.fftSize)
-    setInterval(() => {
-      analyser.getFloatTimeDomainData(samples)
-      heard.push({ atMs: performance.now(), rms: Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length) })
-      if (heard.length > 60_000) heard.shift()
-    }, 5)
-    const firstMs = await new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no picture came in 10 s; connection: ${globalThis.rtc.states.join(', ')}`)), 10_000)
-      const seen = (): void => {
-        clearTimeout(timer)
-        shown.push(performance.now())
-        resolve(performance.now() - startMs)
+  return await page.evaluate(
+    async ({ answer, patienceMs }) => {
+      const { pc, stream, heard, shown, stamps } = globalThis.rtc
+      const startMs = performance.now()
+      await pc.setRemoteDescription({ type: 'answer', sdp: answer })
+      const video = document.querySelector('video')
+      if (!video) throw new Error('the page has no video element')
+      video.srcObject = stream
+      const context = new AudioContext()
+      const analyser = new AnalyserNode(context, { fftSize: 256 })
+      // the element must play for sound to flow; what is measured is what it plays
+      context.createMediaStreamSource(stream).connect(analyser)
+      const samples = new Float32Array(analyser.fftSize)
+      setInterval(() => {
+        analyser.getFloatTimeDomainData(samples)
+        heard.push({ atMs: performance.now(), rms: Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length) })
+        if (heard.length > 60_000) heard.shift()
+      }, 5)
+      const firstMs = await new Promise<number>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`no picture came; connection: ${globalThis.rtc.states.join(', ')}`)), patienceMs)
+        const seen = (_now: number, { rtpTimestamp }: VideoFrameCallbackMetadata): void => {
+          clearTimeout(timer)
+          shown.push(performance.now())
+          if (rtpTimestamp !== undefined) stamps.push(rtpTimestamp)
+          resolve(performance.now() - startMs)
+          video.requestVideoFrameCallback(seen)
+        }
         video.requestVideoFrameCallback(seen)
-      }
-      video.requestVideoFrameCallback(seen)
-    })
-    return firstMs
-  }, sdp)
+      })
+      return firstMs
+    },
+    { answer: sdp, patienceMs: PATIENCE_MS },
+  )
 }
 
 /** Writes down from now on when the picture turns from dark to bright. */

@@ -9,6 +9,7 @@ import {
   RtpHeader,
   RtpPacket,
 } from 'werift'
+import { until } from '../until.ts'
 
 const ABS_SEND_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time'
 const FEEDBACK = [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }, { type: 'ccm', parameter: 'fir' }, { type: 'goog-remb' }]
@@ -52,7 +53,6 @@ export class RtcClient {
 
   /** Resolves when the connection stands. */
   async connect(answer: string): Promise<void> {
-    const connected = this.pc.connectionStateChange.watch((state) => state === 'connected', 5_000)
     await this.pc.setRemoteDescription({ type: 'answer', sdp: answer })
     for (const transport of this.pc.dtlsTransports) {
       transport.onRtp.subscribe((packet) => {
@@ -63,7 +63,7 @@ export class RtcClient {
         if (packet instanceof RtcpSrPacket) this.senderReports.push({ report: packet, atMs: performance.now() })
       })
     }
-    await connected
+    await until('the connection', () => this.pc.connectionState === 'connected')
   }
 
   /** SSRC of what our own microphone sends. */

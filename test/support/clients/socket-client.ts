@@ -1,4 +1,5 @@
 /** A client of the socket written from the API reference alone. */
+import { PATIENCE_MS } from '../patience.ts'
 
 export interface ReceivedEvent {
   type: string
@@ -50,32 +51,31 @@ export class SocketClient {
   /** The first event of a type that passes, already received after index `from` or still to come. */
   async next(
     type: string,
-    {
-      from = 0,
-      timeoutMs = 10_000,
-      where = () => true,
-    }: { from?: number; timeoutMs?: number; where?: (event: ReceivedEvent) => boolean } = {},
+    { from = 0, where = () => true }: { from?: number; where?: (event: ReceivedEvent) => boolean } = {},
   ): Promise<ReceivedEvent> {
     const find = (): ReceivedEvent | undefined => this.events.slice(from).find((event) => event.type === type && where(event))
     return await this.#until(
       find,
-      timeoutMs,
-      `${type}; the last events were ${this.events
-        .slice(-8)
-        .map((event) => event.type)
-        .join(', ')}`,
+      () =>
+        `${type}; the last events were ${this.events
+          .slice(-8)
+          .map((event) => event.type)
+          .join(', ')}`,
     )
   }
 
-  async untilClosed(timeoutMs = 10_000): Promise<{ code: number; reason: string }> {
-    return await this.#until(() => this.closed, timeoutMs, 'the socket to close')
+  async untilClosed(): Promise<{ code: number; reason: string }> {
+    return await this.#until(
+      () => this.closed,
+      () => 'the socket to close',
+    )
   }
 
   close(): void {
     this.#socket.close()
   }
 
-  #until<T>(check: () => T | undefined, timeoutMs: number, what: string): Promise<T> {
+  #until<T>(check: () => T | undefined, what: () => string): Promise<T> {
     return new Promise((resolve, reject) => {
       const done = (): void => {
         clearTimeout(timer)
@@ -89,8 +89,8 @@ export class SocketClient {
       }
       const timer = setTimeout(() => {
         done()
-        reject(new Error(`waited ${timeoutMs} ms for ${what}`))
-      }, timeoutMs)
+        reject(new Error(`waited ${PATIENCE_MS / 1000} s for ${what()}`))
+      }, PATIENCE_MS)
       this.#waiters.add(look)
       look()
     })

@@ -34,7 +34,6 @@ export class FakeAvatarApi {
   refusing = false
   seq = 0
   #sockets: WebSocket[] = []
-  #waiters = new Set<() => void>()
   readonly #http = createServer((request, response) => void this.#serve(request, response))
   readonly #wss = new WebSocketServer({ noServer: true, handleProtocols: (offered) => (offered.has('avatar') ? 'avatar' : false) })
 
@@ -77,22 +76,6 @@ export class FakeAvatarApi {
     for (const ws of this.#sockets.splice(0)) code === undefined ? ws.terminate() : ws.close(code)
   }
 
-  /** Resolves when the check holds; it is looked at whenever something arrives. */
-  async until<T>(what: string, check: () => T | undefined | false): Promise<T> {
-    return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`the fake server waited 15 s for ${what}`)), 15_000)
-      const look = (): void => {
-        const found = check()
-        if (found === undefined || found === false) return
-        clearTimeout(timer)
-        this.#waiters.delete(look)
-        resolve(found)
-      }
-      this.#waiters.add(look)
-      look()
-    })
-  }
-
   async stop(): Promise<void> {
     this.drop()
     this.#wss.close()
@@ -106,15 +89,12 @@ export class FakeAvatarApi {
       const event = JSON.parse(String(data)) as ClientEvent
       this.received.push(event)
       this.onEvent(event)
-      this.#wake()
     })
     ws.on('close', () => {
       this.#sockets = this.#sockets.filter((other) => other !== ws)
-      this.#wake()
     })
     const resumed = this.upgrades.at(-1)?.url.searchParams.has('resume_from') ?? false
     this.send({ type: 'session_state', state: 'live', resumed, missed: 0 })
-    this.#wake()
   }
 
   #react(event: ClientEvent): void {
@@ -140,7 +120,6 @@ export class FakeAvatarApi {
     const type = answer.raw === undefined ? 'application/json' : 'text/event-stream'
     response.writeHead(answer.status, { 'content-type': type, 'x-request-id': 'req_fake', ...answer.headers })
     response.end(answer.raw ?? JSON.stringify(answer.body))
-    this.#wake()
   }
 
   #usual(path: string, { stream }: Record<string, unknown>): Answer {
@@ -165,10 +144,6 @@ export class FakeAvatarApi {
       default:
         return { status: 404, body: failure('NOT_FOUND', `nothing at ${path}`) }
     }
-  }
-
-  #wake(): void {
-    for (const look of [...this.#waiters]) look()
   }
 }
 

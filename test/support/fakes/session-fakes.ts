@@ -8,6 +8,7 @@ import type { OriginEvent, SessionEndReason } from '../../../shared/events.ts'
 import { VISEMES } from '../../../shared/face.ts'
 import type { MediaWants, RelayClass, SessionConfig } from '../../../shared/link.ts'
 import { MOUTH_FPS, SAMPLE_RATE, TICK_MS } from '../../../shared/media.ts'
+import { until } from '../until.ts'
 import { ears } from './ears-fakes.ts'
 import { createLogger } from './silent-log.ts'
 
@@ -93,6 +94,8 @@ export interface Rig {
   wants: MediaWants
   /** Lets pending work settle, then runs ticks of the clock, pictures included. */
   run: (ticks: number) => Promise<void>
+  /** Ticks of the clock, and time for the network between, until something has happened. */
+  runUntil: (what: string, check: () => boolean) => Promise<void>
 }
 
 export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Partial<SessionConfig> = {}): Rig {
@@ -122,22 +125,24 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
   }
   session.want(wants, NO_WANTS)
   let dueMs = 0
-  return {
-    session,
-    sink,
-    parts: sessionParts,
-    wants,
-    run: async (ticks) => {
-      for (let i = 0; i < ticks; i++) {
-        await settle()
-        dueMs += TICK_MS
-        const prepared = session.prepare(dueMs)
-        await settle()
-        session.deliverSound(prepared)
-        if (prepared.request) session.deliverPicture(prepared, { jpeg: new Uint8Array([i]), size: 360 })
-      }
-    },
+  const run = async (ticks: number): Promise<void> => {
+    for (let i = 0; i < ticks; i++) {
+      await settle()
+      dueMs += TICK_MS
+      const prepared = session.prepare(dueMs)
+      await settle()
+      session.deliverSound(prepared)
+      if (prepared.request) session.deliverPicture(prepared, { jpeg: new Uint8Array([i]), size: 360 })
+    }
   }
+  const runUntil = async (what: string, check: () => boolean): Promise<void> => {
+    await until(what, async () => {
+      if (check()) return true
+      await run(1)
+      return check()
+    })
+  }
+  return { session, sink, parts: sessionParts, wants, run, runUntil }
 }
 
 /** Lets promises that are ready run. */

@@ -1,21 +1,30 @@
 /** Debian's coturn on loopback, with a shared secret. */
 import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { existsSync } from 'node:fs'
+import { once } from 'node:events'
 import { until } from '../until.ts'
 
 /** STUN (RFC 8489): type 1, no attributes, the magic cookie, a transaction id. */
 const BINDING_REQUEST = Buffer.from(`000100002112a442${'ab'.repeat(12)}`, 'hex')
-const TURNSERVER = '/usr/bin/turnserver'
-/** Undefined where it is there; else what to do about it. */
-export const NO_COTURN = existsSync(TURNSERVER) ? undefined : 'no turnserver: apt-get install coturn'
+export const TURNSERVER = '/usr/bin/turnserver'
 
 export interface Coturn {
   url: string
   stop(): Promise<void>
 }
 
-export async function startCoturn(port: number, secret: string): Promise<Coturn> {
+/** A UDP port that nothing uses. */
+async function freePort(): Promise<number> {
+  const probe = createSocket('udp4')
+  probe.bind(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address()
+  await new Promise<void>((resolve) => probe.close(resolve))
+  return port
+}
+
+export async function startCoturn(secret: string): Promise<Coturn> {
+  const port = await freePort()
   const child = spawn(
     TURNSERVER,
     [
@@ -40,7 +49,7 @@ export async function startCoturn(port: number, secret: string): Promise<Coturn>
   })
   const ask = setInterval(() => socket.send(BINDING_REQUEST, port, '127.0.0.1'), 50)
   try {
-    await until('coturn to answer', () => answered, 10_000)
+    await until('coturn to answer', () => answered)
   } finally {
     clearInterval(ask)
     socket.close()

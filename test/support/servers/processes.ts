@@ -1,5 +1,6 @@
 /** What runs below a process, read from /proc. */
 import { readdirSync, readFileSync } from 'node:fs'
+import process from 'node:process'
 
 export interface RunningProcess {
   pid: number
@@ -16,6 +17,13 @@ export function descendantsOf(root: number): RunningProcess[] {
   const found = [root]
   for (const pid of found) for (const [child, parent] of parents) if (parent === pid) found.push(child)
   return found.slice(1).map((pid) => ({ pid, command: read(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ') ?? '' }))
+}
+
+/** Kills the first part of a running system whose command has these words, as an operator's worst day would. @throws Error where none has */
+export function killDescendant(root: number, words: string): void {
+  const victim = descendantsOf(root).find(({ command }) => command.includes(words))
+  if (!victim) throw new Error(`nothing runs that has "${words}" in its command`)
+  process.kill(victim.pid, 'SIGKILL')
 }
 
 /** Whether it runs still; one that only waits to be collected does not. */

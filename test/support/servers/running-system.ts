@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import process from 'node:process'
+import { PATIENCE_MS } from '../patience.ts'
 
 export interface RunningSystem {
   apiUrl: string
@@ -44,7 +45,7 @@ export async function startSystem(env: Record<string, string> = {}): Promise<Run
     child.stdout.on('data', read)
     child.stderr.on('data', read)
     child.on('exit', (code) => reject(new Error(`the system ended with code ${code} before it was ready:\n${printed}`)))
-    setTimeout(() => reject(new Error(`the system was not ready in 60 s:\n${printed}`)), 60_000).unref()
+    setTimeout(() => reject(new Error(`the system did not get ready:\n${printed}`)), PATIENCE_MS).unref()
   })
   return {
     apiUrl: `http://127.0.0.1:${port}`,

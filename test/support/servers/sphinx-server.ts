@@ -1,6 +1,5 @@
 /** A local server with OpenAI's transcription endpoint and a real recogniser behind it: Debian's pocketsphinx, US English. */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,11 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-const SPHINX = '/usr/bin/pocketsphinx_continuous'
-const MODEL = '/usr/share/pocketsphinx/model/en-us/en-us.lm.bin'
-/** Undefined where the recogniser is there; else what to do about it. */
-export const NO_SPHINX =
-  existsSync(SPHINX) && existsSync(MODEL) ? undefined : `no ${SPHINX}: apt-get install pocketsphinx pocketsphinx-en-us`
+export const SPHINX = '/usr/bin/pocketsphinx_continuous'
+/** Of its language model. */
+export const SPHINX_MODEL = '/usr/share/pocketsphinx/model/en-us/en-us.lm.bin'
 
 export interface SphinxServer {
   url: string

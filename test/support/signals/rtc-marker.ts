@@ -8,6 +8,7 @@ import { RtcEngine } from '../../../origin/rtc/rtc-engine.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
 import { applyAnswer, heardSince, makeOffer, pageNow, watchFlashes } from '../browser/rtc-page.ts'
 import { createLogger } from '../fakes/silent-log.ts'
+import { type LossyRelay, openRelay } from '../servers/lossy-relay.ts'
 
 /** Ticks from one marker to the next, and for which one lasts. */
 const EVERY_TICKS = 20
@@ -34,9 +35,10 @@ export interface MarkedStream {
   close(): Promise<void>
 }
 
+/** @param network a bad line in between */
 export async function startMarkedStream(
   page: Page,
-  { onMic = () => undefined }: { onMic?: (pcm: Int16Array) => void } = {},
+  { onMic = () => undefined, network }: { onMic?: (pcm: Int16Array) => void; network?: { loss: number; delayMs: number } } = {},
 ): Promise<MarkedStream> {
   const encoders = new EncoderPool({ threads: 1, onCrash: () => undefined })
   const rtc = new RtcEngine({
@@ -67,8 +69,10 @@ export async function startMarkedStream(
       out.picture(new Uint8Array(3 * size * size).fill(marked ? 235 : 20), atMs)
     },
   })
+  let relay: LossyRelay | undefined
   const close = async (): Promise<void> => {
     clock.stop()
+    relay?.close()
     out.close()
     await page.evaluate(() => globalThis.rtc.pc.close())
     await encoders.close()
@@ -77,7 +81,9 @@ export async function startMarkedStream(
   try {
     const offer = await makeOffer(page, { microphone: true })
     const offeredMs = performance.now()
-    await applyAnswer(page, await out.start(offer))
+    const sdp = await out.start(offer)
+    if (network) relay = await openRelay(sdp, network)
+    await applyAnswer(page, relay?.sdp ?? sdp)
     firstPictureMs = performance.now() - offeredMs
     await watchFlashes(page)
   } catch (thrown) {

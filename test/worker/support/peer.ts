@@ -1,9 +1,8 @@
 /** A WebSocket end of a test, with waiters that say what they waited for. */
+import { PATIENCE_MS } from '../../support/patience.ts'
+
 export type Json = Record<string, unknown>
 type Received = string | ArrayBuffer
-
-/** How long a waiter waits, ms. */
-const PATIENCE_MS = 3_000
 
 export class Peer {
   readonly ws: WebSocket
@@ -32,7 +31,6 @@ export class Peer {
 
   /** Takes the first message that `pick` returns something for; others before it stay. */
   async take<T>(what: string, pick: (message: Received) => T | undefined): Promise<T> {
-    const deadline = Date.now() + PATIENCE_MS
     for (;;) {
       for (const [index, message] of this.inbox.entries()) {
         const picked = pick(message)
@@ -40,7 +38,7 @@ export class Peer {
         this.inbox.splice(index, 1)
         return picked
       }
-      await this.#next(deadline, what)
+      await this.#next(what)
     }
   }
 
@@ -57,8 +55,7 @@ export class Peer {
   }
 
   async closing(): Promise<{ code: number; reason: string }> {
-    const deadline = Date.now() + PATIENCE_MS
-    while (this.closed === undefined) await this.#next(deadline, 'the socket to close')
+    while (this.closed === undefined) await this.#next('the socket to close')
     return this.closed
   }
 
@@ -70,15 +67,12 @@ export class Peer {
     })
   }
 
-  async #next(deadline: number, what: string): Promise<void> {
+  async #next(what: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => {
-          const seen = this.inbox.map((message) => (typeof message === 'string' ? message.slice(0, 120) : `${message.byteLength} bytes`))
-          reject(new Error(`waited in vain for ${what}; closed: ${JSON.stringify(this.closed)}; inbox: ${seen.join(' | ')}`))
-        },
-        Math.max(0, deadline - Date.now()),
-      )
+      const timer = setTimeout(() => {
+        const seen = this.inbox.map((message) => (typeof message === 'string' ? message.slice(0, 120) : `${message.byteLength} bytes`))
+        reject(new Error(`waited in vain for ${what}; closed: ${JSON.stringify(this.closed)}; inbox: ${seen.join(' | ')}`))
+      }, PATIENCE_MS)
       this.#wake.push(() => {
         clearTimeout(timer)
         resolve()

@@ -45,12 +45,3 @@ export async function listedIds(options: CallOptions = {}): Promise<string[]> {
   const { body } = await callEdge('/v1/streaming.sessions', options)
   return (body.sessions as { session_id: string }[]).map(({ session_id }) => session_id)
 }
-
-/** Waits until `check` holds; for what the edge does after it has answered. */
-export async function eventually(what: string, check: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (await check()) return
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  throw new Error(`waited in vain for ${what}`)
-}

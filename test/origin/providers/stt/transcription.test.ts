@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { parseWav } from '../../../../origin/codec/wav.ts'
 import { chooseTranscription } from '../../../../origin/providers/stt/choose.ts'
 import { createOpenAiTranscription } from '../../../../origin/providers/stt/openai.ts'
@@ -19,7 +19,6 @@ import {
 } from '../../../support/servers/realtime-server.ts'
 
 const KEY = 'sk-secret-of-the-test'
-const WAIT = { timeout: 20_000 }
 const SECOND = new Int16Array(16_000).fill(1000)
 
 function begin(
@@ -31,7 +30,7 @@ function begin(
   return { transcript: transcriber.begin({ signal, onPartial: (text) => partials.push(text) }), partials, close: () => transcriber.close() }
 }
 
-describe('whole utterances', { timeout: 60_000 }, () => {
+describe('whole utterances', () => {
   let server: Server | undefined
   afterEach(() => {
     server?.closeAllConnections()
@@ -90,14 +89,14 @@ describe('whole utterances', { timeout: 60_000 }, () => {
     const { transcript } = begin(createOpenAiTranscription({ apiKey: KEY, baseUrl: url, model: 'm' }), abort.signal)
     transcript.push(SECOND)
     const text = transcript.finish()
-    await vi.waitFor(() => expect(forms).toHaveLength(1), WAIT)
+    await expect.poll(() => forms).toHaveLength(1)
     abort.abort(new DOMException('enough', 'AbortError'))
     await expect(text).rejects.toMatchObject({ name: 'AbortError' })
-    await vi.waitFor(() => expect(gone()).toBe(1), WAIT)
+    await expect.poll(() => gone()).toBe(1)
   })
 })
 
-describe('while the user speaks', { timeout: 60_000 }, () => {
+describe('while the user speaks', () => {
   let server: RealtimeServer | undefined
   let provider: TranscriptionProvider | undefined
   afterEach(async () => {
@@ -125,7 +124,7 @@ describe('while the user speaks', { timeout: 60_000 }, () => {
     })
     const { transcript, partials } = open()
     transcript.push(SECOND)
-    await vi.waitFor(() => expect(lines[0]?.samples).toBeGreaterThan(20_000), WAIT)
+    await expect.poll(() => lines[0]?.samples).toBeGreaterThan(20_000)
     expect(lines[0]?.messages.map(({ type }) => type)).not.toContain('input_audio_buffer.commit')
     expect(await transcript.finish()).toBe('What time is it?')
     expect(partials).toEqual(['What', 'What time?'])
@@ -156,9 +155,9 @@ describe('while the user speaks', { timeout: 60_000 }, () => {
     })
     const { transcript, partials } = open()
     transcript.push(SECOND)
-    await vi.waitFor(() => expect(lines[0]?.samples).toBeGreaterThan(0), WAIT)
+    await expect.poll(() => lines[0]?.samples).toBeGreaterThan(0)
     lines[0]?.delta('early', 'Early')
-    await vi.waitFor(() => expect(partials).toEqual(['Early']), WAIT)
+    await expect.poll(() => partials).toEqual(['Early'])
     expect(await transcript.finish()).toBe('Early bird.')
   })
 
@@ -176,7 +175,7 @@ describe('while the user speaks', { timeout: 60_000 }, () => {
     const first = transcriber?.begin(options)
     first?.push(SECOND)
     const firstText = first?.finish()
-    await vi.waitFor(() => expect(items).toHaveLength(1), WAIT)
+    await expect.poll(() => items).toHaveLength(1)
     const second = transcriber?.begin(options)
     second?.push(SECOND)
     expect(await Promise.all([firstText, second?.finish()])).toEqual(['first', 'second'])
@@ -245,10 +244,10 @@ describe('while the user speaks', { timeout: 60_000 }, () => {
     const abort = new AbortController()
     const { transcript } = open(abort.signal)
     transcript.push(SECOND)
-    await vi.waitFor(() => expect(lines[0]?.samples).toBeGreaterThan(0), WAIT)
+    await expect.poll(() => lines[0]?.samples).toBeGreaterThan(0)
     abort.abort(new DOMException('enough', 'AbortError'))
     await expect(transcript.finish()).rejects.toMatchObject({ name: 'AbortError' })
-    await vi.waitFor(() => expect(lines[0]?.messages.at(-1)?.type).toBe('input_audio_buffer.clear'), WAIT)
+    await expect.poll(() => lines[0]?.messages.at(-1)?.type).toBe('input_audio_buffer.clear')
   })
 })
 

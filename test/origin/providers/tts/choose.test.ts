@@ -28,7 +28,7 @@ describe('the voice that the configuration asks for', () => {
     expect(voice.voices).toHaveLength(2)
     expect(await pronouncer?.pronounce(['bob'])).toEqual([['b', 'aa', 'b']])
     await vendor.close()
-  }, 30_000)
+  })
 
   it('is the one that is named, whatever keys there are', async () => {
     expect(await choose({ TTS_PROVIDER: 'flite', ELEVENLABS_API_KEY: 'sk_x' })).toMatchObject({ voice: { name: 'flite' } })

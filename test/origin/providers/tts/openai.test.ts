@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createOpenAiVoice, type OpenAiSpeechOptions } from '../../../../origin/providers/tts/openai.ts'
 import type { SpeechPiece, SpeechProvider } from '../../../../origin/providers/tts/types.ts'
 import { AvatarError } from '../../../../shared/errors.ts'
@@ -16,6 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => vendor.close())
 afterEach(() => {
+  vi.useRealTimers()
   vendor.exchanges.length = 0
 })
 
@@ -72,14 +73,23 @@ describe('a clause by an OpenAI-compatible server', () => {
     await pieces.return?.(undefined)
   })
 
-  it('ends with a slow first byte all the same', async () => {
+  it('waits for a first byte that is slow', async () => {
+    const asked = new Gate()
+    const first = new Gate()
     vendor.answer(async (exchange) => {
       exchange.head(200)
-      await new Promise((resolve) => setTimeout(resolve, 300))
+      asked.open()
+      await first.opened
       await exchange.send(pcmBytes(0.2))
       exchange.end()
     })
-    expect(await samplesOf(voice.speak(ask('Hello.'), never))).toHaveLength(4_800)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const said = samplesOf(voice.speak(ask('Hello.'), never))
+    await asked.opened
+    await vi.advanceTimersByTimeAsync(5_000)
+    vi.useRealTimers()
+    first.open()
+    expect(await said).toHaveLength(4_800)
   })
 })
 

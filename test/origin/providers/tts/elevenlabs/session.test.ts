@@ -1,4 +1,3 @@
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createMouthFromText } from '../../../../../origin/lipsync/text-mouth.ts'
 import { createElevenLabsVoice } from '../../../../../origin/providers/tts/elevenlabs/index.ts'
@@ -14,7 +13,7 @@ let voice: SpeechProvider
 beforeAll(async () => {
   vendor = await startVendorServer(answersVoices)
   voice = await createElevenLabsVoice({ apiKey: 'sk_test', model: 'eleven_flash_v2_5', baseUrl: vendor.url })
-}, 60_000)
+})
 afterAll(async () => {
   await voice.close()
   await vendor.close()
@@ -25,16 +24,7 @@ afterEach(() => {
 
 const mouthFromText = createMouthFromText({ pronounce: async (words) => words.map(() => ['m', 'aa']), close: async () => undefined })
 const rig = () => createRig({ voice, mouthFromText })
-/** Ticks of the clock, and time for the network between, until something has happened. */
-async function runUntil(what: string, { run }: Rig, check: () => boolean): Promise<void> {
-  for (let ticks = 0; ticks < 2_000; ticks++) {
-    if (check()) return
-    await run(1)
-    await turnOfTheLoop()
-  }
-  throw new Error(`2000 ticks without: ${what}`)
-}
-const finished = (one: Rig, count = 1) => runUntil('the end of the task', one, () => one.sink.of('speech_finished').length === count)
+const finished = (one: Rig, count = 1) => one.runUntil('the end of the task', () => one.sink.of('speech_finished').length === count)
 const secondsOf = ({ sink }: Rig) =>
   sink
     .of('audio')
@@ -84,7 +74,7 @@ describe('a session that speaks with ElevenLabs', () => {
     })
     const one = rig()
     one.session.speak(say('Hello there my friend.'))
-    await runUntil('the first sound', one, () => one.sink.of('speech_started').length === 1)
+    await one.runUntil('the first sound', () => one.sink.of('speech_started').length === 1)
     expect(one.sink.of('speech_finished')).toEqual([])
     rest.open()
     await finished(one)
@@ -131,7 +121,7 @@ describe('a session that speaks with ElevenLabs', () => {
     }, says(0.4))
     const one = rig()
     one.session.speak(say('Hello there my friend.'))
-    await runUntil('the first sound', one, () => one.sink.of('speech_started').length === 1)
+    await one.runUntil('the first sound', () => one.sink.of('speech_started').length === 1)
     one.session.interrupt()
     await vendor.exchanges[0]?.cancelled
     const heard = one.sink.of('audio').length

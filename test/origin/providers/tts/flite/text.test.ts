@@ -1,5 +1,11 @@
+import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { MAX_TEXT_CHARS, pauseAfterS, speakableText } from '../../../../../origin/providers/tts/flite/text.ts'
+import { until } from '../../../../support/until.ts'
+
+const MODULE = new URL('../../../../../origin/providers/tts/flite/text.ts', import.meta.url)
+/** Long runs of what the patterns look for. */
+const HOSTILE = [' ', '-', 'a.', '_', '*_`', '9,', 'a.b', '` ', '— ', '[]('].map((piece) => piece.repeat(5_000 / piece.length))
 
 describe('speakable text', () => {
   it.each([
@@ -35,11 +41,24 @@ describe('speakable text', () => {
     expect(speakableText('a'.repeat(10_000)).length).toBe(MAX_TEXT_CHARS)
   })
 
-  it('takes no long time for any text', () => {
-    for (const text of [' '.repeat(5000), '-'.repeat(5000), 'a.'.repeat(2500), '_'.repeat(5000), '*_`'.repeat(1700), '9,'.repeat(2500)]) {
-      const startedMs = performance.now()
-      speakableText(text)
-      expect(performance.now() - startedMs).toBeLessThan(100)
+  it('looks at four times as much as it says, and no further', () => {
+    for (const text of HOSTILE)
+      expect(speakableText(`${text.slice(0, 4 * MAX_TEXT_CHARS)}and more`)).toBe(speakableText(text.slice(0, 4 * MAX_TEXT_CHARS)))
+  })
+
+  it('has an end for any text', async () => {
+    // in a thread of its own: a pattern that runs wild would hold this one for ever
+    const run = `const { parentPort, workerData: { module, texts } } = require('node:worker_threads')
+      import(module).then(({ speakableText }) => parentPort.postMessage(texts.map((text) => speakableText(text).length)))`
+    const worker = new Worker(run, { eval: true, workerData: { module: MODULE.href, texts: HOSTILE } })
+    let lengths: number[] | undefined
+    worker.once('message', (message: number[]) => {
+      lengths = message
+    })
+    try {
+      for (const length of await until('all texts', () => lengths)) expect(length).toBeLessThanOrEqual(MAX_TEXT_CHARS)
+    } finally {
+      await worker.terminate()
     }
   })
 

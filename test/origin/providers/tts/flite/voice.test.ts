@@ -1,5 +1,5 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createFliteVoice } from '../../../../../origin/providers/tts/flite/index.ts'
 import type { Phone, SpeechProvider } from '../../../../../origin/providers/tts/types.ts'
 import type { JobReply, JobWorker } from '../../../../../origin/workers/job-queue.ts'
@@ -8,7 +8,6 @@ import type { VoiceSettings } from '../../../../../shared/api.ts'
 
 const RATE = 24_000
 const never = new AbortController().signal
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 let voice: SpeechProvider
 beforeAll(async () => {
   voice = await createFliteVoice()
