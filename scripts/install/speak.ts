@@ -8,7 +8,6 @@ import { ApiClient } from '../../test/support/clients/api-client.ts'
 import { descendantsOf, isRunning } from '../../test/support/servers/processes.ts'
 
 const READY_TIMEOUT_MS = 90_000
-const SPEECH_TIMEOUT_MS = 30_000
 const STOP_TIMEOUT_MS = 10_000
 const SENTENCE = 'This tree was installed well.'
 
@@ -63,7 +62,7 @@ async function speak(apiUrl: string, wsUrl: string): Promise<number> {
   const { sessionId, socket } = await new ApiClient({ apiUrl, wsUrl }).join()
   try {
     await new ApiClient({ apiUrl, wsUrl }).speak(sessionId, SENTENCE)
-    await socket.next('speech_finished', { timeoutMs: SPEECH_TIMEOUT_MS, where: ({ reason }) => reason === 'completed' })
+    await socket.next('speech_finished', { where: ({ reason }) => reason === 'completed' })
     const sounds = socket.of('audio').length
     if (sounds === 0) throw new Error('speech_finished came without any sound')
     return sounds

@@ -1,10 +1,12 @@
 /** The view in a real browser: Chromium against a server of the documented API that sends pictures and a tone. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { encodeBinaryMedia } from '../../shared/binary-media.ts'
+import { SAMPLE_RATE } from '../../shared/media.ts'
 import { launchChromium, newPage } from '../support/browser/browser.ts'
 import { bundleSdk } from '../support/browser/bundle.ts'
 import { FakeAvatarApi, TOKEN } from '../support/fakes/fake-avatar-api.ts'
-import { feedMedia, GREEN, RED } from '../support/fakes/media-feed.ts'
+import { feedMedia, GREEN, RED, TONE } from '../support/fakes/media-feed.ts'
 import { until } from '../support/until.ts'
 
 interface Probe {
@@ -87,10 +89,10 @@ describe('a view in the browser', () => {
   })
 
   it('falls silent with a task that takes the floor, and plays that one', async () => {
-    play({ colour: RED, generation: 0, sound: false })
+    stopFeed = feedMedia(api, { colour: RED })
     await page.waitForFunction(() => globalThis.probe.view.stats.picturesShown >= 3)
     await page.evaluate(() => void globalThis.probe.session.speak('Next.', { mode: 'interrupt' }))
-    await api.until('the task', () => api.calls.find(({ path, body }) => path === '/avatar.speak' && body.mode === 'interrupt'))
+    await until('the task', () => api.calls.some(({ path, body }) => path === '/avatar.speak' && body.mode === 'interrupt'))
     const begin = (task_id: string): void => api.send({ type: 'speech_started', task_id, latency_ms: 100 })
     // what was on its way before the server knew; nothing was interrupted there, so the new task has the same generation
     const about = { frameId: 0, ptsMs: 0, sampleRate: SAMPLE_RATE, samples: TONE.length / 2, seq: 0, generation: 0 }

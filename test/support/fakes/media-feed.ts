@@ -8,7 +8,7 @@ import type { FakeAvatarApi } from './fake-avatar-api.ts'
 export const FEED_SIZE = 64
 export const RED = picture(220, 30, 30)
 export const GREEN = picture(30, 200, 30)
-const TONE = new Uint8Array(Int16Array.from({ length: (CHUNK_MS / 1000) * SAMPLE_RATE }, (_, i) => 6_000 * Math.sin(i / 8)).buffer)
+export const TONE = new Uint8Array(Int16Array.from({ length: (CHUNK_MS / 1000) * SAMPLE_RATE }, (_, i) => 6_000 * Math.sin(i / 8)).buffer)
 
 export interface FeedOptions {
   colour: Uint8Array
