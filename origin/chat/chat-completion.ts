@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
-import type { ChatProvider, ReplyPart, ReplyRequest } from '../providers/tts/types.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from '../providers/llm/types.ts'
 
 /** Longest reply, characters: about twenty minutes of speech. */
 export const MAX_REPLY_CHARS = 20_000

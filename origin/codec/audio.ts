@@ -6,10 +6,11 @@ import { setImmediate } from 'node:timers/promises'
 import { AvatarError } from '../../shared/errors.ts'
 import type { AudioData } from '../../shared/events.ts'
 import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../../shared/media.ts'
+import { concatPcm, toMs } from '../dsp/pcm.ts'
 import { log } from '../log.ts'
 import { JobError, JobQueue, processWorker } from '../workers/job-queue.ts'
 import type { Decoded, DecodeJob } from './decoder-process.ts'
-import { concatPcm, createResampler, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from './resample.ts'
+import { createResampler, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from './resample.ts'
 import { type Container, containerOf, framedContainerOf, nonAudioOf } from './sniff.ts'
 import { isWav, type PcmSource, parseWav, rawPcm, WavError } from './wav.ts'
 
@@ -164,7 +165,7 @@ async function convert(source: PcmSource): Promise<Int16Array> {
 }
 
 function result(pcm: Int16Array, container: DecodedAudio['container']): DecodedAudio {
-  return { pcm, durationMs: (pcm.length / SAMPLE_RATE) * 1000, container }
+  return { pcm, durationMs: toMs(pcm.length), container }
 }
 
 function failure(found: string, details: Record<string, unknown> = {}, cause?: unknown): AvatarError {

@@ -29,8 +29,8 @@ import {
   Packet,
   SoftwareResampleContext,
 } from 'node-av/lib'
+import { concatPcm } from '../dsp/pcm.ts'
 import type { JobMessage, JobReply } from '../workers/job-queue.ts'
-import { concatPcm } from './resample.ts'
 import type { Container } from './sniff.ts'
 
 export interface DecodeJob {

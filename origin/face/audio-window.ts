@@ -1,6 +1,7 @@
 /** What a sound-driven avatar hears at each picture: the sound being played and, because it is ready sooner, some of what follows. */
 import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
+import { FULL_SCALE } from '../dsp/pcm.ts'
 import type { FeatureStream, SoundFeatures } from '../render/adapters/types.ts'
 
 /** ms that the rate conversion keeps back. */
@@ -17,7 +18,6 @@ const SILENT_PEAK = 160
 const LEAD_SAMPLES = 0.1 * SAMPLE_RATE
 /** Change of the drawn share per picture: open and shut within three. */
 const BLEND_STEP = 0.34
-const FULL_SCALE = 32_768
 
 export interface Heard {
   window: Float32Array

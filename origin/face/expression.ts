@@ -3,7 +3,6 @@ import type { Cue, Emotion } from '../../shared/api.ts'
 import { EXPRESSIONS, type Expression } from '../../shared/face.ts'
 import { TICK_MS } from '../../shared/media.ts'
 import { MAX_NOD_DEGREES } from '../render/types.ts'
-import type { Segment } from '../turn/stages/types.ts'
 
 /** What each emotion adds to the face at rest; found by eye on the default person. */
 const EMOTIONS: Readonly<Record<Emotion, Partial<Record<Expression, number>>>> = {
@@ -103,43 +102,4 @@ export class ExpressionDriver {
     this.#nods = this.#nods.filter(({ doneMs, durationMs }) => doneMs < durationMs)
     return Math.max(-MAX_NOD_DEGREES, Math.min(MAX_NOD_DEGREES, degrees))
   }
-}
-
-/** The cues of one task, handed out when their moment comes. */
-export class CueSheet {
-  readonly #words: Cue[]
-  #timed: { atMs: number; cue: Cue }[]
-
-  constructor(cues: readonly Cue[]) {
-    this.#words = cues.filter((cue) => cue.word !== undefined)
-    this.#timed = cues.flatMap((cue) => (cue.at_ms === undefined ? [] : [{ atMs: cue.at_ms, cue }]))
-  }
-
-  /** A clause begins to sound: its words get their times, by their share of its text. @param ptsMs when it begins, from the task's first sample */
-  begin({ clause, offsetMs }: Segment, ptsMs: number): void {
-    if (offsetMs > 0) return
-    const text = clause.text.toLowerCase()
-    for (const cue of [...this.#words]) {
-      const place = wordPlace(text, cue.word?.toLowerCase() ?? '')
-      if (place < 0) continue
-      this.#words.splice(this.#words.indexOf(cue), 1)
-      this.#timed.push({ atMs: ptsMs + (place / text.length) * clause.durationMs, cue })
-    }
-  }
-
-  /** Cues that are due when so much of the task has played. */
-  due(playedMs: number): Cue[] {
-    const now = this.#timed.filter(({ atMs }) => atMs <= playedMs)
-    this.#timed = this.#timed.filter(({ atMs }) => atMs > playedMs)
-    return now.sort((a, b) => a.atMs - b.atMs).map(({ cue }) => cue)
-  }
-}
-
-/** Where a whole word stands in a text, -1 where it does not. */
-function wordPlace(text: string, word: string): number {
-  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
-    const isLetter = (character: string | undefined): boolean => character !== undefined && /[\p{L}\p{N}]/u.test(character)
-    if (!isLetter(text[at - 1]) && !isLetter(text[at + word.length])) return at
-  }
-  return -1
 }

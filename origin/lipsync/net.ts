@@ -2,8 +2,9 @@
 import { resolve } from 'node:path'
 import { VISEMES } from '../../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'
-import { concatPcm, createResampler, type Resampler } from '../codec/resample.ts'
+import { createResampler, type Resampler } from '../codec/resample.ts'
 import { HISTORY, MEL_SAMPLE_RATE } from '../dsp/log-mel.ts'
+import { concatPcm, FULL_SCALE } from '../dsp/pcm.ts'
 import { log } from '../log.ts'
 import { JobQueue, threadWorker } from '../workers/job-queue.ts'
 import type { NetJob, NetResult, NetState, NetWorkerData } from './net-worker.ts'
@@ -18,7 +19,6 @@ const DELAY_ROWS = 4
 const MAX_JOB_ROWS = 100
 const MAX_QUEUED = 256
 const TIMEOUT_MS = 10_000
-const FULL_SCALE = 32_768
 
 export interface LipSyncOptions {
   /** Path of lipsync.onnx. */
@@ -85,7 +85,7 @@ class NetStream implements LipSyncStream {
 
   /** Runs what makes whole rows through the network. @param pcm at MEL_SAMPLE_RATE */
   async #hear(pcm: Int16Array): Promise<MouthFrames> {
-    this.#pending = new Int16Array(concatPcm([this.#pending, pcm]))
+    this.#pending = concatPcm([this.#pending, pcm])
     const parts: Float32Array[] = []
     for (;;) {
       const rows = Math.min(MAX_JOB_ROWS, Math.floor((this.#pending.length - HISTORY) / ROW_SAMPLES))

@@ -4,8 +4,9 @@
  * energy that this explains is taken away. The sound itself stays as it is.
  */
 import { SAMPLE_RATE } from '../../shared/media.ts'
-import { concatPcm, createResampler, type Resampler } from '../codec/resample.ts'
+import { createResampler, type Resampler } from '../codec/resample.ts'
 import { HISTORY, HOP, logMel, MEL_BANDS, MEL_FLOOR, MEL_SAMPLE_RATE, melEnergy, melOf } from '../dsp/log-mel.ts'
+import { concatPcm } from '../dsp/pcm.ts'
 import type { PlayedSound } from './types.ts'
 
 /** ms in one frame. */

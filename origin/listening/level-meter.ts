@@ -1,9 +1,9 @@
 /** How loud the user is, ten times a second. */
+import { FULL_SCALE } from '../dsp/pcm.ts'
 
 /** ms of sound in one reading. */
 const READING_MS = 100
 const SILENCE_DB = -100
-const FULL_SCALE = 32_768
 
 export interface LevelReading {
   /** RMS, dB of full scale; -100 for silence. */

@@ -1,5 +1,6 @@
 /** A stream of the user's sound, listened to: levels, and how likely it is that somebody other than the avatar speaks. */
 import { HISTORY, HOP, logMel, MEL_BANDS } from '../dsp/log-mel.ts'
+import { concatPcm } from '../dsp/pcm.ts'
 import { HEARING_SAMPLE_RATE } from '../providers/stt/types.ts'
 import { EchoGuard } from './echo-suppressor.ts'
 import { LevelMeter, type LevelReading } from './level-meter.ts'
@@ -37,9 +38,7 @@ export class Hearing {
 
   /** @param pcm HEARING_SAMPLE_RATE */
   push(pcm: Int16Array, onProbability: OnProbability): void {
-    const sound = new Int16Array(this.#pending.length + pcm.length)
-    sound.set(this.#pending)
-    sound.set(pcm, this.#pending.length)
+    const sound = concatPcm([this.#pending, pcm])
     const rows = Math.floor((sound.length - HISTORY) / ROW_SAMPLES)
     const mel = logMel(sound.subarray(0, HISTORY + rows * ROW_SAMPLES))
     this.#pending = sound.slice(rows * ROW_SAMPLES)

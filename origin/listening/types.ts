@@ -17,8 +17,6 @@ export interface PlayedSound {
   recent(): Int16Array
   /** When the last of those samples sounds, on `performance.now()`'s scale. */
   readonly untilMs: number
-  /** RMS of each tick of that second, oldest first, 0 to 1. */
-  levels(): readonly number[]
 }
 
 /** The avatar's speech as the ears may hold it. */

@@ -6,8 +6,8 @@ import type { TurnLedger } from '../../shared/stats.ts'
 import type { EncoderPool } from '../codec/encoder-pool.ts'
 import type { Renderer } from '../render/types.ts'
 import type { Host } from '../session/tick-loop.ts'
-import { TurnHistograms } from '../turn/turn-metrics.ts'
 import { rtcLoad } from './rtc-load.ts'
+import { TurnHistograms } from './turn-histograms.ts'
 
 /** Requests over which the mean latency is taken. */
 const LATENCIES = 100

@@ -2,9 +2,10 @@
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import type { ForwardedEvent } from '../../shared/link.ts'
+import { toMs } from '../dsp/pcm.ts'
 import type { Ear } from '../listening/listener.ts'
 import type { Turn } from '../turn/turn.ts'
-import { AudioBuffer, toMs } from './audio-buffer.ts'
+import { AudioBuffer } from './audio-buffer.ts'
 import type { SessionParts } from './session-services.ts'
 
 /** Messages that may wait for the one before them: twice what one socket may send in a second. */

@@ -2,17 +2,18 @@
 import type { AudioData } from '../../shared/events.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
+import { toMs } from '../dsp/pcm.ts'
 import type { LipSync, MouthFromPhones, MouthFromText } from '../lipsync/types.ts'
 import type { EarParts } from '../listening/listener.ts'
 import type { RtcParts } from '../media/peer-output.ts'
-import type { ChatProvider, SpeechProvider } from '../providers/tts/types.ts'
+import type { ChatProvider } from '../providers/llm/types.ts'
+import type { SpeechProvider } from '../providers/tts/types.ts'
 import type { SoundFeatures } from '../render/adapters/types.ts'
 import { cutSegments } from '../turn/stages/cut-segments.ts'
 import { moveMouth } from '../turn/stages/move-mouth.ts'
 import { splitSentences } from '../turn/stages/split-sentences.ts'
 import { type SpeakOptions, speak } from '../turn/stages/synthesize.ts'
 import type { Segment, Speech } from '../turn/stages/types.ts'
-import { toMs } from './audio-buffer.ts'
 
 /** Pieces in which client audio goes through the lip-sync network: the first is short, so that it sounds soon. */
 const FIRST_PIECE_SAMPLES = 0.4 * SAMPLE_RATE

@@ -23,11 +23,11 @@ import type { PeerStats, TransportNews } from '../media/peer-output.ts'
 import { MediaOut, type MediaSink, NO_WANTS, type Stamp } from '../media/socket-output.ts'
 import type { Viewers } from '../media/viewers.ts'
 import { RtcOut } from '../media/webrtc-output.ts'
+import { unixSeconds } from '../pipeline/clock.ts'
 import type { Picture, PictureRequest } from '../render/types.ts'
 import { ClientEvents } from './client-events.ts'
 import type { SessionParts } from './session-services.ts'
 import { type SpeakTask, Speech, type SpokenTick } from './speech.ts'
-import { unixSeconds } from './speech-delivery.ts'
 import { type Status, StatusLine } from './status.ts'
 
 /** ms that a sentence may go on past the end of the session. */

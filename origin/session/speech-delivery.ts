@@ -3,7 +3,9 @@ import { performance } from 'node:perf_hooks'
 import type { OriginEvent } from '../../shared/events.ts'
 import type { RelayClass } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
+import { toMs } from '../dsp/pcm.ts'
 import type { MediaOut, Stamp } from '../media/socket-output.ts'
+import { unixSeconds } from '../pipeline/clock.ts'
 import type { TickSound } from '../turn/playout.ts'
 import type { Turn } from '../turn/turn.ts'
 
@@ -67,10 +69,5 @@ export class SpeechOut {
 }
 
 function stamp({ turn, dueMs, sessionId, generation }: Delivery, atSample: number): Stamp {
-  return { sessionId, taskId: turn.taskId, generation, timestamp: unixSeconds(dueMs + (atSample / SAMPLE_RATE) * 1000) }
-}
-
-/** @param atMs on `performance.now()`'s scale */
-export function unixSeconds(atMs: number): number {
-  return (performance.timeOrigin + atMs) / 1000
+  return { sessionId, taskId: turn.taskId, generation, timestamp: unixSeconds(dueMs + toMs(atSample)) }
 }

@@ -6,11 +6,10 @@ import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { VISEMES } from '../../shared/face.ts'
 import type { RelayClass, SessionConfig } from '../../shared/link.ts'
-import { SAMPLE_RATE } from '../../shared/media.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
 import { type ChatTask, Replies } from '../chat/reply-runner.ts'
+import { toMs } from '../dsp/pcm.ts'
 import type { Presence } from '../face/animator.ts'
-import { CueSheet } from '../face/expression.ts'
 import { PlayedRing } from '../listening/echo-reference.ts'
 import type { PlayedSound, SpeechControl, UserSpeechTimes } from '../listening/types.ts'
 import type { Logger } from '../log.ts'
@@ -18,6 +17,7 @@ import type { MediaOut } from '../media/socket-output.ts'
 import type { TickSound } from '../turn/playout.ts'
 import type { Turn, TurnEnd } from '../turn/turn.ts'
 import { Turns } from '../turn/turn-queue.ts'
+import { CueSheet } from './cue-sheet.ts'
 import type { SessionParts } from './session-services.ts'
 import { SpeechOut } from './speech-delivery.ts'
 
@@ -156,7 +156,7 @@ export class Speech implements SpeechControl {
   play(pcm: Int16Array): Turn {
     this.#options.requireOpen()
     const turn = this.#turns.add({ kind: 'audio', segments: ({ signal }) => this.#options.parts.sounded(pcm, signal), estimateS: () => 0 })
-    turn.expectedMs = (pcm.length / SAMPLE_RATE) * 1000
+    turn.expectedMs = toMs(pcm.length)
     return turn
   }
 

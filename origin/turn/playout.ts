@@ -1,8 +1,9 @@
 /** Takes a turn's segments tick by tick: which sound begins, and where the mouth is. Can go back to sound that was taken. */
 import { VISEMES } from '../../shared/face.ts'
 import { CHUNK_MS, MOUTH_FPS, SAMPLE_RATE, TICK_SAMPLES } from '../../shared/media.ts'
+import { toMs } from '../dsp/pcm.ts'
+import type { Channel } from '../pipeline/channel.ts'
 import type { Segment } from './stages/types.ts'
-import type { Turn } from './turn.ts'
 
 const CHUNK_SAMPLES = (CHUNK_MS / 1000) * SAMPLE_RATE
 const SAMPLES_PER_MOUTH_FRAME = SAMPLE_RATE / MOUTH_FPS
@@ -52,7 +53,7 @@ export class Playout {
   #taken: { segment: Segment; fromMs: number }[] = []
 
   /** The next 40 ms. @throws what the turn's pipeline failed with, once all sound before it was taken */
-  next(turn: Turn): TickSound {
+  next(segments: Channel<Segment>): TickSound {
     const at = this.#takenMs
     const sound: TickSound = {
       segments: [],
@@ -67,11 +68,11 @@ export class Playout {
     let filled = 0
     while (filled < TICK_SAMPLES) {
       if (!this.#segment) {
-        this.#segment = this.#again.shift() ?? turn.segments.shift()
+        this.#segment = this.#again.shift() ?? segments.shift()
         this.#position = 0
         if (!this.#segment) {
           // sound that ends within this tick still has to be heard: the turn is over with the next one
-          if (filled === 0) sound.state = turn.segments.ended ? 'finished' : 'waiting'
+          if (filled === 0) sound.state = segments.ended ? 'finished' : 'waiting'
           break
         }
         this.#remember(this.#segment)
@@ -84,10 +85,10 @@ export class Playout {
   }
 
   /** Sound that follows the last tick, in order, as far as it is ready: at least this many samples where there are so many. */
-  ahead(turn: Turn, samples: number): Int16Array[] {
+  ahead(segments: Channel<Segment>, samples: number): Int16Array[] {
     const found = this.#segment ? [this.#segment.pcm.subarray(this.#position)] : []
     let length = found[0]?.length ?? 0
-    for (const { pcm } of [...this.#again, ...turn.segments.items]) {
+    for (const { pcm } of [...this.#again, ...segments.items]) {
       if (length >= samples) break
       found.push(pcm)
       length += pcm.length
@@ -98,14 +99,14 @@ export class Playout {
   /**
    * Takes sound back, so that the next tick begins there: at most one mouth frame earlier than asked.
    *
-   * @param toMs ms from the first sample of the task; sound of up to KEPT_MS is at hand
+   * @param backToMs ms from the first sample of the task; sound of up to KEPT_MS is at hand
    * @returns where the next tick begins
    */
-  rewind(toMs: number): number {
-    const first = this.#taken.findIndex(({ segment, fromMs }) => fromMs + lengthMs(segment) > toMs)
+  rewind(backToMs: number): number {
+    const first = this.#taken.findIndex(({ segment, fromMs }) => fromMs + lengthMs(segment) > backToMs)
     const from = this.#taken[first]
     if (!from) return this.#takenMs
-    const asked = Math.floor(((toMs - from.fromMs) * SAMPLE_RATE) / 1000 / SAMPLES_PER_MOUTH_FRAME) * SAMPLES_PER_MOUTH_FRAME
+    const asked = Math.floor(((backToMs - from.fromMs) * SAMPLE_RATE) / 1000 / SAMPLES_PER_MOUTH_FRAME) * SAMPLES_PER_MOUTH_FRAME
     const cut = Math.max(0, asked)
     const later = this.#taken.slice(first + 1).map(({ segment }) => segment)
     this.#again = [fadedIn(part(from.segment, cut, from.segment.pcm.length)), ...later, ...this.#again]
@@ -113,7 +114,7 @@ export class Playout {
     if (cut > 0) this.#taken.push({ segment: part(from.segment, 0, cut), fromMs: from.fromMs })
     this.#segment = undefined
     this.#position = 0
-    this.#takenMs = from.fromMs + toMillis(cut)
+    this.#takenMs = from.fromMs + toMs(cut)
     return this.#takenMs
   }
 
@@ -138,14 +139,14 @@ export class Playout {
       sound.chunks.push({
         pcm: segment.pcm.subarray(start, start + CHUNK_SAMPLES),
         atSample: filled + start - this.#position,
-        ptsMs: this.#takenMs + toMillis(start - this.#position),
+        ptsMs: this.#takenMs + toMs(start - this.#position),
       })
     }
     sound.pcm.set(segment.pcm.subarray(this.#position, this.#position + taken), filled)
     sound.mouth ??= mouthAt(segment, this.#position)
     this.#position += taken
-    this.#takenMs += toMillis(taken)
-    sound.heard.push({ segment, startMs: this.#takenMs - toMillis(this.#position), untilMs: toMillis(this.#position) })
+    this.#takenMs += toMs(taken)
+    sound.heard.push({ segment, startMs: this.#takenMs - toMs(this.#position), untilMs: toMs(this.#position) })
     if (this.#position >= segment.pcm.length) {
       this.#segment = undefined
       this.#position = 0
@@ -154,12 +155,8 @@ export class Playout {
   }
 }
 
-function toMillis(samples: number): number {
-  return (samples / SAMPLE_RATE) * 1000
-}
-
 function lengthMs({ pcm }: Segment): number {
-  return toMillis(pcm.length)
+  return toMs(pcm.length)
 }
 
 /** Sound that begins in its middle would click. */
@@ -172,7 +169,7 @@ function fadedIn(segment: Segment): Segment {
 /** A segment's samples from one mouth frame's start to another's. */
 function part({ clause, offsetMs, pcm, mouth }: Segment, from: number, to: number): Segment {
   const row = (sample: number): number => Math.ceil(sample / SAMPLES_PER_MOUTH_FRAME) * VISEMES.length
-  return { clause, offsetMs: offsetMs + toMillis(from), pcm: pcm.subarray(from, to), mouth: mouth.subarray(row(from), row(to)) }
+  return { clause, offsetMs: offsetMs + toMs(from), pcm: pcm.subarray(from, to), mouth: mouth.subarray(row(from), row(to)) }
 }
 
 /** The mouth of a picture shown for 40 ms: the mean of its two frames, or the one that closes. */

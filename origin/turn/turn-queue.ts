@@ -102,7 +102,7 @@ export class Turns {
     const turn = this.current
     if (!turn || this.paused) return undefined
     try {
-      const sound = this.#playout.next(turn)
+      const sound = this.#playout.next(turn.segments)
       if (sound.state === 'waiting') this.#giveUpWhenOverdue(turn)
       else this.#waitingSinceMs = undefined
       return sound
@@ -116,7 +116,7 @@ export class Turns {
 
   /** Sound of the current task that follows the last tick, as far as it is ready. */
   ahead(samples: number): Int16Array[] {
-    return this.current && !this.paused ? this.#playout.ahead(this.current, samples) : []
+    return this.current && !this.paused ? this.#playout.ahead(this.current.segments, samples) : []
   }
 
   /** Takes one task out, wherever it waits. */

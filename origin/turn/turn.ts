@@ -1,7 +1,7 @@
 /** One turn: what the avatar was asked to say, the work that makes it, and what of it was heard. */
 import { performance } from 'node:perf_hooks'
 import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
-import { SAMPLE_RATE } from '../../shared/media.ts'
+import { toMs } from '../dsp/pcm.ts'
 import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
 import type { TickSound } from './playout.ts'
@@ -54,7 +54,7 @@ export class Turn {
   readonly kind: TurnKind
   readonly requestedMs = performance.now()
   readonly ledger: Ledger
-  readonly segments = new Channel<Segment>({ capacity: AHEAD_MS, weigh: (segment) => (segment.pcm.length / SAMPLE_RATE) * 1000 })
+  readonly segments = new Channel<Segment>({ capacity: AHEAD_MS, weigh: (segment) => toMs(segment.pcm.length) })
   /** How far into its sound the task has left for the client, ms; falls when held speech goes on with a word's beginning. */
   playedMs = 0
   /** When the first sound left; undefined before. */

@@ -1,8 +1,8 @@
 /** What the user said, from any OpenAI-compatible server (audio transcriptions): one WAV an utterance. */
 import type OpenAI from 'openai'
-import { concatPcm } from '../../codec/resample.ts'
 import { wavHeader } from '../../codec/wav.ts'
-import { createOpenAiClient } from '../llm/openai.ts'
+import { concatPcm } from '../../dsp/pcm.ts'
+import { createOpenAiClient } from '../openai-client.ts'
 import { vendorFailure } from '../vendor-failure.ts'
 import { HEARING_SAMPLE_RATE, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
 

@@ -5,12 +5,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AvatarError } from '../../../shared/errors.ts'
+import { FULL_SCALE } from '../../dsp/pcm.ts'
 import { HEARING_SAMPLE_RATE, type TranscriptionProvider } from './types.ts'
 
 const PACKAGE = 'sherpa-onnx-node'
 const INSTALL = `npm install --no-save ${PACKAGE}`
 const THREADS = 2
-const FULL_SCALE = 32_768
 
 interface OfflineStream {
   acceptWaveform(sound: { samples: Float32Array; sampleRate: number }): void

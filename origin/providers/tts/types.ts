@@ -1,6 +1,5 @@
-/** What the origin asks of voices and minds. Providers are the only code that speaks a vendor's protocol. */
+/** What the origin asks of a text-to-speech provider. Providers are the only code that speaks a vendor's protocol. */
 import type { VoiceInfo, VoiceSettings } from '../../../shared/api.ts'
-import type { ChatMessage, ChatRequest } from '../../../shared/chat.ts'
 
 /** A speech sound with its place in the audio of its clause, seconds from the clause's first sample. */
 export interface Phone {
@@ -52,28 +51,4 @@ export interface Pronouncer {
   /** CMU phones of each word, in the words' order; none for a word that it cannot say. Never rejects. */
   pronounce(words: readonly string[]): Promise<readonly (readonly string[])[]>
   close(): Promise<void>
-}
-
-/** What a reply is made of, in order. Parts of one tool call have its index; its id and name come with the first. */
-export type ReplyPart =
-  | { type: 'text'; text: string }
-  | { type: 'tool_call'; index: number; id?: string | undefined; name?: string | undefined; arguments?: string | undefined }
-  | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' }
-
-export interface ReplyRequest {
-  temperature?: ChatRequest['temperature']
-  max_tokens?: ChatRequest['max_tokens']
-  max_completion_tokens?: ChatRequest['max_completion_tokens']
-  tools?: ChatRequest['tools']
-  tool_choice?: ChatRequest['tool_choice']
-  messages: readonly ChatMessage[]
-  model: string
-}
-
-export interface ChatProvider {
-  readonly name: string
-  /** The model that answers when the caller names none. */
-  readonly defaultModel: string
-  /** Parts of the reply as they come. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
-  reply(request: ReplyRequest, signal: AbortSignal): AsyncIterable<ReplyPart>
 }

@@ -1,6 +1,7 @@
 /** Sound in, sound with its mouth out: from phones where the voice knows them, else by the lip-sync network and the text. */
 import { VISEMES } from '../../../shared/face.ts'
 import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
+import { concatPcm, toMs } from '../../dsp/pcm.ts'
 import type { LipSync, MouthFrames, MouthFromPhones, MouthFromText } from '../../lipsync/types.ts'
 import type { Stage } from '../../pipeline/stage.ts'
 import type { Segment, Speech } from './types.ts'
@@ -88,7 +89,7 @@ class HeardClause {
       count++
     }
     if (count === 0 || (samples < wanted && !isLast)) return undefined
-    return concat(this.#waiting.splice(0, count), samples)
+    return concatPcm(this.#waiting.splice(0, count))
   }
 
   #isCertain(endSample: number): boolean {
@@ -113,18 +114,6 @@ class HeardClause {
   }
 }
 
-function concat(parts: readonly Int16Array[], samples: number): Int16Array {
-  const [only] = parts
-  if (parts.length === 1 && only) return only
-  const joined = new Int16Array(samples)
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
-}
-
 function segment({ clause, pcm }: Speech, startSample: number, mouth: MouthFrames): Segment {
-  return { clause, offsetMs: (startSample / SAMPLE_RATE) * 1000, pcm, mouth }
+  return { clause, offsetMs: toMs(startSample), pcm, mouth }
 }

@@ -1,6 +1,6 @@
 /** Clauses in, their sound out, in order. */
 import type { VoiceSettings } from '../../../shared/api.ts'
-import { SAMPLE_RATE } from '../../../shared/media.ts'
+import { toMs } from '../../dsp/pcm.ts'
 import type { Stage } from '../../pipeline/stage.ts'
 import type { SpeechPiece, SpeechProvider } from '../../providers/tts/types.ts'
 import type { Clause, Speech } from './types.ts'
@@ -32,9 +32,9 @@ export const speak = ({ voice, voiceId, settings, onFirstSound }: SpeakOptions):
         }
         held = piece
         samples += piece.pcm.length
-        clause.durationMs = Math.max(clause.durationMs, (samples / SAMPLE_RATE) * 1000)
+        clause.durationMs = Math.max(clause.durationMs, toMs(samples))
       }
-      clause.durationMs = (samples / SAMPLE_RATE) * 1000
+      clause.durationMs = toMs(samples)
       if (held !== undefined) yield { clause, ...held, first, last: true }
     }
   }

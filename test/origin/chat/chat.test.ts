@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { textChat } from '../../../origin/chat/text-chat.ts'
-import type { ChatProvider, ReplyPart, ReplyRequest } from '../../../origin/providers/tts/types.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from '../../../origin/providers/llm/types.ts'
 import { ChatChunk, type ChatMessage, ChatRequest, ChatResponse } from '../../../shared/chat.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { createRig, fakeChat, type Rig, settle } from '../../support/fakes/session-fakes.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SAMPLE_RATE } from '../../../shared/media.ts'
+import { SAMPLE_RATE, TICK_SAMPLES } from '../../../shared/media.ts'
 import { createRig, fakeChat, fakeVoice, type Rig, settle } from '../../support/fakes/session-fakes.ts'
 
 /** A voice whose samples count up, so that every sample tells where it belongs. */
@@ -158,14 +158,10 @@ describe('what was played', () => {
     session.speak({ text: 'x'.repeat(20) })
     await run(15)
     const { played } = session.speech
-    const levels = played.levels()
-    expect(levels).toHaveLength(25)
-    expect(levels.filter((level) => level > 0)).toHaveLength(10)
-    expect(levels.slice(0, 10)).toEqual(new Array(10).fill(0))
     const recent = played.recent()
     expect(recent).toHaveLength(SAMPLE_RATE)
     expect(recent.filter((sample) => sample === 1000)).toHaveLength(0.4 * SAMPLE_RATE)
-    expect(recent[0]).toBe(0)
+    expect(recent.subarray(0, 10 * TICK_SAMPLES).every((sample) => sample === 0)).toBe(true)
     expect(played.untilMs).toBe(15 * 40 + 40)
   })
 })

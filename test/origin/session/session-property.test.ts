@@ -1,7 +1,8 @@
 /** Random orders of everything that can happen to a session's speech, and what has to hold in each of them. */
 import process from 'node:process'
 import { expect, it } from 'vitest'
-import type { ChatProvider, ReplyPart, SpeechProvider } from '../../../origin/providers/tts/types.ts'
+import type { ChatProvider, ReplyPart } from '../../../origin/providers/llm/types.ts'
+import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import type { PreparedTick } from '../../../origin/session/session.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import type { OriginEvent } from '../../../shared/events.ts'

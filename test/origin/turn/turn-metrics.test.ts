@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { ChatProvider, SpeechProvider } from '../../../origin/providers/tts/types.ts'
-import { Ledger, TurnHistograms } from '../../../origin/turn/turn-metrics.ts'
+import type { ChatProvider } from '../../../origin/providers/llm/types.ts'
+import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
+import { Ledger } from '../../../origin/turn/turn-metrics.ts'
 import type { TurnLedger } from '../../../shared/stats.ts'
 import { createRig, fakeVoice, type Rig } from '../../support/fakes/session-fakes.ts'
 
@@ -83,22 +84,6 @@ describe('a turn’s ledger', () => {
     expect(ledger.close()).toEqual({ ...NONE, first_sound: 10 })
     ledger.mark('first_picture')
     expect(ledger.close()).toBeUndefined()
-  })
-})
-
-describe('histograms of turns', () => {
-  it('count each step in the bucket that it belongs to', () => {
-    const histograms = new TurnHistograms()
-    expect(histograms.read()).toEqual({})
-    for (const first_sound of [20, 20.1, 99_999]) histograms.add({ ...NONE, first_sound })
-    histograms.add(NONE)
-    const { first_sound, ...others } = histograms.read()
-    expect(others).toEqual({})
-    const { bounds = [], counts = [], sum } = first_sound ?? {}
-    expect(counts).toHaveLength(bounds.length + 1)
-    expect(counts.filter((count) => count > 0)).toEqual([1, 1, 1])
-    expect([counts[0], counts[1], counts.at(-1)]).toEqual([1, 1, 1])
-    expect(sum).toBeCloseTo(20 + 20.1 + 99_999, 6)
   })
 })
 

@@ -1,7 +1,8 @@
 /** Deterministic parts for the session engine: a voice whose length follows from the text, a mind that replays tokens. */
 
 import { NO_WANTS } from '../../../origin/media/socket-output.ts'
-import type { ChatProvider, ReplyPart, SpeechProvider } from '../../../origin/providers/tts/types.ts'
+import type { ChatProvider, ReplyPart } from '../../../origin/providers/llm/types.ts'
+import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import { Session, type SessionSink } from '../../../origin/session/session.ts'
 import { SessionParts, type SessionPartsOptions } from '../../../origin/session/session-services.ts'
 import type { OriginEvent, SessionEndReason } from '../../../shared/events.ts'

@@ -57,7 +57,7 @@ export function turnsIn(room: Room): number[] {
 
   let nowMs = 0
   const ring = new Int16Array(PLAY_RATE)
-  const playedSound = { recent: () => ring, untilMs: 0, levels: () => [] } satisfies PlayedSound
+  const playedSound = { recent: () => ring, untilMs: 0 } satisfies PlayedSound
   const hearing = new Hearing({ weights, played: playedSound, now: () => nowMs, onLevel: () => undefined })
   const detector = new TurnDetector({ threshold: 0.5, silenceMs: 500, maxMs: 60_000 })
   const begun: number[] = []

@@ -1,0 +1,41 @@
+/** The cues of one task, handed out when their moment comes. */
+import type { Cue } from '../../shared/api.ts'
+import type { Segment } from '../turn/stages/types.ts'
+
+export class CueSheet {
+  readonly #words: Cue[]
+  #timed: { atMs: number; cue: Cue }[]
+
+  constructor(cues: readonly Cue[]) {
+    this.#words = cues.filter((cue) => cue.word !== undefined)
+    this.#timed = cues.flatMap((cue) => (cue.at_ms === undefined ? [] : [{ atMs: cue.at_ms, cue }]))
+  }
+
+  /** A clause begins to sound: its words get their times, by their share of its text. @param ptsMs when it begins, from the task's first sample */
+  begin({ clause, offsetMs }: Segment, ptsMs: number): void {
+    if (offsetMs > 0) return
+    const text = clause.text.toLowerCase()
+    for (const cue of [...this.#words]) {
+      const place = wordPlace(text, cue.word?.toLowerCase() ?? '')
+      if (place < 0) continue
+      this.#words.splice(this.#words.indexOf(cue), 1)
+      this.#timed.push({ atMs: ptsMs + (place / text.length) * clause.durationMs, cue })
+    }
+  }
+
+  /** Cues that are due when so much of the task has played. */
+  due(playedMs: number): Cue[] {
+    const now = this.#timed.filter(({ atMs }) => atMs <= playedMs)
+    this.#timed = this.#timed.filter(({ atMs }) => atMs > playedMs)
+    return now.sort((a, b) => a.atMs - b.atMs).map(({ cue }) => cue)
+  }
+}
+
+/** Where a whole word stands in a text, -1 where it does not. */
+function wordPlace(text: string, word: string): number {
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    const isLetter = (character: string | undefined): boolean => character !== undefined && /[\p{L}\p{N}]/u.test(character)
+    if (!isLetter(text[at - 1]) && !isLetter(text[at + word.length])) return at
+  }
+  return -1
+}
