@@ -1,7 +1,7 @@
 /** From the end of the user's turn to the recogniser's request, at local servers that speak the vendors' protocols; sound comes in real time. */
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Ear } from '../origin/listening/listener.ts'
+import { Listener } from '../origin/listening/listener.ts'
 import type { VadWeights } from '../origin/listening/vad.ts'
 import { createOpenAiTranscription } from '../origin/providers/stt/openai.ts'
 import { createOpenAiLiveTranscription } from '../origin/providers/stt/openai-realtime.ts'
@@ -63,7 +63,7 @@ async function asItComes(): Promise<Recogniser> {
 }
 
 /** Gives an ear these sounds as a microphone would. */
-async function speakInto(ear: Ear, sounds: readonly Int16Array[]): Promise<void> {
+async function speakInto(ear: Listener, sounds: readonly Int16Array[]): Promise<void> {
   let dueMs = performance.now()
   for (const sound of sounds) {
     for (let at = 0; at < sound.length; at += PACKET) {
@@ -78,7 +78,7 @@ async function speakInto(ear: Ear, sounds: readonly Int16Array[]): Promise<void>
 async function requestTimes(vad: VadWeights, sounds: readonly Int16Array[], { provider, arrivedMs, close }: Recogniser): Promise<number[]> {
   const speech = new FakeSpeech()
   const failures: Error[] = []
-  const ear = new Ear({
+  const ear = new Listener({
     config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: undefined },
     parts: { transcription: provider, vad },
     speech,

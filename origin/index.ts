@@ -5,7 +5,7 @@ import process from 'node:process'
 import { VERSION } from '../shared/version.ts'
 import { closeDecoder, decodeAudioData } from './codec/audio.ts'
 import { EncoderPool } from './codec/encoder-pool.ts'
-import { EdgeLink } from './edge/control-link.ts'
+import { ControlLink } from './edge/control-link.ts'
 import { readEnv } from './env.ts'
 import { createLipSync } from './lipsync/net.ts'
 import { mouthFromPhones } from './lipsync/phones.ts'
@@ -20,7 +20,7 @@ import { chooseVoice } from './providers/tts/choose.ts'
 import { createRenderer } from './render/index.ts'
 import { RtcEngine } from './rtc/rtc-engine.ts'
 import { SessionParts } from './session/session-services.ts'
-import { Host } from './session/tick-loop.ts'
+import { TickLoop } from './session/tick-loop.ts'
 
 /** ms that sessions have to come to an end after SIGTERM. */
 const DRAIN_MS = 2_000
@@ -69,7 +69,7 @@ async function main(): Promise<void> {
   const ears = { transcription: await chooseTranscription(env), vad: readVadWeights(env.VAD_MODEL) }
   const openai = env.OPENAI_API_KEY ? { apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL } : undefined
   const chat = openai ? createOpenAiChat({ ...openai, model: env.OPENAI_MODEL }) : createDemoPersona()
-  const host = new Host({ renderer, log })
+  const host = new TickLoop({ renderer, log })
   const load = new LoadMeter({ host, renderer, encoders })
   const parts = new SessionParts({
     voice,
@@ -99,7 +99,7 @@ async function main(): Promise<void> {
     },
     'runs on',
   )
-  const edge = new EdgeLink({
+  const edge = new ControlLink({
     edgeUrl: env.EDGE_URL,
     key: env.ORIGIN_KEY,
     about: {

@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ExpressionDriver } from '../origin/face/expression.ts'
+import { ExpressionAnimator } from '../origin/face/expression.ts'
 import { mouthFromPhones } from '../origin/lipsync/phones.ts'
 import { createFliteVoice } from '../origin/providers/tts/flite/index.ts'
 import { createRenderer } from '../origin/render/index.ts'
@@ -87,7 +87,7 @@ function face(values: Partial<Record<FaceParam, number>>): Float32Array {
 
 /** The face of an emotion when it is reached. */
 function emotional(emotion: Emotion): Float32Array {
-  const driver = new ExpressionDriver()
+  const driver = new ExpressionAnimator()
   driver.emotion = emotion
   let values: Float32Array | undefined
   for (let i = 0; i < SETTLED; i++) values = driver.next().values

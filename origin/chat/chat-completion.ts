@@ -22,7 +22,7 @@ export function settingsOf({ temperature, max_tokens, max_completion_tokens, too
   return { temperature, max_tokens, max_completion_tokens, tools, tool_choice }
 }
 
-export interface ChatReplyOptions {
+export interface ChatCompletionOptions {
   model: string
   taskId?: string
   onChunk?: ((chunk: ChatChunk) => void) | undefined
@@ -32,9 +32,9 @@ export interface ChatReplyOptions {
 
 type Delta = ChatChunk['choices'][number]['delta']
 
-export class ChatReply {
+export class ChatCompletion {
   readonly model: string
-  readonly #options: ChatReplyOptions
+  readonly #options: ChatCompletionOptions
   readonly #about: { id: string; created: number; model: string; task_id?: string }
   /** In the order of their beginning; those before the last are complete. */
   readonly #calls: ToolCall[] = []
@@ -44,7 +44,7 @@ export class ChatReply {
   #begun = false
   #reason: 'stop' | 'length' | 'tool_calls' = 'stop'
 
-  constructor(options: ChatReplyOptions) {
+  constructor(options: ChatCompletionOptions) {
     this.#options = options
     this.model = options.model
     const { model, taskId } = options

@@ -7,7 +7,7 @@ import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
 import type { SessionParts } from '../session/session-services.ts'
 import type { Turn } from '../turn/turn.ts'
-import { answeringModel, ChatReply, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
+import { answeringModel, ChatCompletion, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
 
 /** A chat with the session's avatar. */
@@ -22,7 +22,7 @@ export interface AnswerOptions {
   heard?: UserSpeechTimes | undefined
 }
 
-export interface RepliesOptions {
+export interface ReplyRunnerOptions {
   config: Pick<SessionConfig, 'session_id' | 'system_prompt' | 'tools'>
   parts: SessionParts
   emit: (event: OriginEvent) => void
@@ -32,12 +32,12 @@ export interface RepliesOptions {
   stop: (turn: Turn) => void
 }
 
-export class Replies {
-  readonly #options: RepliesOptions
+export class ReplyRunner {
+  readonly #options: ReplyRunnerOptions
   readonly #conversation: Conversation
   readonly #exchanges = new WeakMap<Turn, Exchange>()
 
-  constructor(options: RepliesOptions) {
+  constructor(options: ReplyRunnerOptions) {
     this.#options = options
     this.#conversation = new Conversation(options.config.system_prompt ?? options.parts.persona)
   }
@@ -80,7 +80,7 @@ export class Replies {
   ): Promise<ChatResponse> {
     const { config, parts, emit, stop } = this.#options
     const { signal, taskId } = turn
-    const reply = new ChatReply({
+    const reply = new ChatCompletion({
       model: answeringModel(parts.chat, model),
       taskId,
       onChunk: stream ? onChunk : undefined,
@@ -97,7 +97,7 @@ export class Replies {
         const more = reply.take(part)
         exchange.toolCalls = reply.toolCalls
         if (part.type === 'text') {
-          turn.ledger.mark('llm_first_token')
+          turn.metrics.mark('llm_first_token')
           exchange.said = reply.text
           await tokens.push(part.text, signal)
         }

@@ -1,7 +1,7 @@
 /** A chat of no session: text alone. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
 import type { SessionParts } from '../session/session-services.ts'
-import { answeringModel, ChatReply, settingsOf } from './chat-completion.ts'
+import { answeringModel, ChatCompletion, settingsOf } from './chat-completion.ts'
 import { Conversation } from './conversation.ts'
 
 /**
@@ -15,7 +15,7 @@ export async function textChat(
   onChunk: (chunk: ChatChunk) => void,
   signal: AbortSignal,
 ): Promise<ChatResponse> {
-  const reply = new ChatReply({ model: answeringModel(chat, request.model), onChunk: request.stream ? onChunk : undefined })
+  const reply = new ChatCompletion({ model: answeringModel(chat, request.model), onChunk: request.stream ? onChunk : undefined })
   const { prompt } = new Conversation(persona).prepare(request.messages)
   for await (const part of chat.reply({ ...settingsOf(request), messages: prompt, model: reply.model }, signal)) {
     signal.throwIfAborted()

@@ -18,7 +18,7 @@ const EXPECTED_LOSS = 5
 /** Of 10; the default 9 buys nothing audible for speech at this rate. */
 const COMPLEXITY = 5
 /** Hz that listening models take. */
-export const EAR_SAMPLE_RATE = 16_000
+export const MIC_SAMPLE_RATE = 16_000
 
 export class OpusEncoder {
   readonly #encoder = new Encoder({ channels: 1, sample_rate: SAMPLE_RATE, application: 'voip' })
@@ -37,8 +37,8 @@ export class OpusEncoder {
 }
 
 /** Packets of a sender of any rate and channel count to EAR_SAMPLE_RATE mono. */
-export class OpusEar {
-  readonly #decoder = new Decoder({ channels: 1, sample_rate: EAR_SAMPLE_RATE })
+export class OpusMicDecoder {
+  readonly #decoder = new Decoder({ channels: 1, sample_rate: MIC_SAMPLE_RATE })
   /** First byte of the last packet: how its sound is laid out. */
   #layout: number | undefined
 
@@ -51,7 +51,7 @@ export class OpusEar {
 
   /** Sound in place of what was lost: what came before it, dying away. */
   conceal(ms: number): Int16Array {
-    const concealed = new Int16Array(Math.round((ms * EAR_SAMPLE_RATE) / 1000))
+    const concealed = new Int16Array(Math.round((ms * MIC_SAMPLE_RATE) / 1000))
     if (this.#layout === undefined) return concealed
     // a packet of one frame without content is a lost frame (RFC 6716 section 3.2.1); the decoder takes no other word for it
     const lost = Uint8Array.of(this.#layout & 0xfc)

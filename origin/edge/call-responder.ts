@@ -9,7 +9,7 @@ type Answer =
 
 export type Perform = (signal: AbortSignal, onChunk: (chunk: object) => void) => Promise<object>
 
-export class LinkCalls {
+export class CallResponder {
   readonly #send: (answer: Answer) => void
   readonly #log: Logger
   readonly #running = new Map<string, AbortController>()

@@ -5,9 +5,9 @@ import { textChat } from '../chat/text-chat.ts'
 import type { Logger } from '../log.ts'
 import type { LoadMeter } from '../metrics/load-meter.ts'
 import type { SessionParts } from '../session/session-services.ts'
-import type { Host } from '../session/tick-loop.ts'
-import { LinkCalls } from './call-responder.ts'
-import { LinkSocket } from './reconnecting-socket.ts'
+import type { TickLoop } from '../session/tick-loop.ts'
+import { CallResponder } from './call-responder.ts'
+import { ReconnectingSocket } from './reconnecting-socket.ts'
 import { SessionLink } from './session-link.ts'
 
 /** How many times more idle sessions than speaking ones a machine may hold: they cost a cached picture each. */
@@ -15,11 +15,11 @@ const SESSIONS_PER_SPEAKER = 4
 /** Heartbeats from one report of all sessions to the next. */
 const BEATS_PER_REPORT = 3
 
-export interface EdgeLinkOptions {
+export interface ControlLinkOptions {
   edgeUrl: string
   key: string
   about: Omit<OriginHello, 'type' | 'protocol_version' | 'sessions' | 'load'>
-  host: Host
+  host: TickLoop
   parts: SessionParts
   load: LoadMeter
   log: Logger
@@ -28,19 +28,19 @@ export interface EdgeLinkOptions {
   onRefused: (why: string) => void
 }
 
-export class EdgeLink {
-  readonly #options: EdgeLinkOptions
-  readonly #socket: LinkSocket
+export class ControlLink {
+  readonly #options: ControlLinkOptions
+  readonly #socket: ReconnectingSocket
   readonly #heartbeat: NodeJS.Timeout
-  readonly #calls: LinkCalls
+  readonly #calls: CallResponder
   #beats = 0
   readonly #links = new Map<string, SessionLink>()
   #draining = false
 
-  constructor(options: EdgeLinkOptions) {
+  constructor(options: ControlLinkOptions) {
     this.#options = options
     const { edgeUrl, key, about, load, log, onRefused } = options
-    this.#socket = new LinkSocket({
+    this.#socket = new ReconnectingSocket({
       url: `${edgeUrl}/link/control`,
       key,
       log,
@@ -57,7 +57,7 @@ export class EdgeLink {
       onText: (text) => this.#receive(text),
       onRefused,
     })
-    this.#calls = new LinkCalls({ send: (answer) => this.#send(answer), log })
+    this.#calls = new CallResponder({ send: (answer) => this.#send(answer), log })
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_S * 1000)
   }
 

@@ -10,7 +10,7 @@ const PING_MS = 5_000
 /** Largest message from the edge: a minute of sound in base64, with room. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-export interface LinkSocketOptions {
+export interface ReconnectingSocketOptions {
   url: string
   key: string
   log: Logger
@@ -22,15 +22,15 @@ export interface LinkSocketOptions {
   onLost?: () => void
 }
 
-export class LinkSocket {
-  readonly #options: LinkSocketOptions
+export class ReconnectingSocket {
+  readonly #options: ReconnectingSocketOptions
   #socket: WebSocket | undefined
   #pauseMs = FIRST_PAUSE_MS
   #timer: NodeJS.Timeout | undefined
   #pings: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(options: LinkSocketOptions) {
+  constructor(options: ReconnectingSocketOptions) {
     this.#options = options
     this.#dial()
   }

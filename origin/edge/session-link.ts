@@ -16,8 +16,8 @@ import { NO_WANTS } from '../media/socket-output.ts'
 import { SocketMeter, transportStats } from '../media/transport-stats.ts'
 import { Session, type SessionSink } from '../session/session.ts'
 import type { SessionParts } from '../session/session-services.ts'
-import { LinkCalls } from './call-responder.ts'
-import { LinkSocket } from './reconnecting-socket.ts'
+import { CallResponder } from './call-responder.ts'
+import { ReconnectingSocket } from './reconnecting-socket.ts'
 
 /** Bytes waiting for the network beyond which pictures are left out: about one second of video. */
 const CONGESTED_BYTES = 1_500_000
@@ -42,8 +42,8 @@ export interface SessionLinkOptions {
 export class SessionLink implements SessionSink {
   readonly session: Session
   readonly #options: SessionLinkOptions
-  readonly #socket: LinkSocket
-  readonly #calls: LinkCalls
+  readonly #socket: ReconnectingSocket
+  readonly #calls: CallResponder
   readonly #meter = new SocketMeter()
   /** Runs while a socket wants figures. */
   #figures: NodeJS.Timeout | undefined
@@ -56,8 +56,8 @@ export class SessionLink implements SessionSink {
     const { config, parts, log, edgeUrl, key, originId, bootId } = options
     this.#options = options
     this.session = new Session({ config, parts, sink: this, log })
-    this.#calls = new LinkCalls({ send: (answer) => this.#send(answer), log })
-    this.#socket = new LinkSocket({
+    this.#calls = new CallResponder({ send: (answer) => this.#send(answer), log })
+    this.#socket = new ReconnectingSocket({
       url: `${edgeUrl}/link/session/${config.session_id}`,
       key,
       log,

@@ -1,8 +1,8 @@
 /** What an avatar shows from picture to picture: its mouth and expression, and which clip it is in or gliding into. */
 import type { Cue, Emotion } from '../../shared/api.ts'
 import type { PictureRequest } from '../render/types.ts'
-import { ExpressionDriver } from './expression.ts'
-import { FaceDriver } from './face-blender.ts'
+import { ExpressionAnimator } from './expression.ts'
+import { FaceBlender } from './face-blender.ts'
 
 /** Pictures that the way from one clip into another takes. */
 const GLIDE_PICTURES = 12
@@ -15,9 +15,9 @@ export interface Moment {
 
 export type Shown = Pick<PictureRequest, 'clip' | 'picture' | 'face' | 'blend' | 'toward' | 'nodDegrees'>
 
-export class Presence {
-  readonly #face = new FaceDriver()
-  readonly #expression = new ExpressionDriver()
+export class Animator {
+  readonly #face = new FaceBlender()
+  readonly #expression = new ExpressionAnimator()
   #picture = 0
   /** Pictures of the way from idle to listening, 0 to GLIDE_PICTURES. */
   #glided = 0

@@ -19,13 +19,13 @@ const LEAD_SAMPLES = 0.1 * SAMPLE_RATE
 /** Change of the drawn share per picture: open and shut within three. */
 const BLEND_STEP = 0.34
 
-export interface Heard {
+export interface ModelInput {
   window: Float32Array
   /** Share 0..1 of what the model draws. */
   blend: number
 }
 
-export class SoundFeed {
+export class AudioWindow {
   readonly #features: SoundFeatures
   /** From a picture's first sample to the last that its window may need. */
   readonly #samples: number
@@ -52,7 +52,7 @@ export class SoundFeed {
    * @param ahead what will be played after it, as far as it is ready
    * @returns undefined in silence: the clip's own picture is shown, whose mouth is closed
    */
-  next(played: Int16Array | undefined, ahead: readonly Int16Array[]): Heard | undefined {
+  next(played: Int16Array | undefined, ahead: readonly Int16Array[]): ModelInput | undefined {
     const sound = this.#timeline(played, ahead)
     const target = isLoud(sound.subarray(0, LEAD_SAMPLES)) ? BLEND_STEP : -BLEND_STEP
     this.#blend = Math.min(1, Math.max(0, this.#blend + target))

@@ -41,7 +41,7 @@ export interface ExpressedFace {
   nodDegrees: number
 }
 
-export class ExpressionDriver {
+export class ExpressionAnimator {
   readonly #values = new Float32Array(EXPRESSIONS.length)
   #emotion: Emotion = 'neutral'
   #gaze: { x: number; y: number; leftMs: number } | undefined

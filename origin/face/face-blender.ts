@@ -7,13 +7,13 @@ const CLOSING_SHARES = [0.5, 0.15, 0]
 const BLEND_IN = 0.5
 const BLEND_OUT = 0.34
 
-export interface DrivenFace {
+export interface BlendedFace {
   /** FACE_PARAMS values; undefined when the clip's own picture is shown. */
   face: Float32Array | undefined
   blend: number
 }
 
-export class FaceDriver {
+export class FaceBlender {
   readonly #spoken = new Float32Array(VISEMES.length)
   /** Pictures since the last one that had sound. */
   #silent = Number.POSITIVE_INFINITY
@@ -23,7 +23,7 @@ export class FaceDriver {
    * @param mouth VISEMES weights, undefined in silence
    * @param expression EXPRESSIONS values, undefined at rest
    */
-  next(mouth: Float32Array | undefined, expression?: Float32Array): DrivenFace {
+  next(mouth: Float32Array | undefined, expression?: Float32Array): BlendedFace {
     const share = this.#mouthShare(mouth)
     const moves = share > 0 || expression !== undefined
     this.#blend = moves ? Math.min(1, this.#blend + BLEND_IN) : Math.max(0, this.#blend - BLEND_OUT)

@@ -1,5 +1,5 @@
 /** The latest sound of a stream, by its place in it: what was said before anybody knew that it was speech. */
-export class RecentSound {
+export class AudioRing {
   readonly #ring: Int16Array
   /** Samples of the stream so far. */
   #total = 0

@@ -1,10 +1,10 @@
 /** The last second of what left for the clients. */
 import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
-import type { PlayedSound } from './types.ts'
+import type { EchoReference } from './types.ts'
 
 const KEPT_TICKS = 1000 / TICK_MS
 
-export class PlayedRing implements PlayedSound {
+export class EchoReferenceRing implements EchoReference {
   readonly #ring = new Int16Array(SAMPLE_RATE)
   /** Tick that is written next: the oldest. */
   #at = 0

@@ -7,7 +7,7 @@ import { SAMPLE_RATE } from '../../shared/media.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
 import { HISTORY, HOP, logMel, MEL_BANDS, MEL_FLOOR, MEL_SAMPLE_RATE, melEnergy, melOf } from '../dsp/log-mel.ts'
 import { concatPcm } from '../dsp/pcm.ts'
-import type { PlayedSound } from './types.ts'
+import type { EchoReference } from './types.ts'
 
 /** ms in one frame. */
 const FRAME_MS = (HOP / MEL_SAMPLE_RATE) * 1000
@@ -39,8 +39,8 @@ const CLOCK_RATE = 0.005
 /** Frames by which no packet is late: the microphone was gone, and its sound goes on from another time. */
 const GONE_FRAMES = 40
 
-export class EchoGuard {
-  readonly #played: PlayedSound
+export class EchoSuppressor {
+  readonly #played: EchoReference
   readonly #now: () => number
   readonly #resampler: Resampler = createResampler(SAMPLE_RATE, MEL_SAMPLE_RATE)
   /** HISTORY samples that were framed, then those that make no whole frame yet. */
@@ -74,7 +74,7 @@ export class EchoGuard {
   #quietFrames = KEPT
 
   /** @param now the clock of `played.untilMs`, ms */
-  constructor({ played, now }: { played: PlayedSound; now: () => number }) {
+  constructor({ played, now }: { played: EchoReference; now: () => number }) {
     this.#played = played
     this.#now = now
   }

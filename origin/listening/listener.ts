@@ -8,11 +8,11 @@ import { SAMPLE_RATE } from '../../shared/media.ts'
 import { type ListenMode, TurnDetection } from '../../shared/turn-detection.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
 import { hearsNothing } from '../providers/stt/choose.ts'
-import { HEARING_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
-import { RecentSound } from './audio-ring.ts'
+import { STT_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
+import { AudioRing } from './audio-ring.ts'
 import { BargeIn } from './barge-in.ts'
 import type { LevelReading } from './level-meter.ts'
-import { Hearing } from './speech-detector.ts'
+import { SpeechDetector } from './speech-detector.ts'
 import { type TurnChange, TurnDetector } from './turn-detector.ts'
 import type { SpeechControl, UserSpeechTimes } from './types.ts'
 import { Utterance } from './utterance.ts'
@@ -30,18 +30,18 @@ const LOST_SOUND_MS = 600
 const MAX_AWAITED = 4
 /** Samples of appended sound that are listened to at once. */
 const PIECE_SAMPLES = 0.5 * SAMPLE_RATE
-const SAMPLES_PER_MS = HEARING_SAMPLE_RATE / 1000
+const SAMPLES_PER_MS = STT_SAMPLE_RATE / 1000
 
 /** What all ears of the process share. */
-export interface EarParts {
+export interface ListeningServices {
   /** Undefined: nobody hears. */
   transcription: TranscriptionProvider | undefined
   vad: VadWeights
 }
 
-export interface EarOptions {
+export interface ListenerOptions {
   config: Pick<SessionConfig, 'session_id' | 'language' | 'turn_detection'>
-  parts: EarParts
+  parts: ListeningServices
   speech: SpeechControl
   emit: (event: OriginEvent) => void
   emitLevel: (event: OriginEvent) => void
@@ -50,11 +50,11 @@ export interface EarOptions {
 }
 
 /** What an open ear has. */
-interface Listening {
+interface ActiveListening {
   mode: ListenMode
-  hearing: Hearing
+  hearing: SpeechDetector
   detector: TurnDetector
-  recent: RecentSound
+  recent: AudioRing
   transcriber: Transcriber
   /** Settles with all texts that come from `transcriber`. */
   texts: Promise<void>
@@ -65,17 +65,17 @@ interface Listening {
   lost: NodeJS.Timeout | undefined
 }
 
-export class Ear {
-  readonly #options: EarOptions
+export class Listener {
+  readonly #options: ListenerOptions
   readonly #settings: TurnDetection
   readonly #bargeIn: BargeIn
-  #listening: Listening | undefined
+  #listening: ActiveListening | undefined
   /** Turns that wait for their text, in order. */
   readonly #awaited = new Set<Utterance>()
   #answers: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(options: EarOptions) {
+  constructor(options: ListenerOptions) {
     this.#options = options
     this.#settings = options.config.turn_detection ?? TurnDetection.parse({})
     const { resume_ms: resumeMs } = this.#settings
@@ -99,7 +99,7 @@ export class Ear {
     }
     this.#listening = {
       mode,
-      hearing: new Hearing({
+      hearing: new SpeechDetector({
         weights: parts.vad,
         played: speech.played,
         now: () => performance.now(),
@@ -110,7 +110,7 @@ export class Ear {
         silenceMs: mode === 'manual' ? Number.POSITIVE_INFINITY : silenceMs,
         maxMs: MAX_UTTERANCE_MS,
       }),
-      recent: new RecentSound(KEPT_MS * SAMPLES_PER_MS),
+      recent: new AudioRing(KEPT_MS * SAMPLES_PER_MS),
       transcriber: parts.transcription.open({ language: config.language }),
       texts: Promise.resolve(),
       utterance: undefined,
@@ -140,7 +140,7 @@ export class Ear {
   async append(pcm: Int16Array): Promise<void> {
     const listening = this.#listening
     if (!listening) return
-    listening.appended ??= createResampler(SAMPLE_RATE, HEARING_SAMPLE_RATE)
+    listening.appended ??= createResampler(SAMPLE_RATE, STT_SAMPLE_RATE)
     for (let at = 0; at < pcm.length && this.#listening === listening; at += PIECE_SAMPLES) {
       // the clock of pictures and sound is not to wait for a minute that comes at once
       if (at > 0) await setImmediate()
@@ -160,7 +160,7 @@ export class Ear {
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #hear(listening: Listening, pcm: Int16Array): void {
+  #hear(listening: ActiveListening, pcm: Int16Array): void {
     if (pcm.length === 0) return
     listening.recent.push(pcm)
     if (listening.mode === 'manual') listening.utterance ??= this.#begin(listening)
@@ -178,7 +178,7 @@ export class Ear {
     return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#listening?.mode === 'vad'
   }
 
-  #judge(listening: Listening, probability: number, untilMs: number): void {
+  #judge(listening: ActiveListening, probability: number, untilMs: number): void {
     const { speech } = this.#options
     const { barge_in, barge_in_ms } = this.#settings
     const { detector, mode } = listening
@@ -193,7 +193,7 @@ export class Ear {
     if (talksOver) this.#bargeIn.hold()
   }
 
-  #startTurn(listening: Listening, startMs: number): void {
+  #startTurn(listening: ActiveListening, startMs: number): void {
     const { prefix_ms, silence_ms } = this.#settings
     this.#options.emit({ type: 'user_speech_started', session_id: this.#sessionId })
     if (listening.mode === 'manual') return
@@ -203,7 +203,7 @@ export class Ear {
     listening.lost = setTimeout(() => this.#endTurn(listening, listening.detector.stop()), silence_ms + LOST_SOUND_MS)
   }
 
-  #begin({ transcriber }: Listening): Utterance {
+  #begin({ transcriber }: ActiveListening): Utterance {
     return new Utterance({
       transcriber,
       onPartial: (content) => {
@@ -214,7 +214,7 @@ export class Ear {
   }
 
   /** @param change what the detector knows of it; undefined where it heard no speech, and somebody else said that the turn is over */
-  #endTurn(listening: Listening, change: TurnChange | undefined): void {
+  #endTurn(listening: ActiveListening, change: TurnChange | undefined): void {
     const { utterance, recent } = listening
     const vadEndMs = performance.now()
     clearTimeout(listening.lost)
@@ -230,7 +230,7 @@ export class Ear {
     this.#transcribe(utterance, listening, listening.mode === 'vad' ? { endMs, vadEndMs } : { endMs })
   }
 
-  #transcribe(utterance: Utterance, listening: Listening, times: UserSpeechTimes): void {
+  #transcribe(utterance: Utterance, listening: ActiveListening, times: UserSpeechTimes): void {
     if (this.#awaited.size >= MAX_AWAITED) {
       utterance.abort()
       this.#bargeIn.release()
@@ -294,7 +294,7 @@ export class Ear {
     return this.#options.config.session_id
   }
 
-  #close(listening: Listening): void {
+  #close(listening: ActiveListening): void {
     clearTimeout(listening.lost)
     this.#listening = undefined
     listening.hearing.close()

@@ -1,17 +1,17 @@
 /** A stream of the user's sound, listened to: levels, and how likely it is that somebody other than the avatar speaks. */
 import { HISTORY, HOP, logMel, MEL_BANDS } from '../dsp/log-mel.ts'
 import { concatPcm } from '../dsp/pcm.ts'
-import { HEARING_SAMPLE_RATE } from '../providers/stt/types.ts'
-import { EchoGuard } from './echo-suppressor.ts'
+import { STT_SAMPLE_RATE } from '../providers/stt/types.ts'
+import { EchoSuppressor } from './echo-suppressor.ts'
 import { LevelMeter, type LevelReading } from './level-meter.ts'
-import type { PlayedSound } from './types.ts'
+import type { EchoReference } from './types.ts'
 import { VAD_ROW_FRAMES, VAD_ROW_MS, Vad, type VadWeights } from './vad.ts'
 
 const ROW_SAMPLES = HOP * VAD_ROW_FRAMES
 
-export interface HearingOptions {
+export interface SpeechDetectorOptions {
   weights: VadWeights
-  played: PlayedSound
+  played: EchoReference
   /** The clock of `played.untilMs`, ms. */
   now: () => number
   onLevel: (reading: LevelReading) => void
@@ -20,20 +20,20 @@ export interface HearingOptions {
 /** @param untilMs time of the sound that the probability is about, from the first sample on */
 export type OnProbability = (probability: number, untilMs: number) => void
 
-export class Hearing {
+export class SpeechDetector {
   readonly #delayMs: number
   readonly #vad: Vad
-  readonly #echo: EchoGuard
+  readonly #echo: EchoSuppressor
   readonly #levels: LevelMeter
   /** HISTORY samples that were framed, then those that make no whole row yet. */
   #pending = new Int16Array(HISTORY)
   #rows = 0
 
-  constructor({ weights, played, now, onLevel }: HearingOptions) {
+  constructor({ weights, played, now, onLevel }: SpeechDetectorOptions) {
     this.#delayMs = weights.delayMs
     this.#vad = new Vad(weights)
-    this.#echo = new EchoGuard({ played, now })
-    this.#levels = new LevelMeter({ sampleRate: HEARING_SAMPLE_RATE, onReading: onLevel })
+    this.#echo = new EchoSuppressor({ played, now })
+    this.#levels = new LevelMeter({ sampleRate: STT_SAMPLE_RATE, onReading: onLevel })
   }
 
   /** @param pcm HEARING_SAMPLE_RATE */

@@ -12,7 +12,7 @@ export interface UserSpeechTimes {
 }
 
 /** Sound that left for the clients lately, silence included: what an echo can be made of. */
-export interface PlayedSound {
+export interface EchoReference {
   /** The last second, oldest first; SAMPLE_RATE. Zeros where nothing sounded. */
   recent(): Int16Array
   /** When the last of those samples sounds, on `performance.now()`'s scale. */
@@ -26,7 +26,7 @@ export interface SpeechControl {
   readonly paused: boolean
   /** What sounds, is held, or is to sound next; undefined where nothing is to be said. */
   readonly current: object | undefined
-  readonly played: PlayedSound
+  readonly played: EchoReference
   /** Holds the speech at once; nothing of it leaves until it is resumed or interrupted. @returns false when nothing is to be held */
   pauseSpeech(): boolean
   /** Goes on where the speech was held. @returns false when nothing is held */

@@ -36,7 +36,7 @@ export interface NetworkReport {
   nacks: number
 }
 
-export class RateControl {
+export class BitrateControl {
   readonly #fullBps: number
   #bps: number
   #seconds = 0

@@ -3,11 +3,11 @@ import { AvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { FPS, QUALITIES, type Quality, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import type { VideoStream } from '../codec/encoder-pool.ts'
-import { EAR_SAMPLE_RATE, OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from '../codec/opus.ts'
+import { MIC_SAMPLE_RATE, OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEncoder, OpusMicDecoder } from '../codec/opus.ts'
 import type { VideoEncoderOptions } from '../codec/video-encoder.ts'
 import type { Logger } from '../log.ts'
 import type { MicPiece, PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from '../rtc/types.ts'
-import { RateControl } from './bitrate-control.ts'
+import { BitrateControl } from './bitrate-control.ts'
 
 export type { PeerStats }
 
@@ -21,13 +21,13 @@ const SETTLE_MS = 600
 const MAX_HUSH_MS = 2_000
 const SILENCE = new Int16Array(TICK_SAMPLES)
 
-export type TransportNews = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
+export type TransportChange = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
 
 /** What a connection needs of the stream that encodes its pictures. */
 export type Encoding = Pick<VideoStream, 'bitrateBps' | 'dropped' | 'encodeMs' | 'encode' | 'forceKeyframe' | 'close'>
 
 /** What WebRTC takes of the process. */
-export interface RtcParts {
+export interface RtcServices {
   /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
   answer: (
     offerSdp: string,
@@ -36,21 +36,21 @@ export interface RtcParts {
   encoders: { open(options: VideoEncoderOptions): Encoding }
 }
 
-export interface PeerOutOptions {
-  parts: RtcParts
+export interface PeerOutputOptions {
+  parts: RtcServices
   quality: Quality
   iceServers: readonly RtcIceServer[]
   log: Logger
-  onTransport: (news: TransportNews) => void
+  onTransport: (news: TransportChange) => void
   /** The client's voice: 20 ms or so of mono sound at EAR_SAMPLE_RATE. */
   onMic: (pcm: Int16Array) => void
 }
 
 /** One connection and what belongs to it. */
-interface Line {
+interface Connection {
   peer: RtcPeer
   video: Encoding | undefined
-  rate: RateControl
+  rate: BitrateControl
   /** When its first sound and its first picture were due. */
   firstSoundMs: number | undefined
   firstPictureMs: number | undefined
@@ -58,14 +58,14 @@ interface Line {
   sounding: boolean
 }
 
-export class PeerOut {
-  readonly #options: PeerOutOptions
+export class PeerOutput {
+  readonly #options: PeerOutputOptions
   readonly #opus = new OpusEncoder()
-  #ear = new OpusEar()
+  #ear = new OpusMicDecoder()
   /** Carries the media. */
-  #line: Line | undefined
+  #line: Connection | undefined
   /** Answered, and not connected yet. */
-  #next: Line | undefined
+  #next: Connection | undefined
   #patience: NodeJS.Timeout | undefined
   /** The second half of a tick's sound, which leaves half a tick later. */
   #half: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
@@ -76,7 +76,7 @@ export class PeerOut {
   #ticks = 0
   #closed = false
 
-  constructor(options: PeerOutOptions) {
+  constructor(options: PeerOutputOptions) {
     this.#options = options
   }
 
@@ -99,7 +99,7 @@ export class PeerOut {
    */
   async start(offerSdp: string): Promise<string> {
     const { parts, quality, iceServers, log } = this.#options
-    let line: Line | undefined
+    let line: Connection | undefined
     const { peer, sdp } = await parts.answer(offerSdp, {
       iceServers,
       onState: (state) => {
@@ -119,7 +119,7 @@ export class PeerOut {
     }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
-    line = { peer, video, rate: new RateControl(bitrateBps), firstSoundMs: undefined, firstPictureMs: undefined, sounding: false }
+    line = { peer, video, rate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstPictureMs: undefined, sounding: false }
     this.#next = line
     clearTimeout(this.#patience)
     this.#patience = setTimeout(() => {
@@ -193,7 +193,7 @@ export class PeerOut {
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #changed(line: Line, state: RtcState): void {
+  #changed(line: Connection, state: RtcState): void {
     if (this.#closed || (line !== this.#line && line !== this.#next)) return
     const { onTransport } = this.#options
     if (state === 'connected') {
@@ -202,7 +202,7 @@ export class PeerOut {
         this.#drop(this.#line)
         this.#line = line
         this.#next = undefined
-        this.#ear = new OpusEar()
+        this.#ear = new OpusMicDecoder()
       }
       line.video?.forceKeyframe()
       if (this.#held) this.picture(this.#held.rgb, this.#held.dueMs)
@@ -220,13 +220,13 @@ export class PeerOut {
     }
   }
 
-  #drop(line: Line | undefined): void {
+  #drop(line: Connection | undefined): void {
     if (!line) return
     line.video?.close()
     quietly(line.peer.close())
   }
 
-  async #encode(line: Line, video: Encoding, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
+  async #encode(line: Connection, video: Encoding, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
     try {
       const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
       if (!encoded) return
@@ -237,7 +237,7 @@ export class PeerOut {
     }
   }
 
-  #adapt({ peer, video, rate }: Line): void {
+  #adapt({ peer, video, rate }: Connection): void {
     if (!video) return
     const before = video.bitrateBps
     video.bitrateBps = rate.next(peer.stats())
@@ -259,7 +259,7 @@ export class PeerOut {
   #heard(piece: MicPiece): Int16Array {
     if (piece.kind === 'sound') return this.#ear.decode(piece.opus)
     if (piece.kind === 'lost') return this.#ear.conceal(piece.ms)
-    return new Int16Array(Math.round((piece.ms * EAR_SAMPLE_RATE) / 1000))
+    return new Int16Array(Math.round((piece.ms * MIC_SAMPLE_RATE) / 1000))
   }
 
   /** Also called before its time: a clock that makes up for lost time must not let sound overtake sound. */
@@ -272,7 +272,7 @@ export class PeerOut {
   }
 }
 
-function isHushed(line: Line, dueMs: number): boolean {
+function isHushed(line: Connection, dueMs: number): boolean {
   if (line.sounding || !line.video) return false
   line.firstSoundMs ??= dueMs
   return dueMs < (line.firstPictureMs === undefined ? line.firstSoundMs + MAX_HUSH_MS : line.firstPictureMs + SETTLE_MS)

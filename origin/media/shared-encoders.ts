@@ -1,13 +1,13 @@
 /** One encoder for all connections that want the same pictures in the same codec: each picture is encoded once. */
 import type { EncodedVideo, EncodeMs } from '../codec/encoder-pool.ts'
 import type { VideoEncoderOptions } from '../codec/video-encoder.ts'
-import type { Encoding, RtcParts } from './peer-output.ts'
+import type { Encoding, RtcServices } from './peer-output.ts'
 
 export class SharedEncoders {
-  readonly #pool: RtcParts['encoders']
+  readonly #pool: RtcServices['encoders']
   readonly #open = new Map<string, SharedEncoder>()
 
-  constructor(pool: RtcParts['encoders']) {
+  constructor(pool: RtcServices['encoders']) {
     this.#pool = pool
   }
 

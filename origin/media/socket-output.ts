@@ -33,7 +33,7 @@ export const NO_WANTS: MediaWants = {
   levels: false,
 }
 
-export class MediaOut {
+export class SocketOutput {
   readonly #sink: MediaSink
   wants: MediaWants = NO_WANTS
   /** Pictures left out because the socket to the edge was behind. */

@@ -8,7 +8,7 @@ import type { PeerStats } from './peer-output.ts'
 /** s over which rates are taken: a clause of sound goes out at once and lasts up to 2.5 s. */
 const SPAN_S = 5
 
-interface Second {
+interface SecondOfTraffic {
   index: number
   videoBytes: number
   audioBytes: number
@@ -20,7 +20,7 @@ interface Second {
 export class SocketMeter {
   readonly #now: () => number
   readonly #sinceS: number
-  #seconds: Second[] = []
+  #seconds: SecondOfTraffic[] = []
 
   /** @param now ms */
   constructor(now: () => number = () => performance.now()) {
@@ -44,7 +44,7 @@ export class SocketMeter {
     const now = Math.floor(this.#now() / 1000)
     const whole = this.#seconds.filter(({ index }) => index < now && index >= now - SPAN_S)
     const span = Math.max(1, Math.min(SPAN_S, now - this.#sinceS))
-    const perSecond = (of: (second: Second) => number): number => whole.reduce((sum, second) => sum + of(second), 0) / span
+    const perSecond = (of: (second: SecondOfTraffic) => number): number => whole.reduce((sum, second) => sum + of(second), 0) / span
     return {
       videoBps: Math.round(8 * perSecond(({ videoBytes }) => videoBytes)),
       audioBps: Math.round(8 * perSecond(({ audioBytes }) => audioBytes)),
@@ -58,11 +58,11 @@ export class SocketMeter {
     second.pictures[form] += 1
   }
 
-  #second(): Second {
+  #second(): SecondOfTraffic {
     const index = Math.floor(this.#now() / 1000)
     const newest = this.#seconds.at(-1)
     if (newest?.index === index) return newest
-    const second: Second = { index, videoBytes: 0, audioBytes: 0, pictures: { json: 0, binary: 0 } }
+    const second: SecondOfTraffic = { index, videoBytes: 0, audioBytes: 0, pictures: { json: 0, binary: 0 } }
     this.#seconds = [...this.#seconds.filter((kept) => kept.index >= index - SPAN_S), second]
     return second
   }

@@ -4,7 +4,7 @@ import { AvatarError } from '../../shared/errors.ts'
 import type { Quality } from '../../shared/media.ts'
 import type { Logger } from '../log.ts'
 import type { RtcCandidate, RtcIceServer } from '../rtc/types.ts'
-import { PeerOut, type RtcParts, type TransportNews } from './peer-output.ts'
+import { PeerOutput, type RtcServices, type TransportChange } from './peer-output.ts'
 import { SharedEncoders } from './shared-encoders.ts'
 
 /** Each costs 0.5 to 2 Mbit/s of the line, and its own packets. */
@@ -13,13 +13,13 @@ export const MAX_VIEWERS = 8
 const SILENCE_MS = 30_000
 
 interface Viewer {
-  out: PeerOut
+  out: PeerOutput
   /** Runs while it is not connected. */
   silence: NodeJS.Timeout | undefined
 }
 
 export interface ViewersOptions {
-  parts: RtcParts
+  parts: RtcServices
   quality: Quality
   iceServers: readonly RtcIceServer[]
   log: Logger
@@ -56,7 +56,7 @@ export class Viewers {
     }
     const viewer_id = randomUUID()
     const { parts, quality, iceServers, log } = this.#options
-    const out = new PeerOut({
+    const out = new PeerOutput({
       parts: { ...parts, encoders: this.#encoders },
       quality,
       iceServers,
@@ -106,11 +106,11 @@ export class Viewers {
     for (const viewerId of [...this.#viewers.keys()]) this.#drop(viewerId)
   }
 
-  #outs(): PeerOut[] {
+  #outs(): PeerOutput[] {
     return [...this.#viewers.values()].map(({ out }) => out)
   }
 
-  #changed(viewerId: string, { active, reason }: TransportNews): void {
+  #changed(viewerId: string, { active, reason }: TransportChange): void {
     const viewer = this.#viewers.get(viewerId)
     if (!viewer || this.#closed) return
     if (active === 'webrtc') {

@@ -1,13 +1,13 @@
 /** All of a session that leaves by WebRTC: its own client's connection, and those of its viewers. */
-import { PeerOut, type PeerOutOptions } from './peer-output.ts'
+import { PeerOutput, type PeerOutputOptions } from './peer-output.ts'
 import { Viewers } from './viewers.ts'
 
-export class RtcOut {
-  readonly client: PeerOut
+export class WebrtcOutput {
+  readonly client: PeerOutput
   readonly viewers: Viewers
 
-  constructor(options: PeerOutOptions) {
-    this.client = new PeerOut(options)
+  constructor(options: PeerOutputOptions) {
+    this.client = new PeerOutput(options)
     this.viewers = new Viewers(options)
   }
 

@@ -5,7 +5,7 @@ import type { OriginLoad } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
 import type { EncoderPool } from '../codec/encoder-pool.ts'
 import type { Renderer } from '../render/types.ts'
-import type { Host } from '../session/tick-loop.ts'
+import type { TickLoop } from '../session/tick-loop.ts'
 import { rtcLoad } from './rtc-load.ts'
 import { TurnHistograms } from './turn-histograms.ts'
 
@@ -13,14 +13,14 @@ import { TurnHistograms } from './turn-histograms.ts'
 const LATENCIES = 100
 
 export class LoadMeter {
-  readonly #host: Host
+  readonly #host: TickLoop
   readonly #renderer: Renderer
   readonly #encoders: EncoderPool
   #latencies: number[] = []
   #cpu = cpuTimes()
   readonly #turns = new TurnHistograms()
 
-  constructor({ host, renderer, encoders }: { host: Host; renderer: Renderer; encoders: EncoderPool }) {
+  constructor({ host, renderer, encoders }: { host: TickLoop; renderer: Renderer; encoders: EncoderPool }) {
     this.#host = host
     this.#renderer = renderer
     this.#encoders = encoders

@@ -22,7 +22,7 @@ export interface MicPacket {
   payload: Uint8Array
 }
 
-export class MicLine {
+export class JitterBuffer {
   readonly #onPiece: (piece: MicPiece) => void
   /** What should come next; undefined before the first packet. */
   #next: { sequence: number; timestamp: number } | undefined

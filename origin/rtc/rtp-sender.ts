@@ -49,7 +49,7 @@ interface Sent {
   resends: number
 }
 
-export class OutStream {
+export class RtpSender {
   readonly #options: OutStreamOptions
   readonly #clock: RtpClock
   /** Used again for each packet: to encrypt is to be done with it. */

@@ -15,13 +15,13 @@ import {
 } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
 import { announceAddresses, hostAddresses } from './addresses.ts'
-import { MicLine } from './jitter-buffer.ts'
+import { JitterBuffer } from './jitter-buffer.ts'
 import { askedFor } from './nack.ts'
 import { isUsableCandidate, type OfferedStream, type ParsedOffer, parseOffer } from './offer.ts'
 import { Pacer } from './pacer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
 import { ntpTime, roundTripMs } from './rtp-clock.ts'
-import { OutStream } from './rtp-sender.ts'
+import { RtpSender } from './rtp-sender.ts'
 import { Flow } from './send-stats.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
 import { codecParameters, extensions, newCertificate, pathOf, withinMs } from './werift-parts.ts'
@@ -75,9 +75,9 @@ class WeriftPeer implements RtcPeer {
   readonly #options: RtcPeerOptions
   readonly #addresses: readonly string[]
   readonly #pc: RTCPeerConnection
-  readonly #mic: MicLine
-  readonly #video: OutStream | undefined
-  readonly #audio: OutStream | undefined
+  readonly #mic: JitterBuffer
+  readonly #video: RtpSender | undefined
+  readonly #audio: RtpSender | undefined
   #state: RtcState = 'connecting'
   #pictureId = randomInt(2 ** 15)
   #reports: NodeJS.Timeout | undefined
@@ -95,7 +95,7 @@ class WeriftPeer implements RtcPeer {
   constructor({ video, audio, offeredBy }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
     const { settings, iceServers } = options
     this.#options = options
-    this.#mic = new MicLine((piece) => options.onMic(piece))
+    this.#mic = new JitterBuffer((piece) => options.onMic(piece))
     this.#addresses = hostAddresses(settings)
     this.videoCodec = video?.codec
     this.hasAudio = audio !== undefined
@@ -221,17 +221,17 @@ class WeriftPeer implements RtcPeer {
     return this.#state === 'connected' || this.#state === 'disconnected'
   }
 
-  get #streams(): OutStream[] {
+  get #streams(): RtpSender[] {
     return [this.#video, this.#audio].filter((stream) => stream !== undefined)
   }
 
-  #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', offered: OfferedStream): OutStream {
+  #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', offered: OfferedStream): RtpSender {
     // of one stream by name: browsers keep sound and picture in step only then
     const transceiver = this.#pc.addTransceiver(kind, { direction, streams: [new MediaStream({ id: STREAM_NAME })] })
     // the library would begin to report by itself
     transceiver.sender.rtcpRunning = true
     const { chosen, rtx, absSendTimeId, midId } = offered
-    return new OutStream({
+    return new RtpSender({
       transceiver,
       clockRateHz: chosen.clockRate,
       payloadType: chosen.payloadType,

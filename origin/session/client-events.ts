@@ -3,7 +3,7 @@ import { AvatarError, toAvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import type { ForwardedEvent } from '../../shared/link.ts'
 import { toMs } from '../dsp/pcm.ts'
-import type { Ear } from '../listening/listener.ts'
+import type { Listener } from '../listening/listener.ts'
 import type { Turn } from '../turn/turn.ts'
 import { AudioBuffer } from './audio-buffer.ts'
 import type { SessionParts } from './session-services.ts'
@@ -23,7 +23,7 @@ export interface ClientEventsOptions {
   sendError: (error: AvatarError, to?: string) => void
   /** Queues the client's sound to be spoken. */
   speakAudio: (pcm: Int16Array) => Turn
-  ear: Ear
+  ear: Listener
 }
 
 export class ClientEvents {

@@ -4,15 +4,15 @@ import { SAMPLE_RATE } from '../../shared/media.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
 import { toMs } from '../dsp/pcm.ts'
 import type { LipSync, MouthFromPhones, MouthFromText } from '../lipsync/types.ts'
-import type { EarParts } from '../listening/listener.ts'
-import type { RtcParts } from '../media/peer-output.ts'
+import type { ListeningServices } from '../listening/listener.ts'
+import type { RtcServices } from '../media/peer-output.ts'
 import type { ChatProvider } from '../providers/llm/types.ts'
 import type { SpeechProvider } from '../providers/tts/types.ts'
 import type { SoundFeatures } from '../render/adapters/types.ts'
 import { cutSegments } from '../turn/stages/cut-segments.ts'
 import { moveMouth } from '../turn/stages/move-mouth.ts'
 import { splitSentences } from '../turn/stages/split-sentences.ts'
-import { type SpeakOptions, speak } from '../turn/stages/synthesize.ts'
+import { type SynthesizeOptions, synthesize } from '../turn/stages/synthesize.ts'
 import type { Segment, Speech } from '../turn/stages/types.ts'
 
 /** Pieces in which client audio goes through the lip-sync network: the first is short, so that it sounds soon. */
@@ -22,7 +22,7 @@ const PIECE_SAMPLES = 2.4 * SAMPLE_RATE
 export interface SessionPartsOptions {
   voice: SpeechProvider
   chat: ChatProvider
-  ears: EarParts
+  ears: ListeningServices
   lipSync: LipSync
   mouthFromPhones: MouthFromPhones
   /** With a voice that knows the times of its text. */
@@ -30,7 +30,7 @@ export interface SessionPartsOptions {
   decodeAudio: (data: AudioData) => Promise<{ pcm: Int16Array }>
   persona: string
   /** Undefined: this process has no WebRTC. */
-  rtc?: RtcParts | undefined
+  rtc?: RtcServices | undefined
   /** Told the ms from a request to its first sound. */
   onLatency: (ms: number) => void
   /** Told what each turn took. */
@@ -48,10 +48,10 @@ export class SessionParts {
   readonly onLatency: (ms: number) => void
   readonly onTurn: SessionPartsOptions['onTurn'] | undefined
   readonly decodeAudio: SessionPartsOptions['decodeAudio']
-  readonly rtc: RtcParts | undefined
+  readonly rtc: RtcServices | undefined
   readonly soundOf: SessionPartsOptions['soundOf'] | undefined
   readonly canNod: SessionPartsOptions['canNod'] | undefined
-  readonly ears: EarParts
+  readonly ears: ListeningServices
   readonly #moveMouth: ReturnType<typeof moveMouth>
 
   constructor({
@@ -93,10 +93,10 @@ export class SessionParts {
   /** Text to segments: clauses, sound, mouth. Every stage streams. */
   spoken(
     text: AsyncIterable<string>,
-    { signal, ...options }: Omit<SpeakOptions, 'voice'> & { signal: AbortSignal },
+    { signal, ...options }: Omit<SynthesizeOptions, 'voice'> & { signal: AbortSignal },
   ): AsyncIterable<Segment> {
     const context = { signal }
-    const speech = speak({ voice: this.voice, ...options })(splitSentences(text, context), context)
+    const speech = synthesize({ voice: this.voice, ...options })(splitSentences(text, context), context)
     return cutSegments(this.#moveMouth(speech, context), context)
   }
 

@@ -14,21 +14,21 @@ import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
 import type { ForwardedEvent, MediaWants, RelayClass, SessionConfig } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
 import type { ChatTask } from '../chat/reply-runner.ts'
-import { Presence } from '../face/animator.ts'
-import { SoundFeed } from '../face/audio-window.ts'
-import { Ear } from '../listening/listener.ts'
+import { Animator } from '../face/animator.ts'
+import { AudioWindow } from '../face/audio-window.ts'
+import { Listener } from '../listening/listener.ts'
 import type { SpeechControl } from '../listening/types.ts'
 import type { Logger } from '../log.ts'
-import type { PeerStats, TransportNews } from '../media/peer-output.ts'
-import { MediaOut, type MediaSink, NO_WANTS, type Stamp } from '../media/socket-output.ts'
+import type { PeerStats, TransportChange } from '../media/peer-output.ts'
+import { type MediaSink, NO_WANTS, SocketOutput, type Stamp } from '../media/socket-output.ts'
 import type { Viewers } from '../media/viewers.ts'
-import { RtcOut } from '../media/webrtc-output.ts'
+import { WebrtcOutput } from '../media/webrtc-output.ts'
 import { unixSeconds } from '../pipeline/clock.ts'
 import type { Picture, PictureRequest } from '../render/types.ts'
 import { ClientEvents } from './client-events.ts'
 import type { SessionParts } from './session-services.ts'
 import { type SpeakTask, Speech, type SpokenTick } from './speech.ts'
-import { type Status, StatusLine } from './status.ts'
+import { SessionStatus, type Status } from './status.ts'
 
 /** ms that a sentence may go on past the end of the session. */
 const LAST_WORDS_MS = 30_000
@@ -59,17 +59,17 @@ export class Session {
   readonly #config: SessionConfig
   readonly #sink: SessionSink
   readonly #log: Logger
-  readonly #media: MediaOut
-  readonly #rtc: RtcOut | undefined
+  readonly #media: SocketOutput
+  readonly #rtc: WebrtcOutput | undefined
   readonly #speech: Speech
-  readonly #ear: Ear
+  readonly #ear: Listener
   readonly #clientEvents: ClientEvents
-  readonly #presence = new Presence()
+  readonly #presence = new Animator()
   /** Only for avatars whose model is driven by sound. */
-  readonly #hearing: SoundFeed | undefined
+  readonly #hearing: AudioWindow | undefined
   /** What sockets want, and what of it also while WebRTC carries the media. */
   #wants = { all: NO_WANTS, beside: NO_WANTS }
-  readonly #status: StatusLine
+  readonly #status: SessionStatus
   #ending: { reason: SessionEndReason; byMs: number } | undefined
   #ended = false
 
@@ -78,12 +78,12 @@ export class Session {
     this.#config = config
     this.#sink = sink
     this.#log = log.child({ session_id: this.id })
-    this.#media = new MediaOut(sink)
+    this.#media = new SocketOutput(sink)
     const heard = parts.soundOf?.(config.avatar_id)
-    this.#hearing = heard && new SoundFeed(heard)
+    this.#hearing = heard && new AudioWindow(heard)
     this.#rtc =
       parts.rtc &&
-      new RtcOut({
+      new WebrtcOutput({
         parts: parts.rtc,
         quality: config.quality,
         iceServers: config.ice_servers,
@@ -104,7 +104,7 @@ export class Session {
       wantsWords: () => this.#wants.all.words,
       requireOpen: () => this.#requireOpen(),
     })
-    this.#ear = new Ear({
+    this.#ear = new Listener({
       config,
       parts: parts.ears,
       speech: this.#speech,
@@ -115,7 +115,7 @@ export class Session {
       sendError: (error) => this.#sendError(error, {}),
       onListeningChange: () => this.#status.show(),
     })
-    this.#status = new StatusLine({
+    this.#status = new SessionStatus({
       speech: this.#speech,
       ear: this.#ear,
       tell: (status, message) => this.#emit({ type: 'status', session_id: this.id, status, message }),
@@ -264,7 +264,7 @@ export class Session {
     if (this.#ending) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.', { session_id: this.id })
   }
 
-  #requireRtc(): RtcOut {
+  #requireRtc(): WebrtcOutput {
     if (this.#rtc) return this.#rtc
     const message = 'WebRTC is not available here; open the session’s WebSocket, which carries pictures and sound.'
     throw new AvatarError('WEBRTC_NOT_READY', message, { session_id: this.id })
@@ -274,7 +274,7 @@ export class Session {
     this.#media.wants = this.#rtc?.client.active ? this.#wants.beside : this.#wants.all
   }
 
-  #transportChanged(news: TransportNews): void {
+  #transportChanged(news: TransportChange): void {
     this.#chooseWants()
     this.#emit({ type: 'transport', session_id: this.id, ...news })
   }

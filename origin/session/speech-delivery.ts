@@ -4,13 +4,13 @@ import type { OriginEvent } from '../../shared/events.ts'
 import type { RelayClass } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { toMs } from '../dsp/pcm.ts'
-import type { MediaOut, Stamp } from '../media/socket-output.ts'
+import type { SocketOutput, Stamp } from '../media/socket-output.ts'
 import { unixSeconds } from '../pipeline/clock.ts'
 import type { TickSound } from '../turn/playout.ts'
 import type { Turn } from '../turn/turn.ts'
 
-export interface SpeechOutOptions {
-  media: MediaOut
+export interface SpeechDeliveryOptions {
+  media: SocketOutput
   emit: (event: OriginEvent, relayClass: RelayClass) => void
   /** A task has begun to sound. */
   onStarted: (turn: Turn, latencyMs: number) => void
@@ -26,10 +26,10 @@ export interface Delivery {
   wantsWords: boolean
 }
 
-export class SpeechOut {
-  readonly #options: SpeechOutOptions
+export class SpeechDelivery {
+  readonly #options: SpeechDeliveryOptions
 
-  constructor(options: SpeechOutOptions) {
+  constructor(options: SpeechDeliveryOptions) {
     this.#options = options
   }
 
@@ -52,7 +52,7 @@ export class SpeechOut {
 
   #start({ turn, sessionId: session_id }: Delivery): void {
     turn.startedMs = performance.now()
-    turn.ledger.mark('first_sound', turn.startedMs)
+    turn.metrics.mark('first_sound', turn.startedMs)
     const latencyMs = turn.startedMs - turn.requestedMs
     this.#options.emit({ type: 'speech_started', session_id, task_id: turn.taskId, latency_ms: Math.round(latencyMs) }, 'control')
     this.#options.onStarted(turn, latencyMs)

@@ -7,19 +7,19 @@ import type { OriginEvent } from '../../shared/events.ts'
 import { VISEMES } from '../../shared/face.ts'
 import type { RelayClass, SessionConfig } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
-import { type ChatTask, Replies } from '../chat/reply-runner.ts'
+import { type ChatTask, ReplyRunner } from '../chat/reply-runner.ts'
 import { toMs } from '../dsp/pcm.ts'
-import type { Presence } from '../face/animator.ts'
-import { PlayedRing } from '../listening/echo-reference.ts'
-import type { PlayedSound, SpeechControl, UserSpeechTimes } from '../listening/types.ts'
+import type { Animator } from '../face/animator.ts'
+import { EchoReferenceRing } from '../listening/echo-reference.ts'
+import type { EchoReference, SpeechControl, UserSpeechTimes } from '../listening/types.ts'
 import type { Logger } from '../log.ts'
-import type { MediaOut } from '../media/socket-output.ts'
+import type { SocketOutput } from '../media/socket-output.ts'
 import type { TickSound } from '../turn/playout.ts'
 import type { Turn, TurnEnd } from '../turn/turn.ts'
-import { Turns } from '../turn/turn-queue.ts'
+import { TurnQueue } from '../turn/turn-queue.ts'
 import { CueSheet } from './cue-sheet.ts'
 import type { SessionParts } from './session-services.ts'
-import { SpeechOut } from './speech-delivery.ts'
+import { SpeechDelivery } from './speech-delivery.ts'
 
 /** A mouth that is less at rest than this moves. */
 const MOVING_BELOW = 0.9
@@ -39,8 +39,8 @@ export interface SpokenTick {
 export interface SpeechOptions {
   config: SessionConfig
   parts: SessionParts
-  media: MediaOut
-  face: Pick<Presence, 'emotion' | 'act'>
+  media: SocketOutput
+  face: Pick<Animator, 'emotion' | 'act'>
   log: Logger
   emit: (event: OriginEvent, relayClass?: RelayClass) => void
   sendError: (error: AvatarError, taskId?: string) => void
@@ -61,10 +61,10 @@ interface SayOptions {
 
 export class Speech implements SpeechControl {
   readonly #options: SpeechOptions
-  readonly #turns: Turns
-  readonly #replies: Replies
-  readonly #out: SpeechOut
-  readonly #played = new PlayedRing()
+  readonly #turns: TurnQueue
+  readonly #replies: ReplyRunner
+  readonly #out: SpeechDelivery
+  readonly #played = new EchoReferenceRing()
   readonly #scripts = new WeakMap<Turn, { emotion: Emotion; cues: CueSheet }>()
   #generation = 0
   #lastTurn: TurnLedger | null = null
@@ -72,7 +72,7 @@ export class Speech implements SpeechControl {
   constructor(options: SpeechOptions) {
     this.#options = options
     const { config, parts, media, log, emit, sendError, onChange } = options
-    this.#turns = new Turns({
+    this.#turns = new TurnQueue({
       onFinished: (turn, reason) => this.#finished(turn, reason),
       onFailed: (turn, error) => {
         log.warn({ err: error.cause ?? error, code: error.code, task_id: turn.taskId }, 'turn failed')
@@ -81,14 +81,14 @@ export class Speech implements SpeechControl {
       onHeldTooLong: () => void this.resumeSpeech(),
       onChange,
     })
-    this.#replies = new Replies({
+    this.#replies = new ReplyRunner({
       config,
       parts,
       emit,
       begin: (text, heard) => this.#say(heard ? 'voice' : 'chat', text, { ...parts.pickVoice(undefined, config.voice_id), heard }),
       stop: (turn) => (this.#turns.current === turn ? void this.interrupt() : this.#turns.end(turn, 'interrupted')),
     })
-    this.#out = new SpeechOut({
+    this.#out = new SpeechDelivery({
       media,
       emit,
       onStarted: (_turn, latencyMs) => {
@@ -121,7 +121,7 @@ export class Speech implements SpeechControl {
     return this.#turns.paused
   }
 
-  get played(): PlayedSound {
+  get played(): EchoReference {
     return this.#played
   }
 
@@ -235,7 +235,7 @@ export class Speech implements SpeechControl {
   /** A tick's picture has left. */
   pictureLeft({ turn, sound }: SpokenTick): void {
     if (!turn || !sound?.mouth || (sound.mouth[VISEMES.indexOf('sil')] ?? 0) > MOVING_BELOW) return
-    turn.ledger.mark('first_picture')
+    turn.metrics.mark('first_picture')
     this.#tellMetrics(turn)
   }
 
@@ -259,7 +259,7 @@ export class Speech implements SpeechControl {
     return this.#turns.add({
       kind,
       heard,
-      segments: ({ signal, ledger }) =>
+      segments: ({ signal, metrics: ledger }) =>
         parts.spoken(text, { voiceId, settings, signal, onFirstSound: () => ledger.mark('tts_first_byte') }),
       estimateS: (whole) => parts.voice.estimateDurationS(whole, voiceId, settings),
     })
@@ -281,7 +281,7 @@ export class Speech implements SpeechControl {
 
   #tellMetrics(turn: Turn): void {
     const { config, parts, emit } = this.#options
-    const metrics = turn.ledger.close()
+    const metrics = turn.metrics.close()
     if (!metrics) return
     this.#lastTurn = metrics
     parts.onTurn?.(metrics)

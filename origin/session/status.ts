@@ -1,5 +1,5 @@
 /** What the avatar does now, told when it changes. */
-import type { Ear } from '../listening/listener.ts'
+import type { Listener } from '../listening/listener.ts'
 import type { Speech } from './speech.ts'
 
 const MESSAGES = {
@@ -10,20 +10,20 @@ const MESSAGES = {
 } as const
 export type Status = keyof typeof MESSAGES
 
-export interface StatusLineOptions {
+export interface SessionStatusOptions {
   speech: Pick<Speech, 'current' | 'paused'>
-  ear: Pick<Ear, 'listening'>
+  ear: Pick<Listener, 'listening'>
   tell: (status: Status, message: string) => void
   /** The session is in use, or not any more. */
   tellBusy: (busy: boolean) => void
 }
 
-export class StatusLine {
-  readonly #options: StatusLineOptions
+export class SessionStatus {
+  readonly #options: SessionStatusOptions
   #now: Status = 'idle'
   #busy = false
 
-  constructor(options: StatusLineOptions) {
+  constructor(options: SessionStatusOptions) {
     this.#options = options
   }
 

@@ -14,7 +14,7 @@ interface Job {
   prepared: PreparedTick
 }
 
-export class Host {
+export class TickLoop {
   readonly #renderer: Renderer
   readonly #log: Logger
   readonly #sessions = new Map<string, Session>()

@@ -6,7 +6,7 @@ import type { UserSpeechTimes } from '../listening/types.ts'
 export type Step = keyof TurnLedger
 
 /** One turn's times, from its beginning: the end of the user's speech, or the request. */
-export class Ledger {
+export class TurnMetrics {
   readonly #beginMs: number
   readonly #steps: TurnLedger = {
     vad_end: null,

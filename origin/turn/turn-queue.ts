@@ -16,7 +16,7 @@ const ESTIMATE_TOLERANCE = 1.25
 /** ms after which held speech goes on by itself: longer than an utterance and its transcription may take. */
 const MAX_PAUSE_MS = 90_000
 
-export interface TurnsOptions {
+export interface TurnQueueOptions {
   /** A task is over; called exactly once for each. */
   onFinished: (turn: Turn, reason: TurnEnd) => void
   /** Before `onFinished` of a task that failed. */
@@ -27,15 +27,15 @@ export interface TurnsOptions {
   onChange: () => void
 }
 
-export class Turns {
-  readonly #options: TurnsOptions
+export class TurnQueue {
+  readonly #options: TurnQueueOptions
   readonly #playout = new Playout()
   #turns: Turn[] = []
   #waitingSinceMs: number | undefined
   /** Since when the current task is held, and from which ms of its sound it will go on. */
   #held: { sinceMs: number; fromMs: number } | undefined
 
-  constructor(options: TurnsOptions) {
+  constructor(options: TurnQueueOptions) {
     this.#options = options
   }
 

@@ -6,7 +6,7 @@ import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
 import type { TickSound } from './playout.ts'
 import type { Clause, Segment } from './stages/types.ts'
-import { Ledger } from './turn-metrics.ts'
+import { TurnMetrics } from './turn-metrics.ts'
 import { type WordTime, wordTimes } from './word-times.ts'
 
 /** ms of speech that may be ready ahead of play-out: enough to ride out a slow voice, little enough to throw away on an interrupt. */
@@ -53,7 +53,7 @@ export class Turn {
   readonly taskId: string
   readonly kind: TurnKind
   readonly requestedMs = performance.now()
-  readonly ledger: Ledger
+  readonly metrics: TurnMetrics
   readonly segments = new Channel<Segment>({ capacity: AHEAD_MS, weigh: (segment) => toMs(segment.pcm.length) })
   /** How far into its sound the task has left for the client, ms; falls when held speech goes on with a word's beginning. */
   playedMs = 0
@@ -74,7 +74,7 @@ export class Turn {
     this.taskId = taskId
     this.kind = kind
     this.#estimateS = estimateS
-    this.ledger = new Ledger(heard)
+    this.metrics = new TurnMetrics(heard)
     void this.#run(segments)
   }
 

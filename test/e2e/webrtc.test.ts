@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { EAR_SAMPLE_RATE } from '../../origin/codec/opus.ts'
+import { MIC_SAMPLE_RATE } from '../../origin/codec/opus.ts'
 import { encodeWav } from '../../origin/codec/wav.ts'
 import { NO_CHROMIUM, openBrowser, type TestBrowser } from '../support/browser/browser.ts'
 import {
@@ -314,9 +314,9 @@ describe.skipIf(NO_CHROMIUM !== undefined)('sound and picture', { timeout: 90_00
         30_000,
       )
       const pcm = mic.slice(50).flatMap((piece) => [...piece])
-      expect(pcm.length / EAR_SAMPLE_RATE).toBeGreaterThan(9)
+      expect(pcm.length / MIC_SAMPLE_RATE).toBeGreaterThan(9)
       const crossings = pcm.slice(1).filter((sample, i) => sample < 0 !== (pcm[i] ?? 0) < 0).length
-      expect((crossings / 2 / pcm.length) * EAR_SAMPLE_RATE).toBeCloseTo(MIC_HZ, -2)
+      expect((crossings / 2 / pcm.length) * MIC_SAMPLE_RATE).toBeCloseTo(MIC_HZ, -2)
       const shown = `ms: ${skews.map(({ skewMs }) => Math.round(skewMs)).join(', ')}`
       skip(machine.tooBusy() !== undefined, machine.tooBusy())
       const within = (limitMs: number): number => skews.filter(({ skewMs }) => Math.abs(skewMs) <= limitMs).length / skews.length

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import { AvatarError } from '../../../shared/errors.ts'
 import { createResampler, type Resampler } from '../../codec/resample.ts'
 import { transcriptionFailure } from './openai.ts'
-import { HEARING_SAMPLE_RATE, type Transcriber, type Transcript, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
+import { STT_SAMPLE_RATE, type Transcriber, type Transcript, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
 
 /** The only rate that the service takes. */
 const VENDOR_SAMPLE_RATE = 24_000
@@ -195,7 +195,7 @@ class LiveUtterance implements Transcript {
   /** Its sound goes over as it comes. */
   started = false
   readonly #options: UtteranceOptions
-  readonly #resampler: Resampler = createResampler(HEARING_SAMPLE_RATE, VENDOR_SAMPLE_RATE)
+  readonly #resampler: Resampler = createResampler(STT_SAMPLE_RATE, VENDOR_SAMPLE_RATE)
   readonly #result = Promise.withResolvers<string>()
   readonly #leave = (): void => this.fail(this.#options.signal.reason)
   /** All its sound, at the vendor's rate: for another connection where this one breaks. */

@@ -1,7 +1,7 @@
 /** What the origin asks of speech recognisers. Like all providers, the only code that speaks a vendor's protocol. */
 
 /** Hz of the sound that recognisers are given. */
-export const HEARING_SAMPLE_RATE = 16_000
+export const STT_SAMPLE_RATE = 16_000
 
 /** One utterance on its way to text. */
 export interface Transcript {

@@ -5,7 +5,7 @@ import type { Stage } from '../../pipeline/stage.ts'
 import type { SpeechPiece, SpeechProvider } from '../../providers/tts/types.ts'
 import type { Clause, Speech } from './types.ts'
 
-export interface SpeakOptions {
+export interface SynthesizeOptions {
   voice: SpeechProvider
   voiceId: string
   settings: VoiceSettings
@@ -13,7 +13,7 @@ export interface SpeakOptions {
   onFirstSound?: (() => void) | undefined
 }
 
-export const speak = ({ voice, voiceId, settings, onFirstSound }: SpeakOptions): Stage<string, Speech> =>
+export const synthesize = ({ voice, voiceId, settings, onFirstSound }: SynthesizeOptions): Stage<string, Speech> =>
   async function* speak(clauses, { signal }) {
     let begun = false
     for await (const text of clauses) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ExpressionDriver } from '../../../origin/face/expression.ts'
-import { FaceDriver } from '../../../origin/face/face-blender.ts'
+import { ExpressionAnimator } from '../../../origin/face/expression.ts'
+import { FaceBlender } from '../../../origin/face/face-blender.ts'
 import { EXPRESSIONS, FACE_PARAMS, VISEMES } from '../../../shared/face.ts'
 
 const at = (values: Float32Array | undefined, name: (typeof EXPRESSIONS)[number]): number => values?.[EXPRESSIONS.indexOf(name)] ?? 0
@@ -8,7 +8,7 @@ const mouth = (shape: (typeof VISEMES)[number]): Float32Array => Float32Array.fr
 
 describe('ExpressionDriver', () => {
   it('eases into an emotion and back, and then leaves the picture alone', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     expect(driver.next()).toEqual({ values: undefined, nodDegrees: 0 })
     driver.emotion = 'happy'
     const smiles = Array.from({ length: 40 }, () => at(driver.next().values, 'smile'))
@@ -21,7 +21,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('glances for as long as the cue says', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     driver.act({ type: 'gaze', at_ms: 0, value: { x: 1, y: -0.5 }, duration_ms: 400 })
     const gaze = Array.from({ length: 30 }, () => at(driver.next().values, 'gaze_x'))
     expect(Math.max(...gaze.slice(0, 10))).toBeGreaterThan(0.95)
@@ -29,7 +29,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('nods down and up again in the time given, and keeps the eyes on the viewer', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     driver.act({ type: 'nod', at_ms: 0, value: 6, duration_ms: 480 })
     const faces = Array.from({ length: 12 }, () => driver.next())
     const degrees = faces.map(({ nodDegrees }) => nodDegrees)
@@ -41,7 +41,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('adds up nods that meet, within what a picture carries, and takes no endless number of them', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     for (let i = 0; i < 50; i++) driver.act({ type: 'nod', at_ms: 0, value: -5, duration_ms: 400 })
     const degrees = Array.from({ length: 12 }, () => driver.next().nodDegrees)
     expect(Math.min(...degrees)).toBe(-8)
@@ -49,7 +49,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('looks away in thought only while an answer is slow, and back when it comes', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     const quick = Array.from({ length: 6 }, () => driver.next({ thinking: true }))
     expect(quick.every(({ values }) => values === undefined)).toBe(true)
     const slow = Array.from({ length: 80 }, () => driver.next({ thinking: true }).values)
@@ -63,7 +63,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('keeps the emotion that was asked for while it thinks', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     driver.emotion = 'happy'
     const faces = Array.from({ length: 60 }, () => driver.next({ thinking: true }).values)
     expect(at(faces.at(-1), 'smile')).toBe(0.75)
@@ -73,11 +73,11 @@ describe('ExpressionDriver', () => {
 
 describe('FaceDriver', () => {
   it('shows the clip itself until something moves', () => {
-    expect(new FaceDriver().next(undefined)).toEqual({ face: undefined, blend: 0 })
+    expect(new FaceBlender().next(undefined)).toEqual({ face: undefined, blend: 0 })
   })
 
   it('closes the mouth within three pictures and then fades into the clip', () => {
-    const driver = new FaceDriver()
+    const driver = new FaceBlender()
     for (let i = 0; i < 5; i++) driver.next(mouth('aa'))
     const open = Array.from({ length: 8 }, () => driver.next(undefined))
     expect(open.slice(0, 3).map(({ face }) => Math.round(100 * (face?.[VISEMES.indexOf('aa')] ?? 0)))).toEqual([50, 15, 0])
@@ -85,7 +85,7 @@ describe('FaceDriver', () => {
   })
 
   it('keeps an expression on the face while the mouth rests', () => {
-    const driver = new FaceDriver()
+    const driver = new FaceBlender()
     const smile = Float32Array.from(EXPRESSIONS, (name) => (name === 'smile' ? 0.5 : 0))
     driver.next(undefined, smile)
     const { face, blend } = driver.next(undefined, smile)

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
 import { OpusEncoder } from '../../../origin/codec/opus.ts'
-import type { RtcParts } from '../../../origin/media/peer-output.ts'
+import type { RtcServices } from '../../../origin/media/peer-output.ts'
 import { NO_WANTS } from '../../../origin/media/socket-output.ts'
 import { rtcLoad } from '../../../origin/metrics/rtc-load.ts'
 import type { RtcPeer, RtcPeerOptions, RtcState, RtcStats } from '../../../origin/rtc/types.ts'
@@ -40,7 +40,7 @@ class FakePeer implements RtcPeer {
   readonly offeredBy: string
   readonly pictures: { bytes: number; keyframe: boolean; mediaMs: number }[] = []
   readonly sounds: { opus: Uint8Array; mediaMs: number }[] = []
-  readonly options: Parameters<RtcParts['answer']>[1]
+  readonly options: Parameters<RtcServices['answer']>[1]
   constructor(offeredBy: string, options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>) {
     this.offeredBy = offeredBy
     this.options = options
@@ -87,7 +87,7 @@ afterEach(async () => {
 })
 
 function createRtcRig() {
-  const answer: RtcParts['answer'] = async (sdp, options) => {
+  const answer: RtcServices['answer'] = async (sdp, options) => {
     const peer = new FakePeer(sdp, options)
     peers.push(peer)
     return { peer, sdp: `answer ${peers.length}` }
@@ -380,7 +380,7 @@ describe('sound', () => {
 
 describe('the microphone', () => {
   it('is what the avatar hears while it listens', async () => {
-    const answer: RtcParts['answer'] = async (sdp, options) => {
+    const answer: RtcServices['answer'] = async (sdp, options) => {
       const fake = new FakePeer(sdp, options)
       peers.push(fake)
       return { peer: fake, sdp: 'answer' }

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
-import { PeerOut } from '../../../origin/media/peer-output.ts'
+import { PeerOutput } from '../../../origin/media/peer-output.ts'
 import { RtcEngine } from '../../../origin/rtc/rtc-engine.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
 import { RtcClient } from '../../support/clients/rtc-client.ts'
@@ -33,7 +33,7 @@ const held = (kind: string): number => process.getActiveResourcesInfo().filter((
 async function comeAndGo(): Promise<void> {
   const client = new RtcClient()
   let heard = 0
-  const out = new PeerOut({
+  const out = new PeerOutput({
     parts: { answer: (offer, options) => engine.answer(offer, options), encoders },
     quality: 'low',
     iceServers: [],

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ChatProvider } from '../../../origin/providers/llm/types.ts'
 import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
-import { Ledger } from '../../../origin/turn/turn-metrics.ts'
+import { TurnMetrics } from '../../../origin/turn/turn-metrics.ts'
 import type { TurnLedger } from '../../../shared/stats.ts'
 import { createRig, fakeVoice, type Rig } from '../../support/fakes/session-fakes.ts'
 
@@ -76,7 +76,7 @@ describe('a turn’s ledger', () => {
 
   it('takes the first of each step, and nothing after it was closed', () => {
     const pass = stoppedClock()
-    const ledger = new Ledger()
+    const ledger = new TurnMetrics()
     pass(10)
     ledger.mark('first_sound')
     pass(10)

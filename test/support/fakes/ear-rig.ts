@@ -1,5 +1,5 @@
 /** An ear with the shipped detector, alone: what it is given, and what it does. */
-import { Ear } from '../../../origin/listening/listener.ts'
+import { Listener } from '../../../origin/listening/listener.ts'
 import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
 import type { AvatarError } from '../../../shared/errors.ts'
 import type { OriginEvent } from '../../../shared/events.ts'
@@ -13,7 +13,7 @@ export const RATE = 16_000
 const PACKET = RATE / 50
 
 export interface Rig {
-  ear: Ear
+  ear: Listener
   speech: FakeSpeech
   events: OriginEvent[]
   levels: OriginEvent[]
@@ -25,7 +25,7 @@ export interface Rig {
 export function rig(transcription: TranscriptionProvider | undefined, settings: Partial<TurnDetection> = {}): Rig {
   const speech = new FakeSpeech()
   const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as AvatarError[] }
-  const ear = new Ear({
+  const ear = new Listener({
     config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: TurnDetection.parse(settings) },
     parts: ears(transcription),
     speech,

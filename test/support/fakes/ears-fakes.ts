@@ -1,5 +1,5 @@
 /** Ears for tests: the shipped detector, recognisers that say what the test wants, and an avatar's speech that keeps what is done to it. */
-import type { EarParts } from '../../../origin/listening/listener.ts'
+import type { ListeningServices } from '../../../origin/listening/listener.ts'
 import type { SpeechControl, UserSpeechTimes } from '../../../origin/listening/types.ts'
 import { readVadWeights } from '../../../origin/listening/vad.ts'
 import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
@@ -60,7 +60,7 @@ export function fakeTranscription(hear: (given: Given) => string | Promise<strin
   return fake
 }
 
-export function ears(transcription?: TranscriptionProvider): EarParts {
+export function ears(transcription?: TranscriptionProvider): ListeningServices {
   return { transcription, vad: weights }
 }
 

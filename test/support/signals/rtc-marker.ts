@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
-import { PeerOut } from '../../../origin/media/peer-output.ts'
+import { PeerOutput } from '../../../origin/media/peer-output.ts'
 import { Clock } from '../../../origin/pipeline/clock.ts'
 import { RtcEngine } from '../../../origin/rtc/rtc-engine.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
@@ -43,7 +43,7 @@ export async function startMarkedStream(
     settings: { publicAddresses: [], portRange: undefined, relayOnly: false, loopback: true },
     onSlowStun: () => undefined,
   })
-  const out = new PeerOut({
+  const out = new PeerOutput({
     parts: { answer: (offer, options) => rtc.answer(offer, options), encoders },
     quality: 'low',
     iceServers: [],
