@@ -80,7 +80,7 @@ async function requestTimes(vad: VadWeights, sounds: readonly Int16Array[], { pr
   const failures: Error[] = []
   const ear = new Listener({
     config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: undefined },
-    parts: { transcription: provider, vad },
+    services: { stt: provider, vad },
     speech,
     emit: () => undefined,
     emitLevel: () => undefined,

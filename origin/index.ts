@@ -15,12 +15,13 @@ import { log } from './log.ts'
 import { LoadMeter } from './metrics/load-meter.ts'
 import { createDemoPersona } from './providers/llm/demo-persona.ts'
 import { createOpenAiChat } from './providers/llm/openai.ts'
-import { chooseTranscription } from './providers/stt/choose.ts'
-import { chooseVoice } from './providers/tts/choose.ts'
+import { chooseStt } from './providers/stt/choose.ts'
+import { chooseTts } from './providers/tts/choose.ts'
 import { createRenderer } from './render/index.ts'
 import { RtcEngine } from './rtc/rtc-engine.ts'
-import { SessionParts } from './session/session-services.ts'
+import type { SessionServices } from './session/session-services.ts'
 import { TickLoop } from './session/tick-loop.ts'
+import { createSpeechPipeline } from './turn/speech-pipeline.ts'
 
 /** ms that sessions have to come to an end after SIGTERM. */
 const DRAIN_MS = 2_000
@@ -50,7 +51,7 @@ async function main(): Promise<void> {
     },
     onSlowStun: () => log.warn('the STUN server does not answer; it is left out for a while. Set RTC_PUBLIC_ADDRESS to need none'),
   })
-  const [renderer, { voice, pronouncer }, lipSync] = await Promise.all([
+  const [renderer, { tts, pronouncer }, lipSync] = await Promise.all([
     timed(
       'renderer ready',
       createRenderer({
@@ -62,40 +63,37 @@ async function main(): Promise<void> {
         onProgress: (what, done) => log.debug({ done }, what),
       }),
     ),
-    timed('voice ready', chooseVoice(env)),
+    timed('voice ready', chooseTts(env)),
     timed('lip sync ready', createLipSync({ modelPath: env.LIPSYNC_MODEL })),
     timed('WebRTC ready', rtc.warmUp()),
   ])
-  const ears = { transcription: await chooseTranscription(env), vad: readVadWeights(env.VAD_MODEL) }
+  const listening = { stt: await chooseStt(env), vad: readVadWeights(env.VAD_MODEL) }
   const openai = env.OPENAI_API_KEY ? { apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL } : undefined
-  const chat = openai ? createOpenAiChat({ ...openai, model: env.OPENAI_MODEL }) : createDemoPersona()
+  const llm = openai ? createOpenAiChat({ ...openai, model: env.OPENAI_MODEL }) : createDemoPersona()
   const host = new TickLoop({ renderer, log })
   const load = new LoadMeter({ host, renderer, encoders })
-  const parts = new SessionParts({
-    voice,
-    chat,
-    ears,
-    lipSync,
-    mouthFromPhones,
-    mouthFromText: pronouncer && createMouthFromText(pronouncer),
-    decodeAudio: decodeAudioData,
+  const mouthFromText = pronouncer && createMouthFromText(pronouncer)
+  const services: SessionServices = {
+    tts,
+    llm,
     persona: env.PERSONA,
+    pipeline: createSpeechPipeline({ tts, lipSync, mouthFromPhones, mouthFromText }),
+    listening,
     rtc: { answer: (offer, options) => rtc.answer(offer, options), encoders },
-    onLatency: (ms) => load.addLatency(ms),
-    onTurn: (ledger) => load.addTurn(ledger),
-    soundOf: (avatarId) => renderer.soundOf(avatarId),
-    canNod: (avatarId) => renderer.canNod(avatarId),
-  })
+    avatars: renderer,
+    decodeAudio: decodeAudioData,
+    turnRecorder: load,
+  }
   const avatars = [...renderer.avatars]
   log.info(
     {
       device: renderer.device,
       capacity: renderer.capacity,
       avatars: avatars.map((avatar) => avatar.avatar_id),
-      voice: voice.name,
-      chat: chat.name,
-      ears: ears.transcription?.name ?? 'none',
-      model: chat.defaultModel,
+      voice: tts.name,
+      chat: llm.name,
+      stt: listening.stt?.name ?? 'none',
+      model: llm.defaultModel,
     },
     'runs on',
   )
@@ -111,11 +109,11 @@ async function main(): Promise<void> {
       avatars,
       // read at every connect: the account's list may have come later
       get voices() {
-        return [...voice.voices]
+        return [...tts.voices]
       },
     },
     host,
-    parts,
+    services,
     load,
     log,
     onWelcome: () => log.info({ elapsed_ms: Math.round(performance.now() - startedMs), edge: env.EDGE_URL }, 'connected to the edge'),
@@ -134,7 +132,15 @@ async function main(): Promise<void> {
     edge.close()
     host.stop()
     setTimeout(() => process.exit(), DRAIN_MS).unref()
-    await Promise.allSettled([renderer.close(), voice.close(), pronouncer?.close(), lipSync.close(), encoders.close(), closeDecoder()])
+    await Promise.allSettled([
+      renderer.close(),
+      tts.close(),
+      listening.stt?.close(),
+      pronouncer?.close(),
+      lipSync.close(),
+      encoders.close(),
+      closeDecoder(),
+    ])
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void leave())
 }

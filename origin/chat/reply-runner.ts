@@ -5,7 +5,7 @@ import type { OriginEvent } from '../../shared/events.ts'
 import type { SessionConfig } from '../../shared/link.ts'
 import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
-import type { SessionParts } from '../session/session-services.ts'
+import type { ChatProvider } from '../providers/llm/types.ts'
 import type { Turn } from '../turn/turn.ts'
 import { answeringModel, ChatCompletion, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
@@ -24,7 +24,9 @@ export interface AnswerOptions {
 
 export interface ReplyRunnerOptions {
   config: Pick<SessionConfig, 'session_id' | 'system_prompt' | 'tools'>
-  parts: SessionParts
+  llm: ChatProvider
+  /** System prompt where the session brings none. */
+  persona: string
   emit: (event: OriginEvent) => void
   /** Queues text to be spoken as it comes. @throws AvatarError when no more tasks can be taken */
   begin: (text: AsyncIterable<string>, heard?: UserSpeechTimes) => Turn
@@ -39,7 +41,7 @@ export class ReplyRunner {
 
   constructor(options: ReplyRunnerOptions) {
     this.#options = options
-    this.#conversation = new Conversation(options.config.system_prompt ?? options.parts.persona)
+    this.#conversation = new Conversation(options.config.system_prompt ?? options.persona)
   }
 
   /** A text was given to speak: it is part of what was said. */
@@ -78,10 +80,10 @@ export class ReplyRunner {
     { onChunk, cancelled }: AnswerOptions,
     { turn, tokens, exchange }: { turn: Turn; tokens: Channel<string>; exchange: Exchange },
   ): Promise<ChatResponse> {
-    const { config, parts, emit, stop } = this.#options
+    const { config, llm, emit, stop } = this.#options
     const { signal, taskId } = turn
     const reply = new ChatCompletion({
-      model: answeringModel(parts.chat, model),
+      model: answeringModel(llm, model),
       taskId,
       onChunk: stream ? onChunk : undefined,
       onToolCall: (tool_call) => emit({ type: 'tool_call', session_id: config.session_id, task_id: taskId, tool_call }),
@@ -92,7 +94,7 @@ export class ReplyRunner {
     const request = { ...settingsOf(task), messages, model: reply.model, tools: task.tools ?? config.tools }
     try {
       signal.throwIfAborted()
-      for await (const part of parts.chat.reply(request, signal)) {
+      for await (const part of llm.reply(request, signal)) {
         signal.throwIfAborted()
         const more = reply.take(part)
         exchange.toolCalls = reply.toolCalls

@@ -4,7 +4,7 @@ import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { textChat } from '../chat/text-chat.ts'
 import type { Logger } from '../log.ts'
 import type { LoadMeter } from '../metrics/load-meter.ts'
-import type { SessionParts } from '../session/session-services.ts'
+import type { SessionServices } from '../session/session-services.ts'
 import type { TickLoop } from '../session/tick-loop.ts'
 import { CallResponder } from './call-responder.ts'
 import { ReconnectingSocket } from './reconnecting-socket.ts'
@@ -20,7 +20,7 @@ export interface ControlLinkOptions {
   key: string
   about: Omit<OriginHello, 'type' | 'protocol_version' | 'sessions' | 'load'>
   host: TickLoop
-  parts: SessionParts
+  services: SessionServices
   load: LoadMeter
   log: Logger
   /** The edge has welcomed this origin, for the first time or again. */
@@ -105,7 +105,7 @@ export class ControlLink {
         this.#links.get(message.session_id)?.session.close(message.reason, { afterSpeech: false })
         return
       case 'text_chat':
-        this.#calls.answer(message.id, 'text_chat', (signal, onChunk) => textChat(this.#options.parts, message.params, onChunk, signal))
+        this.#calls.answer(message.id, 'text_chat', (signal, onChunk) => textChat(this.#options.services, message.params, onChunk, signal))
         return
       case 'cancel':
         this.#calls.cancel(message.id)
@@ -117,7 +117,7 @@ export class ControlLink {
   }
 
   #open(config: SessionConfig): void {
-    const { edgeUrl, key, about, parts, log, host, load } = this.#options
+    const { edgeUrl, key, about, services, log, host, load } = this.#options
     const session_id = config.session_id
     const refuse = (code: string, message: string): void =>
       this.#send({ type: 'session_opened', session_id, accepted: false, code, message })
@@ -140,7 +140,7 @@ export class ControlLink {
       originId: about.origin_id,
       bootId: about.boot_id,
       config,
-      parts,
+      services,
       log,
       onEnd: () => {
         this.#links.delete(session_id)

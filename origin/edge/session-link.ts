@@ -15,7 +15,7 @@ import type { Logger } from '../log.ts'
 import { NO_WANTS } from '../media/socket-output.ts'
 import { SocketMeter, transportStats } from '../media/transport-stats.ts'
 import { Session, type SessionSink } from '../session/session.ts'
-import type { SessionParts } from '../session/session-services.ts'
+import type { SessionServices } from '../session/session-services.ts'
 import { CallResponder } from './call-responder.ts'
 import { ReconnectingSocket } from './reconnecting-socket.ts'
 
@@ -34,7 +34,7 @@ export interface SessionLinkOptions {
   originId: string
   bootId: string
   config: SessionConfig
-  parts: SessionParts
+  services: SessionServices
   log: Logger
   onEnd: (sessionId: string) => void
 }
@@ -53,9 +53,9 @@ export class SessionLink implements SessionSink {
   #over = false
 
   constructor(options: SessionLinkOptions) {
-    const { config, parts, log, edgeUrl, key, originId, bootId } = options
+    const { config, services, log, edgeUrl, key, originId, bootId } = options
     this.#options = options
-    this.session = new Session({ config, parts, sink: this, log })
+    this.session = new Session({ config, services, sink: this, log })
     this.#calls = new CallResponder({ send: (answer) => this.#send(answer), log })
     this.#socket = new ReconnectingSocket({
       url: `${edgeUrl}/link/session/${config.session_id}`,

@@ -7,7 +7,7 @@ import type { SessionConfig } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { type ListenMode, TurnDetection } from '../../shared/turn-detection.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
-import { hearsNothing } from '../providers/stt/choose.ts'
+import { noStt } from '../providers/stt/choose.ts'
 import { STT_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
 import { AudioRing } from './audio-ring.ts'
 import { BargeIn } from './barge-in.ts'
@@ -32,16 +32,16 @@ const MAX_AWAITED = 4
 const PIECE_SAMPLES = 0.5 * SAMPLE_RATE
 const SAMPLES_PER_MS = STT_SAMPLE_RATE / 1000
 
-/** What all ears of the process share. */
+/** What the listeners of all sessions share. */
 export interface ListeningServices {
-  /** Undefined: nobody hears. */
-  transcription: TranscriptionProvider | undefined
+  /** Undefined: no speech recogniser is configured. */
+  stt: TranscriptionProvider | undefined
   vad: VadWeights
 }
 
 export interface ListenerOptions {
   config: Pick<SessionConfig, 'session_id' | 'language' | 'turn_detection'>
-  parts: ListeningServices
+  services: ListeningServices
   speech: SpeechControl
   emit: (event: OriginEvent) => void
   emitLevel: (event: OriginEvent) => void
@@ -88,11 +88,11 @@ export class Listener {
 
   /** Opens the ear; open already, only the mode may change. @throws AvatarError `STT_UNAVAILABLE`; `SESSION_NOT_FOUND` after `close` */
   start(mode: ListenMode = this.#settings.mode): void {
-    const { parts, config, speech, onListeningChange } = this.#options
+    const { services, config, speech, onListeningChange } = this.#options
     const { threshold, silence_ms: silenceMs } = this.#settings
     // a message of the client may have waited for longer than the session lasted
     if (this.#closed) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
-    if (!parts.transcription) throw hearsNothing()
+    if (!services.stt) throw noStt()
     if (this.#listening) {
       if (this.#listening.mode === mode) return
       this.stop()
@@ -100,7 +100,7 @@ export class Listener {
     this.#listening = {
       mode,
       hearing: new SpeechDetector({
-        weights: parts.vad,
+        weights: services.vad,
         played: speech.played,
         now: () => performance.now(),
         onLevel: (reading) => this.#level(reading),
@@ -111,7 +111,7 @@ export class Listener {
         maxMs: MAX_UTTERANCE_MS,
       }),
       recent: new AudioRing(KEPT_MS * SAMPLES_PER_MS),
-      transcriber: parts.transcription.open({ language: config.language }),
+      transcriber: services.stt.open({ language: config.language }),
       texts: Promise.resolve(),
       utterance: undefined,
       appended: undefined,
@@ -267,7 +267,7 @@ export class Listener {
     this.#letGoOn()
     if (thrown instanceof DOMException && thrown.name === 'AbortError') return
     const timedOut = thrown instanceof DOMException && thrown.name === 'TimeoutError'
-    const { name: provider } = this.#options.parts.transcription ?? {}
+    const { name: provider } = this.#options.services.stt ?? {}
     const tooSlow = new AvatarError('PROVIDER_FAILED', `The provider (${provider}) took too long; say it again.`, { provider })
     this.#options.sendError(timedOut ? tooSlow : toAvatarError(thrown))
   }
@@ -275,7 +275,7 @@ export class Listener {
   /** She is held and the user speaks on: whole utterances would tell too late whether these are words. */
   #glance(): void {
     const utterance = this.#listening?.utterance
-    if (!utterance || this.#options.parts.transcription?.live) return
+    if (!utterance || this.#options.services.stt?.live) return
     this.#bargeIn.while(utterance.glance()).then(
       (words) => {
         const counts = this.#listening?.utterance === utterance || this.#awaited.has(utterance)

@@ -6,7 +6,7 @@ import { toMs } from '../dsp/pcm.ts'
 import type { Listener } from '../listening/listener.ts'
 import type { Turn } from '../turn/turn.ts'
 import { AudioBuffer } from './audio-buffer.ts'
-import type { SessionParts } from './session-services.ts'
+import type { SessionServices } from './session-services.ts'
 
 /** Messages that may wait for the one before them: twice what one socket may send in a second. */
 const MAX_PENDING = 200
@@ -17,7 +17,7 @@ export type QueuedEvent = Exclude<ForwardedEvent, { type: 'interrupt' }>
 
 export interface ClientEventsOptions {
   sessionId: string
-  parts: SessionParts
+  decodeAudio: SessionServices['decodeAudio']
   emit: (event: OriginEvent, to?: string) => void
   /** @param to who caused it; everyone without */
   sendError: (error: AvatarError, to?: string) => void
@@ -57,10 +57,10 @@ export class ClientEvents {
   }
 
   async #act(event: QueuedEvent, clientId: string): Promise<void> {
-    const { sessionId: session_id, parts, emit, speakAudio, ear } = this.#options
+    const { sessionId: session_id, decodeAudio, emit, speakAudio, ear } = this.#options
     switch (event.type) {
       case 'audio_buffer_append': {
-        const { pcm } = await parts.decodeAudio(event.data)
+        const { pcm } = await decodeAudio(event.data)
         this.#audioBuffer.append(pcm)
         const buffered_ms = Math.round(this.#audioBuffer.bufferedMs)
         emit({ type: 'audio_buffer_appended', session_id, buffered_ms, appended_ms: Math.round(toMs(pcm.length)) }, clientId)
@@ -81,7 +81,7 @@ export class ClientEvents {
         return
       case 'user_audio_append': {
         if (!ear.listening) throw new AvatarError('INVALID_REQUEST', 'Send start_listening before user_audio_append.')
-        await ear.append((await parts.decodeAudio(event.data)).pcm)
+        await ear.append((await decodeAudio(event.data)).pcm)
         return
       }
       case 'stop_listening':

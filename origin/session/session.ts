@@ -26,7 +26,7 @@ import { WebrtcOutput } from '../media/webrtc-output.ts'
 import { unixSeconds } from '../pipeline/clock.ts'
 import type { Picture, PictureRequest } from '../render/types.ts'
 import { ClientEvents } from './client-events.ts'
-import type { SessionParts } from './session-services.ts'
+import type { SessionServices } from './session-services.ts'
 import { type SpeakTask, Speech, type SpokenTick } from './speech.ts'
 import { SessionStatus, type Status } from './status.ts'
 
@@ -49,7 +49,7 @@ export interface PreparedTick extends SpokenTick {
 
 export interface SessionOptions {
   config: SessionConfig
-  parts: SessionParts
+  services: SessionServices
   sink: SessionSink
   log: Logger
 }
@@ -73,18 +73,18 @@ export class Session {
   #ending: { reason: SessionEndReason; byMs: number } | undefined
   #ended = false
 
-  constructor({ config, parts, sink, log }: SessionOptions) {
+  constructor({ config, services, sink, log }: SessionOptions) {
     this.id = config.session_id
     this.#config = config
     this.#sink = sink
     this.#log = log.child({ session_id: this.id })
     this.#media = new SocketOutput(sink)
-    const heard = parts.soundOf?.(config.avatar_id)
+    const heard = services.avatars.soundOf(config.avatar_id)
     this.#hearing = heard && new AudioWindow(heard)
     this.#rtc =
-      parts.rtc &&
+      services.rtc &&
       new WebrtcOutput({
-        parts: parts.rtc,
+        parts: services.rtc,
         quality: config.quality,
         iceServers: config.ice_servers,
         log: this.#log,
@@ -93,7 +93,12 @@ export class Session {
       })
     this.#speech = new Speech({
       config,
-      parts,
+      tts: services.tts,
+      pipeline: services.pipeline,
+      llm: services.llm,
+      persona: services.persona,
+      turnRecorder: services.turnRecorder,
+      canNod: services.avatars.canNod(config.avatar_id),
       media: this.#media,
       face: this.#presence,
       log: this.#log,
@@ -106,7 +111,7 @@ export class Session {
     })
     this.#ear = new Listener({
       config,
-      parts: parts.ears,
+      services: services.listening,
       speech: this.#speech,
       emit: (event) => this.#emit(event),
       emitLevel: (event) => {
@@ -123,7 +128,7 @@ export class Session {
     })
     this.#clientEvents = new ClientEvents({
       sessionId: this.id,
-      parts,
+      decodeAudio: services.decodeAudio,
       emit: (event, to) => this.#emit(event, to === undefined ? {} : { to }),
       sendError: (error, to) => this.#sendError(error, to === undefined ? {} : { to }),
       speakAudio: (pcm) => this.#speech.play(pcm),

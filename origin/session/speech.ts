@@ -14,11 +14,15 @@ import { EchoReferenceRing } from '../listening/echo-reference.ts'
 import type { EchoReference, SpeechControl, UserSpeechTimes } from '../listening/types.ts'
 import type { Logger } from '../log.ts'
 import type { SocketOutput } from '../media/socket-output.ts'
+import type { ChatProvider } from '../providers/llm/types.ts'
+import { pickVoice } from '../providers/tts/pick-voice.ts'
+import type { SpeechProvider } from '../providers/tts/types.ts'
 import type { TickSound } from '../turn/playout.ts'
+import type { SpeechPipeline } from '../turn/speech-pipeline.ts'
 import type { Turn, TurnEnd } from '../turn/turn.ts'
+import type { TurnRecorder } from '../turn/turn-metrics.ts'
 import { TurnQueue } from '../turn/turn-queue.ts'
 import { CueSheet } from './cue-sheet.ts'
-import type { SessionParts } from './session-services.ts'
 import { SpeechDelivery } from './speech-delivery.ts'
 
 /** A mouth that is less at rest than this moves. */
@@ -38,7 +42,13 @@ export interface SpokenTick {
 
 export interface SpeechOptions {
   config: SessionConfig
-  parts: SessionParts
+  tts: SpeechProvider
+  pipeline: SpeechPipeline
+  llm: ChatProvider
+  persona: string
+  /** The avatar's head can be turned. */
+  canNod: boolean
+  turnRecorder: TurnRecorder
   media: SocketOutput
   face: Pick<Animator, 'emotion' | 'act'>
   log: Logger
@@ -71,7 +81,7 @@ export class Speech implements SpeechControl {
 
   constructor(options: SpeechOptions) {
     this.#options = options
-    const { config, parts, media, log, emit, sendError, onChange } = options
+    const { config, tts, llm, persona, turnRecorder, media, log, emit, sendError, onChange } = options
     this.#turns = new TurnQueue({
       onFinished: (turn, reason) => this.#finished(turn, reason),
       onFailed: (turn, error) => {
@@ -83,16 +93,17 @@ export class Speech implements SpeechControl {
     })
     this.#replies = new ReplyRunner({
       config,
-      parts,
+      llm,
+      persona,
       emit,
-      begin: (text, heard) => this.#say(heard ? 'voice' : 'chat', text, { ...parts.pickVoice(undefined, config.voice_id), heard }),
+      begin: (text, heard) => this.#say(heard ? 'voice' : 'chat', text, { ...pickVoice(tts, undefined, config.voice_id), heard }),
       stop: (turn) => (this.#turns.current === turn ? void this.interrupt() : this.#turns.end(turn, 'interrupted')),
     })
     this.#out = new SpeechDelivery({
       media,
       emit,
       onStarted: (_turn, latencyMs) => {
-        parts.onLatency(latencyMs)
+        turnRecorder.addLatency(latencyMs)
         onChange()
       },
     })
@@ -131,11 +142,11 @@ export class Speech implements SpeechControl {
   }
 
   speak({ text, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [], mode = 'queue' }: SpeakTask): SpeakResponse {
-    const { parts, config } = this.#options
-    const { voiceId, warnings } = parts.pickVoice(voice_id, config.voice_id)
-    const shortcoming = parts.voice.shortcoming?.(text)
+    const { tts, canNod, config } = this.#options
+    const { voiceId, warnings } = pickVoice(tts, voice_id, config.voice_id)
+    const shortcoming = tts.shortcoming?.(text)
     if (shortcoming !== undefined) warnings.push(shortcoming)
-    if (cues.some(({ type }) => type === 'nod') && parts.canNod?.(config.avatar_id) === false) {
+    if (!canNod && cues.some(({ type }) => type === 'nod')) {
       warnings.push(`The avatar "${config.avatar_id}" cannot nod; its nod cues are left out.`)
     }
     this.#makeWay(mode)
@@ -147,7 +158,7 @@ export class Speech implements SpeechControl {
     return {
       task_id: turn.taskId,
       status: queued ? 'queued' : 'processing',
-      duration_estimate: Math.round(parts.voice.estimateDurationS(text, voiceId, settings) * 100) / 100,
+      duration_estimate: Math.round(tts.estimateDurationS(text, voiceId, settings) * 100) / 100,
       ...(warnings.length > 0 ? { warnings } : {}),
     }
   }
@@ -155,7 +166,8 @@ export class Speech implements SpeechControl {
   /** Speaks the client's own sound. */
   play(pcm: Int16Array): Turn {
     this.#options.requireOpen()
-    const turn = this.#turns.add({ kind: 'audio', segments: ({ signal }) => this.#options.parts.sounded(pcm, signal), estimateS: () => 0 })
+    const { pipeline } = this.#options
+    const turn = this.#turns.add({ kind: 'audio', segments: ({ signal }) => pipeline.fromAudio(pcm, { signal }), estimateS: () => 0 })
     turn.expectedMs = toMs(pcm.length)
     return turn
   }
@@ -254,14 +266,14 @@ export class Speech implements SpeechControl {
 
   /** @throws AvatarError where the session, or its queue, takes no more tasks */
   #say(kind: Turn['kind'], text: AsyncIterable<string>, { voiceId, settings = {}, heard }: SayOptions): Turn {
-    const { parts, requireOpen } = this.#options
+    const { tts, pipeline, requireOpen } = this.#options
     requireOpen()
     return this.#turns.add({
       kind,
       heard,
       segments: ({ signal, metrics: ledger }) =>
-        parts.spoken(text, { voiceId, settings, signal, onFirstSound: () => ledger.mark('tts_first_byte') }),
-      estimateS: (whole) => parts.voice.estimateDurationS(whole, voiceId, settings),
+        pipeline.fromText(text, { voiceId, settings, signal, onFirstSound: () => ledger.mark('tts_first_byte') }),
+      estimateS: (whole) => tts.estimateDurationS(whole, voiceId, settings),
     })
   }
 
@@ -280,11 +292,11 @@ export class Speech implements SpeechControl {
   }
 
   #tellMetrics(turn: Turn): void {
-    const { config, parts, emit } = this.#options
+    const { config, turnRecorder, emit } = this.#options
     const metrics = turn.metrics.close()
     if (!metrics) return
     this.#lastTurn = metrics
-    parts.onTurn?.(metrics)
+    turnRecorder.addTurn(metrics)
     emit({ type: 'turn_metrics', session_id: config.session_id, task_id: turn.taskId, kind: turn.kind, metrics })
   }
 

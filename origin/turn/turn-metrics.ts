@@ -5,6 +5,14 @@ import type { UserSpeechTimes } from '../listening/types.ts'
 
 export type Step = keyof TurnLedger
 
+/** Where turns leave their figures. */
+export interface TurnRecorder {
+  /** @param ms from a request to its first sound */
+  addLatency(ms: number): void
+  /** The steps of one turn; called once for each. */
+  addTurn(ledger: TurnLedger): void
+}
+
 /** One turn's times, from its beginning: the end of the user's speech, or the request. */
 export class TurnMetrics {
   readonly #beginMs: number

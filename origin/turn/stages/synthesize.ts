@@ -6,22 +6,22 @@ import type { SpeechPiece, SpeechProvider } from '../../providers/tts/types.ts'
 import type { Clause, Speech } from './types.ts'
 
 export interface SynthesizeOptions {
-  voice: SpeechProvider
+  tts: SpeechProvider
   voiceId: string
   settings: VoiceSettings
-  /** The voice has begun to answer: called once. */
+  /** The provider has begun to answer: called once. */
   onFirstSound?: (() => void) | undefined
 }
 
-export const synthesize = ({ voice, voiceId, settings, onFirstSound }: SynthesizeOptions): Stage<string, Speech> =>
+export const synthesize = ({ tts, voiceId, settings, onFirstSound }: SynthesizeOptions): Stage<string, Speech> =>
   async function* speak(clauses, { signal }) {
     let begun = false
     for await (const text of clauses) {
-      const clause: Clause = { text, durationMs: voice.estimateDurationS(text, voiceId, settings) * 1000 }
+      const clause: Clause = { text, durationMs: tts.estimateDurationS(text, voiceId, settings) * 1000 }
       let held: SpeechPiece | undefined
       let first = true
       let samples = 0
-      for await (const piece of voice.speak({ text, voiceId, settings }, signal)) {
+      for await (const piece of tts.speak({ text, voiceId, settings }, signal)) {
         signal.throwIfAborted()
         if (!begun) onFirstSound?.()
         begun = true

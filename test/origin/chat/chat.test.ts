@@ -35,7 +35,7 @@ const promptOf = (chat: { requests: ReplyRequest[] }, i: number) =>
 describe('a chat request', () => {
   it('reaches the model with its settings and the session’s persona and tools', async () => {
     const chat = mind(['Yes.'])
-    const one = createRig({ chat }, { system_prompt: 'You are Bob.', tools: [WEATHER] })
+    const one = createRig({ llm: chat }, { system_prompt: 'You are Bob.', tools: [WEATHER] })
     const params = { temperature: 0.3, max_tokens: 50, model: 'other' }
     await one.session.chat({ messages: [user('Hello')], ...params }, () => undefined, never)
     expect(chat.requests).toEqual([
@@ -52,14 +52,14 @@ describe('a chat request', () => {
 
   it('takes its own tools instead of the session’s, and its own system message instead of the persona', async () => {
     const chat = mind(['Yes.'])
-    const one = createRig({ chat }, { tools: [WEATHER] })
+    const one = createRig({ llm: chat }, { tools: [WEATHER] })
     await one.session.chat({ messages: [{ role: 'system', content: 'Be brief.' }, user('Hello')], tools: [] }, () => undefined, never)
     expect(chat.requests[0]).toMatchObject({ tools: [], messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user' }] })
   })
 
   it('streams chunks as OpenAI does, each valid, and sends the same whole at the end', async () => {
     const chunks: unknown[] = []
-    const one = createRig({ chat: mind(['Hello ', 'there.']) })
+    const one = createRig({ llm: mind(['Hello ', 'there.']) })
     const response = await one.session.chat({ messages: [user('Hi')], stream: true }, (chunk) => chunks.push(structuredClone(chunk)), never)
     expect(ChatResponse.parse(response)).toEqual(response)
     const parsed = chunks.map((chunk) => ChatChunk.parse(chunk))
@@ -77,12 +77,12 @@ describe('a chat request', () => {
   })
 
   it('says when the model stopped at its limit', async () => {
-    const one = createRig({ chat: mind(['Once upon', { type: 'finish', reason: 'length' }]) })
+    const one = createRig({ llm: mind(['Once upon', { type: 'finish', reason: 'length' }]) })
     expect((await ask(one, user('A story'))).choices[0]).toMatchObject({ finish_reason: 'length', message: { content: 'Once upon' } })
   })
 
   it('of a caller who has gone already is not answered', async () => {
-    const one = createRig({ chat: fakeChat([], { hang: true }) })
+    const one = createRig({ llm: fakeChat([], { hang: true }) })
     const response = await one.session.chat({ messages: [user('Hi')] }, () => undefined, AbortSignal.abort())
     expect(response.choices[0]?.finish_reason).toBe('interrupted')
     expect(one.sink.of('speech_finished')).toMatchObject([{ reason: 'interrupted' }])
@@ -90,7 +90,7 @@ describe('a chat request', () => {
 
   it('fails for its caller when the voice fails, for it is not said', async () => {
     const one = createRig({
-      chat: fakeChat(['Some words to say. ', 'More of them.'], { hang: true }),
+      llm: fakeChat(['Some words to say. ', 'More of them.'], { hang: true }),
       mouthFromPhones: () => {
         throw new AvatarError('PROVIDER_FAILED', 'The voice broke.')
       },
@@ -107,7 +107,7 @@ describe('a chat request', () => {
 describe('a tool call', () => {
   it('streams to the caller, goes out as one event when it is complete, and ends the reply', async () => {
     const chunks: ChatChunk[] = []
-    const one = createRig({ chat: mind(['Let me look. ', ...callParts('call_a', '{"city":', '"Oslo"}'), FINISH_CALLS]) })
+    const one = createRig({ llm: mind(['Let me look. ', ...callParts('call_a', '{"city":', '"Oslo"}'), FINISH_CALLS]) })
     const request = { messages: [user('How is the weather?')], stream: true, tools: [WEATHER] }
     const response = await one.session.chat(request, (chunk) => chunks.push(structuredClone(chunk)), never)
     const whole = call('call_a', '{"city":"Oslo"}')
@@ -127,7 +127,7 @@ describe('a tool call', () => {
   })
 
   it('alone says nothing, and its task ends', async () => {
-    const one = createRig({ chat: mind([...callParts('call_a', '{}'), FINISH_CALLS]) })
+    const one = createRig({ llm: mind([...callParts('call_a', '{}'), FINISH_CALLS]) })
     const response = await ask(one, user('How is the weather?'))
     expect(response.choices[0]?.message.content).toBeNull()
     await one.run(3)
@@ -141,7 +141,7 @@ describe('a tool call', () => {
       { type: 'tool_call', index: 0, id: 'b', name: 'weather', arguments: '{"n":2}' },
       { type: 'tool_call', index: 1, name: 'clock' },
     ]
-    const one = createRig({ chat: mind(parts) })
+    const one = createRig({ llm: mind(parts) })
     const { choices } = await ask(one, user('All of it'))
     expect(choices[0]?.finish_reason).toBe('tool_calls')
     expect(one.sink.of('tool_call').map(({ tool_call }) => tool_call)).toEqual([
@@ -152,7 +152,7 @@ describe('a tool call', () => {
   })
 
   it('that is cut short is no call', async () => {
-    const one = createRig({ chat: mind([...callParts('call_a', '{"ci'), { type: 'finish', reason: 'length' }]) })
+    const one = createRig({ llm: mind([...callParts('call_a', '{"ci'), { type: 'finish', reason: 'length' }]) })
     const { choices } = await ask(one, user('How is the weather?'))
     expect(choices[0]).toMatchObject({ finish_reason: 'length' })
     expect(choices[0]?.message.tool_calls).toBeUndefined()
@@ -161,7 +161,7 @@ describe('a tool call', () => {
 
   it('is answered by a later chat with nothing but the result', async () => {
     const chat = mind([...callParts('call_a', '{}'), FINISH_CALLS], ['It rains.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('How is the weather?'))
     await one.run(3)
     await ask(one, { role: 'tool', tool_call_id: 'call_a', content: 'rain' })
@@ -175,7 +175,7 @@ describe('a tool call', () => {
 
   it('is answered too by the call sent again with its result, without having it twice', async () => {
     const chat = mind([...callParts('call_a', '{}'), FINISH_CALLS], ['It rains.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('How is the weather?'))
     const again: ChatMessage = { role: 'assistant', content: null, tool_calls: [call('call_a', '{}')] }
     await ask(one, again, { role: 'tool', tool_call_id: 'call_a', content: 'rain' })
@@ -184,7 +184,7 @@ describe('a tool call', () => {
 
   it('of a voice answer, with the session’s tools, is answered by a chat', async () => {
     const chat = mind([...callParts('call_a', '{}'), FINISH_CALLS], ['It rains.'])
-    const one = createRig({ chat }, { tools: [WEATHER] })
+    const one = createRig({ llm: chat }, { tools: [WEATHER] })
     one.session.speech.answer('How is the weather?')
     await settle()
     expect(chat.requests[0]?.tools).toEqual([WEATHER])
@@ -195,7 +195,7 @@ describe('a tool call', () => {
 
   it('that nobody answered is not shown to the model again', async () => {
     const chat = mind(['Let me look. ', ...callParts('call_a', '{}'), FINISH_CALLS], ['Fine.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('How is the weather?'))
     await one.run(40)
     await ask(one, user('Never mind.'))
@@ -205,7 +205,7 @@ describe('a tool call', () => {
 
   it('whose result comes after other words has it right behind it', async () => {
     const chat = mind([...callParts('call_a', '{}'), FINISH_CALLS], ['One moment.'], ['It rains.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('How is the weather?'))
     await ask(one, user('Are you there?'))
     await one.run(40)
@@ -226,7 +226,7 @@ describe('the history', () => {
 
   it('holds what was heard of a reply, to the word', async () => {
     const chat = mind([TEXT], ['Yes.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('Count'))
     await one.run(12)
     const { spoken_text, played_ms } = one.session.interrupt()
@@ -240,7 +240,7 @@ describe('the history', () => {
 
   it('holds nothing of a reply that was not heard', async () => {
     const chat = mind([TEXT], ['Yes.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('Count'))
     one.session.interrupt()
     await ask(one, user('Go on'))
@@ -249,7 +249,7 @@ describe('the history', () => {
 
   it('keeps the order of what was asked and said, while it is being said too', async () => {
     const chat = mind(['First.'], ['Second.'], ['Third.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('a'))
     one.session.speak({ text: 'In between.' })
     await ask(one, user('b'))
@@ -268,7 +268,7 @@ describe('the history', () => {
 
   it('is the caller’s where the caller keeps it', async () => {
     const chat = mind(['First.'], ['Second.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('a'))
     await ask(one, user('x'), { role: 'assistant', content: 'y' }, user('z'))
     expect(promptOf(chat, 1)?.slice(1)).toEqual(['user: x', 'assistant: y', 'user: z'])
@@ -276,7 +276,7 @@ describe('the history', () => {
 
   it('stays bounded, and never begins with the result of a call that has gone', async () => {
     const chat = mind([...callParts('call_a', '{}'), FINISH_CALLS], ['It rains.'])
-    const one = createRig({ chat })
+    const one = createRig({ llm: chat })
     await ask(one, user('How is the weather?'))
     await ask(one, { role: 'tool', tool_call_id: 'call_a', content: 'rain' })
     for (let i = 0; i < 40; i++) {
@@ -296,7 +296,7 @@ describe('a chat of no session', () => {
     const chat = mind(['Hello ', 'there.'])
     const chunks: ChatChunk[] = []
     const response = await textChat(
-      { chat, persona: 'Be kind.' },
+      { llm: chat, persona: 'Be kind.' },
       request({ stream: true, temperature: 0 }),
       (chunk) => chunks.push(chunk),
       never,
@@ -311,13 +311,13 @@ describe('a chat of no session', () => {
 
   it('passes tool calls through', async () => {
     const chat = mind([...callParts('call_a', '{}'), FINISH_CALLS])
-    const { choices } = await textChat({ chat, persona: '' }, request({ tools: [WEATHER] }), () => undefined, never)
+    const { choices } = await textChat({ llm: chat, persona: '' }, request({ tools: [WEATHER] }), () => undefined, never)
     expect(choices[0]).toMatchObject({ finish_reason: 'tool_calls', message: { tool_calls: [call('call_a', '{}')] } })
   })
 
   it('is given up when its caller goes away', async () => {
     const abort = new AbortController()
-    const reply = textChat({ chat: fakeChat(['One '], { hang: true }), persona: '' }, request({}), () => undefined, abort.signal)
+    const reply = textChat({ llm: fakeChat(['One '], { hang: true }), persona: '' }, request({}), () => undefined, abort.signal)
     const ended = expect(reply).rejects.toThrow('gone')
     await settle()
     abort.abort(new Error('gone'))

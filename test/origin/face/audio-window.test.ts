@@ -95,7 +95,7 @@ describe('the sound of a sound-driven avatar', () => {
 
 describe('a session', () => {
   it('asks for sound-driven pictures while it speaks, and for the clip alone before and after', async () => {
-    const { session } = createRig({ soundOf: (id) => (id === 'avatar_1' ? wav2lipSound : undefined) })
+    const { session } = createRig({ avatars: { soundOf: (id) => (id === 'avatar_1' ? wav2lipSound : undefined) } })
     const heard: boolean[] = []
     const tickOnce = async (): Promise<void> => {
       await settle()

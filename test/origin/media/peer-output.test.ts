@@ -386,7 +386,7 @@ describe('the microphone', () => {
       return { peer: fake, sdp: 'answer' }
     }
     const transcription = fakeTranscription(() => 'Hello?')
-    const { session, run, sink } = createRig({ rtc: { answer, encoders }, ears: ears(transcription) })
+    const { session, run, sink } = createRig({ rtc: { answer, encoders }, listening: ears(transcription) })
     await session.start(offer)
     peer(0).become('connected')
     const voice = new OpusEncoder()

@@ -52,8 +52,8 @@ const saysOn = (seconds: number) => async (exchange: Exchange) => {
 
 const rig = () =>
   createRig({
-    chat: createOpenAiChat({ apiKey: 'sk', baseUrl: `${mind.url}/v1`, model: 'm' }),
-    voice: createOpenAiVoice({ apiKey: 'sk', baseUrl: `${mouth.url}/v1`, model: 'm', voice: 'marin' }),
+    llm: createOpenAiChat({ apiKey: 'sk', baseUrl: `${mind.url}/v1`, model: 'm' }),
+    tts: createOpenAiVoice({ apiKey: 'sk', baseUrl: `${mouth.url}/v1`, model: 'm', voice: 'marin' }),
   })
 const ask = ({ session }: Rig) =>
   session.chat({ messages: [{ role: 'user', content: 'Hello' }], stream: true }, () => undefined, new AbortController().signal)
@@ -265,7 +265,7 @@ describe('a voice that fails in the middle of a sentence', () => {
         return worker
       },
     })
-    const one = createRig({ voice })
+    const one = createRig({ tts: voice })
     await failsOnce(one, async () => await workers[0]?.kill())
     expect(workers).toHaveLength(2)
     await voice.close()

@@ -21,7 +21,7 @@ const samplesOf = (data: string) => {
 
 describe('holding speech', () => {
   it('lets nothing leave, and goes on without losing or skipping a sample', async () => {
-    const one = createRig({ voice: countingVoice })
+    const one = createRig({ tts: countingVoice })
     const { task_id } = one.session.speak({ text: TEXT })
     await one.run(10)
     expect(one.session.speech.pauseSpeech()).toBe(true)
@@ -48,7 +48,7 @@ describe('holding speech', () => {
   })
 
   it('takes back the tick that was prepared and has not left', async () => {
-    const one = createRig({ voice: countingVoice })
+    const one = createRig({ tts: countingVoice })
     one.session.speak({ text: TEXT })
     await one.run(5)
     const late = one.session.prepare(10_000)
@@ -120,7 +120,7 @@ describe('holding speech', () => {
   })
 
   it('as often as it is done, says everything once', async () => {
-    const one = createRig({ voice: countingVoice })
+    const one = createRig({ tts: countingVoice })
     one.session.speak({ text: TEXT })
     let toMs = 0
     for (let i = 0; i < 40 && one.sink.of('speech_finished').length === 0; i++) {
@@ -139,7 +139,7 @@ describe('holding speech', () => {
   })
 
   it('is passed over by the client going away', async () => {
-    const { session, sink, run } = createRig({ chat: fakeChat(['Some words to say. '], { hang: true }) })
+    const { session, sink, run } = createRig({ llm: fakeChat(['Some words to say. '], { hang: true }) })
     const caller = new AbortController()
     const reply = session.chat({ messages: [{ role: 'user', content: 'Hello' }] }, () => undefined, caller.signal)
     await run(3)

@@ -19,7 +19,7 @@ async function pictures({ session }: Rig, count: number): Promise<PictureRequest
 }
 
 it('nods by four degrees where a cue says no other', async () => {
-  const rig = createRig({ canNod: () => true })
+  const rig = createRig({ avatars: { canNod: () => true } })
   expect(rig.session.speak(nodding).warnings).toBeUndefined()
   const degrees = (await pictures(rig, 25)).map(({ nodDegrees = 0 }) => nodDegrees)
   expect(Math.max(...degrees)).toBeCloseTo(4)
@@ -27,14 +27,14 @@ it('nods by four degrees where a cue says no other', async () => {
 })
 
 it('says that an avatar cannot nod, and speaks all the same', async () => {
-  const rig = createRig({ canNod: (avatarId) => avatarId !== 'avatar_1' })
+  const rig = createRig({ avatars: { canNod: (avatarId) => avatarId !== 'avatar_1' } })
   expect(rig.session.speak(nodding).warnings).toEqual([expect.stringContaining('cannot nod')])
   expect((await pictures(rig, 10)).some(({ face }) => face !== undefined)).toBe(true)
 })
 
 it('looks away while the answer of its mind is slow', async () => {
   const rig = createRig({
-    chat: {
+    llm: {
       name: 'slow',
       defaultModel: 'slow',
       // the signal alone ends it

@@ -106,10 +106,11 @@ function randomMind(dice: Dice, work: Work): ChatProvider {
 async function randomOrder(seed: number): Promise<void> {
   const dice = new Dice(seed)
   const work = new Work()
-  const { session, sink, parts } = createRig({ voice: randomVoice(dice, work), chat: randomMind(dice, work) })
+  const { session, sink, services } = createRig({ tts: randomVoice(dice, work), llm: randomMind(dice, work) })
   const { speech } = session
-  const spokenBy = parts.spoken.bind(parts)
-  parts.spoken = (...asked) => work.track(spokenBy(...asked))
+  const { pipeline } = services
+  const fromText = pipeline.fromText.bind(pipeline)
+  pipeline.fromText = (...asked) => work.track(fromText(...asked))
   const callers: AbortController[] = []
   const replies: Promise<unknown>[] = []
   const late: PreparedTick[] = []

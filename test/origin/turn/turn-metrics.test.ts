@@ -39,7 +39,11 @@ describe('a turn’s ledger', () => {
       },
     }
     const turns: TurnLedger[] = []
-    const one = createRig({ chat, voice, onTurn: (ledger) => turns.push(ledger) })
+    const one = createRig({
+      llm: chat,
+      tts: voice,
+      turnRecorder: { addLatency: () => undefined, addTurn: (metrics) => turns.push(metrics) },
+    })
     const now = performance.now()
     one.session.speech.answer('Hello?', { endMs: now - 700, vadEndMs: now - 200, sttFinalMs: now })
     expect(one.session.lastTurn).toBeNull()
@@ -66,7 +70,7 @@ describe('a turn’s ledger', () => {
   })
 
   it.each(['interrupted before its first sound', 'failed'])('of a turn that is %s is told too', async (how) => {
-    const one = createRig(how === 'failed' ? { voice: brokenVoice } : {})
+    const one = createRig(how === 'failed' ? { tts: brokenVoice } : {})
     one.session.speak({ text: 'Hello.' })
     if (how !== 'failed') one.session.interrupt()
     await one.run(5)
@@ -102,7 +106,7 @@ describe('the watchdog', () => {
     const pass = stoppedClock()
     let broken = true
     const voice: SpeechProvider = { ...fakeVoice, speak: (request, signal) => (broken ? stuckVoice : fakeVoice).speak(request, signal) }
-    const one = createRig({ voice })
+    const one = createRig({ tts: voice })
     const { task_id } = one.session.speak({ text: 'x'.repeat(100) })
     await one.run(8)
     expect(one.sink.of('speech_started')).toHaveLength(1)

@@ -92,7 +92,7 @@ describe('word events', () => {
   })
 
   it('stop with the speech, and the word that is cut off is not said to be heard', async () => {
-    const { session, sink, run } = createRig({ voice: { ...fakeVoice, speak: withCharacters } })
+    const { session, sink, run } = createRig({ tts: { ...fakeVoice, speak: withCharacters } })
     session.speak({ text: 'One two three four' })
     await run(13)
     const { spoken_text } = session.interrupt()
@@ -102,7 +102,7 @@ describe('word events', () => {
   })
 
   it('held speech goes on with the word that it stopped in', async () => {
-    const { session, sink, run } = createRig({ voice: { ...fakeVoice, speak: withCharacters } })
+    const { session, sink, run } = createRig({ tts: { ...fakeVoice, speak: withCharacters } })
     session.speak({ text: 'One two three four' })
     await run(13)
     session.speech.pauseSpeech()

@@ -27,7 +27,7 @@ export function rig(transcription: TranscriptionProvider | undefined, settings: 
   const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as AvatarError[] }
   const ear = new Listener({
     config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: TurnDetection.parse(settings) },
-    parts: ears(transcription),
+    services: ears(transcription),
     speech,
     emit: (event) => made.events.push(event),
     emitLevel: (event) => made.levels.push(event),

@@ -60,8 +60,8 @@ export function fakeTranscription(hear: (given: Given) => string | Promise<strin
   return fake
 }
 
-export function ears(transcription?: TranscriptionProvider): ListeningServices {
-  return { transcription, vad: weights }
+export function ears(stt?: TranscriptionProvider): ListeningServices {
+  return { stt, vad: weights }
 }
 
 /** Her side of the conversation, as far as the ear may act on it. */

@@ -1,10 +1,12 @@
 /** Deterministic parts for the session engine: a voice whose length follows from the text, a mind that replays tokens. */
 
+import type { LipSync, MouthFromPhones, MouthFromText } from '../../../origin/lipsync/types.ts'
 import { NO_WANTS } from '../../../origin/media/socket-output.ts'
 import type { ChatProvider, ReplyPart } from '../../../origin/providers/llm/types.ts'
 import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import { Session, type SessionSink } from '../../../origin/session/session.ts'
-import { SessionParts, type SessionPartsOptions } from '../../../origin/session/session-services.ts'
+import type { SessionServices } from '../../../origin/session/session-services.ts'
+import { createSpeechPipeline } from '../../../origin/turn/speech-pipeline.ts'
 import type { OriginEvent, SessionEndReason } from '../../../shared/events.ts'
 import { VISEMES } from '../../../shared/face.ts'
 import type { MediaWants, RelayClass, SessionConfig } from '../../../shared/link.ts'
@@ -89,30 +91,41 @@ const CONFIG: SessionConfig = {
 export interface Rig {
   session: Session
   sink: RecordingSink
-  parts: SessionParts
+  services: SessionServices
   /** What the session's client wants. */
   wants: MediaWants
   /** Lets pending work settle, then runs ticks of the clock, pictures included. */
   run: (ticks: number) => Promise<void>
 }
 
-export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Partial<SessionConfig> = {}): Rig {
+/** What a test has of its own; the rest is as simple as it can be. */
+export interface RigOptions extends Partial<Omit<SessionServices, 'avatars' | 'pipeline'>> {
+  avatars?: Partial<SessionServices['avatars']>
+  mouthFromPhones?: MouthFromPhones
+  mouthFromText?: MouthFromText
+}
+
+export function createRig(
+  { avatars, mouthFromText, mouthFromPhones = phonesToRows, tts = fakeVoice, ...own }: RigOptions = {},
+  config: Partial<SessionConfig> = {},
+): Rig {
   const sink = new RecordingSink()
-  const sessionParts = new SessionParts({
-    voice: fakeVoice,
-    chat: fakeChat(['Hello there. ', 'How are you?']),
-    ears: ears(),
-    lipSync: {
-      open: () => ({ push: async (pcm) => rows(pcm.length), flush: async () => new Float32Array(0) }),
-      close: async () => undefined,
-    },
-    mouthFromPhones: (_phones, durationS) => rows(durationS * SAMPLE_RATE),
+  const lipSync: LipSync = {
+    open: () => ({ push: async (pcm) => rows(pcm.length), flush: async () => new Float32Array(0) }),
+    close: async () => undefined,
+  }
+  const services: SessionServices = {
+    tts,
+    llm: fakeChat(['Hello there. ', 'How are you?']),
+    pipeline: createSpeechPipeline({ tts, lipSync, mouthFromPhones, mouthFromText }),
+    listening: ears(),
+    avatars: { soundOf: () => undefined, canNod: () => true, ...avatars },
     decodeAudio: async () => ({ pcm: new Int16Array(SAMPLE_RATE) }),
     persona: 'persona',
-    onLatency: () => undefined,
-    ...parts,
-  })
-  const session = new Session({ config: { ...CONFIG, ...config }, sink, log: createLogger(), parts: sessionParts })
+    turnRecorder: { addLatency: () => undefined, addTurn: () => undefined },
+    ...own,
+  }
+  const session = new Session({ config: { ...CONFIG, ...config }, sink, log: createLogger(), services })
   const wants: MediaWants = {
     ...NO_WANTS,
     frame_json: true,
@@ -126,7 +139,7 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
   return {
     session,
     sink,
-    parts: sessionParts,
+    services,
     wants,
     run: async (ticks) => {
       for (let i = 0; i < ticks; i++) {
@@ -140,6 +153,8 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
     },
   }
 }
+
+const phonesToRows: MouthFromPhones = (_phones, durationS) => rows(durationS * SAMPLE_RATE)
 
 /** Lets promises that are ready run. */
 export async function settle(): Promise<void> {

@@ -24,7 +24,7 @@ afterEach(() => {
 })
 
 const mouthFromText = createMouthFromText({ pronounce: async (words) => words.map(() => ['m', 'aa']), close: async () => undefined })
-const rig = () => createRig({ voice, mouthFromText })
+const rig = () => createRig({ tts: voice, mouthFromText })
 /** Ticks of the clock, and time for the network between, until something has happened. */
 async function runUntil(what: string, { run }: Rig, check: () => boolean): Promise<void> {
   for (let ticks = 0; ticks < 2_000; ticks++) {
