@@ -6,7 +6,10 @@ import type { VadWeights } from '../origin/listening/vad.ts'
 import { createOpenAiTranscription } from '../origin/providers/stt/openai.ts'
 import { createOpenAiLiveTranscription } from '../origin/providers/stt/openai-realtime.ts'
 import type { TranscriptionProvider } from '../origin/providers/stt/types.ts'
+import { SessionEvents } from '../origin/session/session-events.ts'
+import type { SessionSink } from '../origin/session/session-sink.ts'
 import { FakeSpeech } from '../test/support/fakes/ears-fakes.ts'
+import { createLogger } from '../test/support/fakes/silent-log.ts'
 import { startRealtimeServer } from '../test/support/servers/realtime-server.ts'
 import { startVendorServer } from '../test/support/servers/vendor-server.ts'
 import { toPcm } from '../test/support/signals/noise.ts'
@@ -78,14 +81,16 @@ async function speakInto(ear: Listener, sounds: readonly Int16Array[]): Promise<
 async function requestTimes(vad: VadWeights, sounds: readonly Int16Array[], { provider, arrivedMs, close }: Recogniser): Promise<number[]> {
   const speech = new FakeSpeech()
   const failures: Error[] = []
+  const sendEvent: SessionSink['sendEvent'] = (_relayClass, event) => {
+    if (event.type === 'error') failures.push(new Error(event.message))
+  }
+  const events = new SessionEvents({ sessionId: '550e8400-e29b-41d4-a716-446655440000', sink: { sendEvent }, log: createLogger() })
   const ear = new Listener({
-    config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: undefined },
+    config: { language: 'en', turn_detection: undefined },
     services: { stt: provider, vad },
     speech,
-    emit: () => undefined,
-    emitLevel: () => undefined,
-    sendError: (error) => failures.push(error),
-    onListeningChange: () => undefined,
+    events,
+    onChange: () => undefined,
   })
   try {
     ear.start()

@@ -70,8 +70,8 @@ async function main(): Promise<void> {
   const listening = { stt: await chooseStt(env), vad: readVadWeights(env.VAD_MODEL) }
   const openai = env.OPENAI_API_KEY ? { apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL } : undefined
   const llm = openai ? createOpenAiChat({ ...openai, model: env.OPENAI_MODEL }) : createDemoPersona()
-  const host = new TickLoop({ renderer, log })
-  const load = new LoadMeter({ host, renderer, encoders })
+  const loop = new TickLoop({ renderer, log })
+  const load = new LoadMeter({ loop, renderer, encoders })
   const mouthFromText = pronouncer && createMouthFromText(pronouncer)
   const services: SessionServices = {
     tts,
@@ -112,7 +112,7 @@ async function main(): Promise<void> {
         return [...tts.voices]
       },
     },
-    host,
+    loop,
     services,
     load,
     log,
@@ -130,7 +130,7 @@ async function main(): Promise<void> {
     leaving = true
     edge.drain()
     edge.close()
-    host.stop()
+    loop.stop()
     setTimeout(() => process.exit(), DRAIN_MS).unref()
     await Promise.allSettled([
       renderer.close(),

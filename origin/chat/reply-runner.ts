@@ -1,11 +1,11 @@
 /** Messages to answer: the reply streams to its caller and, as a turn, to the voice; tool calls go out as events. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
 import { toAvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
 import type { SessionConfig } from '../../shared/link.ts'
 import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
 import type { ChatProvider } from '../providers/llm/types.ts'
+import type { SessionEvents } from '../session/session-events.ts'
 import type { Turn } from '../turn/turn.ts'
 import { answeringModel, ChatCompletion, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
@@ -19,17 +19,22 @@ export interface AnswerOptions {
   /** The caller has gone: the turn ends. @default nobody can go */
   cancelled?: AbortSignal
   /** Of the speech that is answered. */
-  heard?: UserSpeechTimes | undefined
+  userSpeech?: UserSpeechTimes | undefined
+}
+
+/** What replies use of the process. */
+export interface ReplyServices {
+  llm: ChatProvider
+  /** System prompt of sessions that bring none. */
+  persona: string
 }
 
 export interface ReplyRunnerOptions {
-  config: Pick<SessionConfig, 'session_id' | 'system_prompt' | 'tools'>
-  llm: ChatProvider
-  /** System prompt where the session brings none. */
-  persona: string
-  emit: (event: OriginEvent) => void
+  config: Pick<SessionConfig, 'system_prompt' | 'tools'>
+  services: ReplyServices
+  events: SessionEvents
   /** Queues text to be spoken as it comes. @throws AvatarError when no more tasks can be taken */
-  begin: (text: AsyncIterable<string>, heard?: UserSpeechTimes) => Turn
+  begin: (text: AsyncIterable<string>, userSpeech?: UserSpeechTimes) => Turn
   /** Ends a turn whose caller has gone. */
   stop: (turn: Turn) => void
 }
@@ -41,11 +46,11 @@ export class ReplyRunner {
 
   constructor(options: ReplyRunnerOptions) {
     this.#options = options
-    this.#conversation = new Conversation(options.config.system_prompt ?? options.persona)
+    this.#conversation = new Conversation(options.config.system_prompt ?? options.services.persona)
   }
 
-  /** A text was given to speak: it is part of what was said. */
-  speaks(turn: Turn, text: string): void {
+  /** A text was given to speak: it becomes a part of the conversation. */
+  recordSpoken(turn: Turn, text: string): void {
     const exchange = this.#conversation.open([])
     exchange.said = text
     this.#exchanges.set(turn, exchange)
@@ -64,14 +69,14 @@ export class ReplyRunner {
    * @throws AvatarError at once where the messages make no sense or no more tasks can be taken
    */
   begin(task: ChatTask, options: AnswerOptions): Promise<ChatResponse> {
-    const { config, emit, begin } = this.#options
+    const { events, begin } = this.#options
     const { prompt, fresh } = this.#conversation.prepare(task.messages)
     const tokens = new Channel<string>({ capacity: MAX_REPLY_CHARS, weigh: (token) => token.length })
-    const turn = begin(tokens, options.heard)
+    const turn = begin(tokens, options.userSpeech)
     const exchange = this.#conversation.open(fresh)
     this.#exchanges.set(turn, exchange)
     const said = userText(fresh)
-    if (said !== undefined) emit({ type: 'chat', session_id: config.session_id, task_id: turn.taskId, role: 'user', content: said })
+    if (said !== undefined) events.publish({ type: 'chat', task_id: turn.taskId, role: 'user', content: said })
     return this.#answer({ ...task, messages: prompt }, options, { turn, tokens, exchange })
   }
 
@@ -80,13 +85,14 @@ export class ReplyRunner {
     { onChunk, cancelled }: AnswerOptions,
     { turn, tokens, exchange }: { turn: Turn; tokens: Channel<string>; exchange: Exchange },
   ): Promise<ChatResponse> {
-    const { config, llm, emit, stop } = this.#options
+    const { config, services, events, stop } = this.#options
+    const { llm } = services
     const { signal, taskId } = turn
     const reply = new ChatCompletion({
       model: answeringModel(llm, model),
       taskId,
       onChunk: stream ? onChunk : undefined,
-      onToolCall: (tool_call) => emit({ type: 'tool_call', session_id: config.session_id, task_id: taskId, tool_call }),
+      onToolCall: (tool_call) => events.publish({ type: 'tool_call', task_id: taskId, tool_call }),
     })
     const leave = (): void => stop(turn)
     if (cancelled?.aborted) leave()

@@ -1,8 +1,8 @@
 /** A chat of no session: text alone. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
-import type { ChatProvider } from '../providers/llm/types.ts'
 import { answeringModel, ChatCompletion, settingsOf } from './chat-completion.ts'
 import { Conversation } from './conversation.ts'
+import type { ReplyServices } from './reply-runner.ts'
 
 /**
  * @param onChunk called for every piece of the reply where `params.stream` is true
@@ -10,7 +10,7 @@ import { Conversation } from './conversation.ts'
  * @throws AvatarError `PROVIDER_FAILED`; the signal's reason when aborted
  */
 export async function textChat(
-  { llm, persona }: { llm: ChatProvider; persona: string },
+  { llm, persona }: ReplyServices,
   request: ChatRequest,
   onChunk: (chunk: ChatChunk) => void,
   signal: AbortSignal,

@@ -4,6 +4,7 @@ import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { textChat } from '../chat/text-chat.ts'
 import type { Logger } from '../log.ts'
 import type { LoadMeter } from '../metrics/load-meter.ts'
+import { Session } from '../session/session.ts'
 import type { SessionServices } from '../session/session-services.ts'
 import type { TickLoop } from '../session/tick-loop.ts'
 import { CallResponder } from './call-responder.ts'
@@ -19,7 +20,7 @@ export interface ControlLinkOptions {
   edgeUrl: string
   key: string
   about: Omit<OriginHello, 'type' | 'protocol_version' | 'sessions' | 'load'>
-  host: TickLoop
+  loop: TickLoop
   services: SessionServices
   load: LoadMeter
   log: Logger
@@ -34,12 +35,11 @@ export class ControlLink {
   readonly #heartbeat: NodeJS.Timeout
   readonly #calls: CallResponder
   #beats = 0
-  readonly #links = new Map<string, SessionLink>()
   #draining = false
 
   constructor(options: ControlLinkOptions) {
     this.#options = options
-    const { edgeUrl, key, about, load, log, onRefused } = options
+    const { edgeUrl, key, about, loop, load, log, onRefused } = options
     this.#socket = new ReconnectingSocket({
       url: `${edgeUrl}/link/control`,
       key,
@@ -49,7 +49,7 @@ export class ControlLink {
           type: 'origin_hello',
           protocol_version: PROTOCOL_VERSION,
           ...about,
-          sessions: [...this.#links.keys()],
+          sessions: [...loop.sessions.keys()],
           load: load.read(),
         })
         if (this.#draining) this.#send({ type: 'draining' })
@@ -72,13 +72,14 @@ export class ControlLink {
   close(): void {
     clearInterval(this.#heartbeat)
     this.#calls.cancelAll()
-    for (const link of [...this.#links.values()]) link.abandon()
+    for (const session of [...this.#options.loop.sessions.values()]) abandon(session)
     this.#socket.close()
   }
 
   #beat(): void {
-    const sessions = this.#beats++ % BEATS_PER_REPORT === 0 ? [...this.#links.values()].map((link) => link.report()) : undefined
-    this.#send({ type: 'heartbeat', load: this.#options.load.read(), ...(sessions === undefined ? {} : { sessions }) })
+    const { loop, load } = this.#options
+    const sessions = this.#beats++ % BEATS_PER_REPORT === 0 ? [...loop.sessions.values()].map((session) => session.report()) : undefined
+    this.#send({ type: 'heartbeat', load: load.read(), ...(sessions === undefined ? {} : { sessions }) })
   }
 
   #send(message: ControlUp): void {
@@ -102,7 +103,7 @@ export class ControlLink {
         this.#open(message.config)
         return
       case 'session_drop':
-        this.#links.get(message.session_id)?.session.close(message.reason, { afterSpeech: false })
+        this.#options.loop.sessions.get(message.session_id)?.close(message.reason, { afterSpeech: false })
         return
       case 'text_chat':
         this.#calls.answer(message.id, 'text_chat', (signal, onChunk) => textChat(this.#options.services, message.params, onChunk, signal))
@@ -117,7 +118,7 @@ export class ControlLink {
   }
 
   #open(config: SessionConfig): void {
-    const { edgeUrl, key, about, services, log, host, load } = this.#options
+    const { edgeUrl, key, about, services, log, loop, load } = this.#options
     const session_id = config.session_id
     const refuse = (code: string, message: string): void =>
       this.#send({ type: 'session_opened', session_id, accepted: false, code, message })
@@ -129,28 +130,28 @@ export class ControlLink {
       refuse('AVATAR_NOT_FOUND', 'This origin does not have that avatar.')
       return
     }
-    if (this.#links.size >= load.capacity * SESSIONS_PER_SPEAKER) {
+    if (loop.sessions.size >= load.capacity * SESSIONS_PER_SPEAKER) {
       refuse('CAPACITY_EXCEEDED', 'This origin carries all the sessions it can.')
       return
     }
-    this.#links.get(session_id)?.abandon()
-    const link = new SessionLink({
-      edgeUrl,
-      key,
-      originId: about.origin_id,
-      bootId: about.boot_id,
-      config,
-      services,
-      log,
+    const replaced = loop.sessions.get(session_id)
+    if (replaced) abandon(replaced)
+    const { origin_id: originId, boot_id: bootId } = about
+    const sink = new SessionLink({
+      ...{ edgeUrl, key, originId, bootId, sessionId: session_id, log },
+      sessions: loop.sessions,
       onEnd: () => {
-        this.#links.delete(session_id)
-        host.remove(session_id)
-        log.info({ session_id, sessions: this.#links.size }, 'session ended')
+        loop.remove(session_id)
+        log.info({ session_id, sessions: loop.sessions.size }, 'session ended')
       },
     })
-    this.#links.set(session_id, link)
-    host.add(link.session)
+    loop.add(new Session({ config, services, sink, log }))
     this.#send({ type: 'session_opened', session_id, accepted: true })
-    log.info({ session_id, avatar_id: config.avatar_id, quality: config.quality, sessions: this.#links.size }, 'session opened')
+    log.info({ session_id, avatar_id: config.avatar_id, quality: config.quality, sessions: loop.sessions.size }, 'session opened')
   }
+}
+
+/** Leaves without ending the session for its clients: another origin may go on with it. */
+function abandon(session: Session): void {
+  session.close('origin_lost', { afterSpeech: false })
 }

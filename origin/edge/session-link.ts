@@ -1,21 +1,12 @@
 /** One session's socket to its object on the edge: calls in, events and media out. */
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
-import {
-  encodeRelay,
-  type LinkCall,
-  type RelayClass,
-  type SessionConfig,
-  SessionDown,
-  type SessionReport,
-  type SessionUp,
-} from '../../shared/link.ts'
-import type { TransportStats } from '../../shared/stats.ts'
+import { encodeRelay, type LinkCall, type RelayClass, SessionDown, type SessionUp } from '../../shared/link.ts'
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import type { Logger } from '../log.ts'
 import { NO_WANTS } from '../media/socket-output.ts'
-import { SocketMeter, transportStats } from '../media/transport-stats.ts'
-import { Session, type SessionSink } from '../session/session.ts'
-import type { SessionServices } from '../session/session-services.ts'
+import { SocketMeter } from '../media/transport-stats.ts'
+import type { Session } from '../session/session.ts'
+import type { SessionSink } from '../session/session-sink.ts'
 import { CallResponder } from './call-responder.ts'
 import { ReconnectingSocket } from './reconnecting-socket.ts'
 
@@ -33,18 +24,19 @@ export interface SessionLinkOptions {
   key: string
   originId: string
   bootId: string
-  config: SessionConfig
-  services: SessionServices
+  sessionId: string
+  /** Where the session is found; messages for one that is not there are left out. */
+  sessions: ReadonlyMap<string, Session>
   log: Logger
-  onEnd: (sessionId: string) => void
+  /** The session is over, and its link with it. */
+  onEnd: () => void
 }
 
 export class SessionLink implements SessionSink {
-  readonly session: Session
   readonly #options: SessionLinkOptions
   readonly #socket: ReconnectingSocket
   readonly #calls: CallResponder
-  readonly #meter = new SocketMeter()
+  readonly meter = new SocketMeter()
   /** Runs while a socket wants figures. */
   #figures: NodeJS.Timeout | undefined
   #held: string[] = []
@@ -53,12 +45,11 @@ export class SessionLink implements SessionSink {
   #over = false
 
   constructor(options: SessionLinkOptions) {
-    const { config, services, log, edgeUrl, key, originId, bootId } = options
+    const { sessionId, log, edgeUrl, key, originId, bootId } = options
     this.#options = options
-    this.session = new Session({ config, services, sink: this, log })
     this.#calls = new CallResponder({ send: (answer) => this.#send(answer), log })
     this.#socket = new ReconnectingSocket({
-      url: `${edgeUrl}/link/session/${config.session_id}`,
+      url: `${edgeUrl}/link/session/${sessionId}`,
       key,
       log,
       onOpen: () => {
@@ -69,7 +60,7 @@ export class SessionLink implements SessionSink {
         for (const message of this.#held.splice(0)) this.#socket.send(message)
       },
       onText: (text) => this.#receive(text),
-      onRefused: () => this.session.close('error', { afterSpeech: false }),
+      onRefused: () => this.#session?.close('error', { afterSpeech: false }),
       onLost: () => this.#armLostTimer(),
     })
   }
@@ -80,14 +71,14 @@ export class SessionLink implements SessionSink {
 
   sendEvent(relayClass: RelayClass, event: OriginEvent, to?: string): void {
     const message = encodeRelay({ class: relayClass, ...(to === undefined ? {} : { to }) }, JSON.stringify(event))
-    this.#meter.event(relayClass, message.length)
+    this.meter.event(relayClass, message.length)
     if (this.#socket.send(message) || relayClass !== 'control') return
     this.#held.push(message)
     if (this.#held.length > MAX_HELD_EVENTS) this.#held.shift()
   }
 
   sendBinary(message: Uint8Array): void {
-    this.#meter.binary(message)
+    this.meter.binary(message)
     this.#socket.send(message)
   }
 
@@ -105,23 +96,12 @@ export class SessionLink implements SessionSink {
     // a session that the origin abandons is the edge's to place anew
     if (reason !== 'origin_lost') this.#send({ type: 'closed', reason })
     this.#socket.close()
-    this.#options.onEnd(this.session.id)
+    this.#options.onEnd()
   }
 
-  /** The session as operators see it. */
-  report(): SessionReport {
-    const { session_id, avatar_id, quality, created_at } = this.#options.config
-    const { status: state, lastTurn: last_turn } = this.session
-    return { session_id, avatar_id, quality, state, created_at, stats: this.#stats(), last_turn }
-  }
-
-  /** Leaves without ending the session: another origin may go on with it. */
-  abandon(): void {
-    this.session.close('origin_lost', { afterSpeech: false })
-  }
-
-  #stats(): TransportStats {
-    return transportStats(this.session.peerStats, this.#meter, this.session.droppedFrames)
+  get #session(): Session | undefined {
+    // another session may have its id by now
+    return this.#over ? undefined : this.#options.sessions.get(this.#options.sessionId)
   }
 
   #tellFigures(wanted: boolean): void {
@@ -129,13 +109,17 @@ export class SessionLink implements SessionSink {
     clearInterval(this.#figures)
     this.#figures = undefined
     if (!wanted || this.#over) return
-    const tell = (): void => this.sendEvent('stats', { type: 'stats', session_id: this.session.id, stats: this.#stats() })
+    const { sessionId: session_id } = this.#options
+    const tell = (): void => {
+      const stats = this.#session?.transportStats
+      if (stats) this.sendEvent('stats', { type: 'stats', session_id, stats })
+    }
     this.#figures = setInterval(tell, STATS_MS)
     tell()
   }
 
   #armLostTimer(): void {
-    this.#lostTimer ??= setTimeout(() => this.session.close('error', { afterSpeech: false }), LINK_LOST_MS)
+    this.#lostTimer ??= setTimeout(() => this.#session?.close('error', { afterSpeech: false }), LINK_LOST_MS)
   }
 
   #send(message: SessionUp): void {
@@ -146,54 +130,57 @@ export class SessionLink implements SessionSink {
     const parsed = SessionDown.safeParse(parseJson(text))
     if (!parsed.success) {
       this.#options.log.warn(
-        { session_id: this.session.id, issues: parsed.error.issues.length },
+        { session_id: this.#options.sessionId, issues: parsed.error.issues.length },
         'the edge sent a message that this version does not know',
       )
       return
     }
+    const session = this.#session
+    if (!session) return
     const message = parsed.data
     switch (message.type) {
       case 'welcome':
       case 'wants':
-        this.session.want(message.wants, message.beside ?? NO_WANTS)
+        session.want(message.wants, message.beside ?? NO_WANTS)
         this.#tellFigures(message.wants.stats)
         return
       case 'request':
-        this.#calls.answer(message.id, message.call.method, (signal, onChunk) => this.#perform(message.call, signal, onChunk))
+        this.#calls.answer(message.id, message.call.method, (signal, onChunk) => perform(session, message.call, signal, onChunk))
         return
       case 'cancel':
         this.#calls.cancel(message.id)
         return
       case 'client_event':
-        this.session.handleEvent(message.event, message.client_id)
+        session.handleEvent(message.event, message.client_id)
         return
       case 'close':
-        this.session.close(message.reason, { afterSpeech: message.after_speech })
+        session.close(message.reason, { afterSpeech: message.after_speech })
         return
     }
   }
+}
 
-  async #perform(call: LinkCall, signal: AbortSignal, onChunk: (chunk: object) => void): Promise<object> {
-    switch (call.method) {
-      case 'speak':
-        return this.session.speak(call.params)
-      case 'interrupt':
-        return this.session.interrupt()
-      case 'chat':
-        return await this.session.chat(call.params, onChunk, signal)
-      case 'start':
-        return await this.session.start(call.params)
-      case 'ice':
-        return await this.session.addCandidate(call.params)
-      case 'watch':
-        return await this.session.viewers.watch(call.params.sdp)
-      case 'unwatch':
-        this.session.viewers.unwatch(call.params.viewer_id)
-        return {}
-      case 'watch_ice':
-        await this.session.viewers.addCandidates(call.params.viewer_id, call.params.candidates)
-        return {}
-    }
+async function perform(session: Session, call: LinkCall, signal: AbortSignal, onChunk: (chunk: object) => void): Promise<object> {
+  const { speech } = session
+  switch (call.method) {
+    case 'speak':
+      return speech.speak(call.params)
+    case 'interrupt':
+      return speech.interrupt()
+    case 'chat':
+      return await speech.chat(call.params, onChunk, signal)
+    case 'start':
+      return await session.start(call.params)
+    case 'ice':
+      return await session.addCandidate(call.params)
+    case 'watch':
+      return await session.viewers.watch(call.params.sdp)
+    case 'unwatch':
+      session.viewers.unwatch(call.params.viewer_id)
+      return {}
+    case 'watch_ice':
+      await session.viewers.addCandidates(call.params.viewer_id, call.params.candidates)
+      return {}
   }
 }
 

@@ -2,13 +2,13 @@
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
 import type { SessionConfig } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { type ListenMode, TurnDetection } from '../../shared/turn-detection.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
 import { noStt } from '../providers/stt/choose.ts'
 import { STT_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
+import type { SessionEvents } from '../session/session-events.ts'
 import { AudioRing } from './audio-ring.ts'
 import { BargeIn } from './barge-in.ts'
 import type { LevelReading } from './level-meter.ts'
@@ -40,13 +40,12 @@ export interface ListeningServices {
 }
 
 export interface ListenerOptions {
-  config: Pick<SessionConfig, 'session_id' | 'language' | 'turn_detection'>
+  config: Pick<SessionConfig, 'language' | 'turn_detection'>
   services: ListeningServices
   speech: SpeechControl
-  emit: (event: OriginEvent) => void
-  emitLevel: (event: OriginEvent) => void
-  sendError: (error: AvatarError) => void
-  onListeningChange: () => void
+  events: SessionEvents
+  /** Listening has begun or ended. */
+  onChange: () => void
 }
 
 /** What an open ear has. */
@@ -88,7 +87,7 @@ export class Listener {
 
   /** Opens the ear; open already, only the mode may change. @throws AvatarError `STT_UNAVAILABLE`; `SESSION_NOT_FOUND` after `close` */
   start(mode: ListenMode = this.#settings.mode): void {
-    const { services, config, speech, onListeningChange } = this.#options
+    const { services, config, speech, onChange } = this.#options
     const { threshold, silence_ms: silenceMs } = this.#settings
     // a message of the client may have waited for longer than the session lasted
     if (this.#closed) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
@@ -101,7 +100,7 @@ export class Listener {
       mode,
       hearing: new SpeechDetector({
         weights: services.vad,
-        played: speech.played,
+        played: speech.echoReference,
         now: () => performance.now(),
         onLevel: (reading) => this.#level(reading),
       }),
@@ -117,7 +116,7 @@ export class Listener {
       appended: undefined,
       lost: undefined,
     }
-    onListeningChange()
+    onChange()
   }
 
   /** Closes the ear; what is being said is over with it, and answered. @throws AvatarError `INVALID_REQUEST` when it is not open */
@@ -128,7 +127,7 @@ export class Listener {
     }
     this.#endTurn(listening, listening.detector.stop())
     this.#close(listening)
-    this.#options.onListeningChange()
+    this.#options.onChange()
   }
 
   /** Sound of the user's microphone; nothing happens while the ear is closed. @param pcm HEARING_SAMPLE_RATE */
@@ -195,7 +194,7 @@ export class Listener {
 
   #startTurn(listening: ActiveListening, startMs: number): void {
     const { prefix_ms, silence_ms } = this.#settings
-    this.#options.emit({ type: 'user_speech_started', session_id: this.#sessionId })
+    this.#options.events.publish({ type: 'user_speech_started' })
     if (listening.mode === 'manual') return
     const utterance = this.#begin(listening)
     utterance.push(listening.recent.since(Math.round((startMs - prefix_ms) * SAMPLES_PER_MS)))
@@ -207,7 +206,7 @@ export class Listener {
     return new Utterance({
       transcriber,
       onPartial: (content) => {
-        this.#options.emit({ type: 'chat', session_id: this.#sessionId, role: 'user', content, partial: true })
+        this.#options.events.publish({ type: 'chat', role: 'user', content, partial: true })
         if (this.#bargeIn.holding) this.#bargeIn.words()
       },
     })
@@ -222,8 +221,7 @@ export class Listener {
     listening.utterance = undefined
     const soundMs = recent.total / SAMPLES_PER_MS
     if (change?.type === 'stopped') {
-      const session_id = this.#sessionId
-      this.#options.emit({ type: 'user_speech_stopped', session_id, duration_ms: Math.round(change.endMs - change.startMs) })
+      this.#options.events.publish({ type: 'user_speech_stopped', duration_ms: Math.round(change.endMs - change.startMs) })
     }
     if (!utterance) return
     const endMs = vadEndMs - (change?.type === 'stopped' && listening.mode === 'vad' ? Math.max(0, soundMs - change.endMs) : 0)
@@ -235,7 +233,7 @@ export class Listener {
       utterance.abort()
       this.#bargeIn.release()
       const message = 'Speech comes faster than it can be transcribed; this turn was left out.'
-      this.#options.sendError(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaited.size }))
+      this.#options.events.error(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaited.size }))
       return
     }
     this.#awaited.add(utterance)
@@ -269,7 +267,7 @@ export class Listener {
     const timedOut = thrown instanceof DOMException && thrown.name === 'TimeoutError'
     const { name: provider } = this.#options.services.stt ?? {}
     const tooSlow = new AvatarError('PROVIDER_FAILED', `The provider (${provider}) took too long; say it again.`, { provider })
-    this.#options.sendError(timedOut ? tooSlow : toAvatarError(thrown))
+    this.#options.events.error(timedOut ? tooSlow : toAvatarError(thrown))
   }
 
   /** She is held and the user speaks on: whole utterances would tell too late whether these are words. */
@@ -287,11 +285,7 @@ export class Listener {
   }
 
   #level({ levelDb: level_db, speech }: LevelReading): void {
-    this.#options.emitLevel({ type: 'level', session_id: this.#sessionId, level_db, speech })
-  }
-
-  get #sessionId(): string {
-    return this.#options.config.session_id
+    this.#options.events.optional('level', { type: 'level', level_db, speech })
   }
 
   #close(listening: ActiveListening): void {

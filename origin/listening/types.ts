@@ -26,7 +26,7 @@ export interface SpeechControl {
   readonly paused: boolean
   /** What sounds, is held, or is to sound next; undefined where nothing is to be said. */
   readonly current: object | undefined
-  readonly played: EchoReference
+  readonly echoReference: EchoReference
   /** Holds the speech at once; nothing of it leaves until it is resumed or interrupted. @returns false when nothing is to be held */
   pauseSpeech(): boolean
   /** Goes on where the speech was held. @returns false when nothing is held */

@@ -13,15 +13,15 @@ import { TurnHistograms } from './turn-histograms.ts'
 const LATENCIES = 100
 
 export class LoadMeter {
-  readonly #host: TickLoop
+  readonly #loop: TickLoop
   readonly #renderer: Renderer
   readonly #encoders: EncoderPool
   #latencies: number[] = []
   #cpu = cpuTimes()
   readonly #turns = new TurnHistograms()
 
-  constructor({ host, renderer, encoders }: { host: TickLoop; renderer: Renderer; encoders: EncoderPool }) {
-    this.#host = host
+  constructor({ loop, renderer, encoders }: { loop: TickLoop; renderer: Renderer; encoders: EncoderPool }) {
+    this.#loop = loop
     this.#renderer = renderer
     this.#encoders = encoders
   }
@@ -48,10 +48,10 @@ export class LoadMeter {
     const total = now.total - this.#cpu.total
     const cpuUsage = total > 0 ? 100 * (1 - (now.idle - this.#cpu.idle) / total) : 0
     this.#cpu = now
-    const sessions = [...this.#host.sessions.values()]
+    const sessions = [...this.#loop.sessions.values()]
     return {
       sessions: sessions.length,
-      speaking: sessions.filter((session) => session.speaking).length,
+      speaking: sessions.filter((session) => session.speech.speaking).length,
       capacity: this.#renderer.capacity,
       cpu_usage: round(cpuUsage),
       memory_usage: round(100 * (1 - freemem() / totalmem())),
@@ -60,7 +60,7 @@ export class LoadMeter {
       average_latency: this.#latencies.length > 0 ? round(this.#latencies.reduce((a, b) => a + b, 0) / this.#latencies.length) : null,
       render: {
         ...this.#renderer.stats(),
-        ...this.#host.stats(),
+        ...this.#loop.stats(),
         ...rtcLoad(sessions, this.#encoders),
         cores: availableParallelism(),
       },

@@ -2,19 +2,10 @@
 import type { AudioData } from '../../shared/events.ts'
 import type { ListeningServices } from '../listening/listener.ts'
 import type { RtcServices } from '../media/peer-output.ts'
-import type { ChatProvider } from '../providers/llm/types.ts'
-import type { SpeechProvider } from '../providers/tts/types.ts'
 import type { Renderer } from '../render/types.ts'
-import type { SpeechPipeline } from '../turn/speech-pipeline.ts'
-import type { TurnRecorder } from '../turn/turn-metrics.ts'
+import type { SpeechServices } from './speech.ts'
 
-export interface SessionServices {
-  tts: SpeechProvider
-  llm: ChatProvider
-  /** System prompt of sessions that bring none. */
-  persona: string
-  /** Speaks with `tts`. */
-  pipeline: SpeechPipeline
+export interface SessionServices extends SpeechServices {
   listening: ListeningServices
   /** Undefined: this process has no WebRTC. */
   rtc?: RtcServices | undefined
@@ -22,5 +13,4 @@ export interface SessionServices {
   avatars: Pick<Renderer, 'soundOf' | 'canNod'>
   /** Any container or codec that clients may send to mono PCM at SAMPLE_RATE. */
   decodeAudio: (data: AudioData) => Promise<{ pcm: Int16Array }>
-  turnRecorder: TurnRecorder
 }

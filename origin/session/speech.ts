@@ -1,20 +1,19 @@
-/** What a session's avatar says: its tasks and replies, holding and stopping them, and what leaves of them tick by tick. */
+/** What a session's avatar says: queues tasks and replies, pauses and stops them, and sends what is due of them at each tick. */
 import { performance } from 'node:perf_hooks'
 import type { Emotion, InterruptResponse, SpeakRequest, SpeakResponse, VoiceSettings } from '../../shared/api.ts'
 import type { ChatChunk, ChatResponse, TaskMode } from '../../shared/chat.ts'
 import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
 import { VISEMES } from '../../shared/face.ts'
-import type { RelayClass, SessionConfig } from '../../shared/link.ts'
+import type { SessionConfig } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
-import { type ChatTask, ReplyRunner } from '../chat/reply-runner.ts'
+import { type ChatTask, ReplyRunner, type ReplyServices } from '../chat/reply-runner.ts'
 import { toMs } from '../dsp/pcm.ts'
 import type { Animator } from '../face/animator.ts'
 import { EchoReferenceRing } from '../listening/echo-reference.ts'
 import type { EchoReference, SpeechControl, UserSpeechTimes } from '../listening/types.ts'
 import type { Logger } from '../log.ts'
 import type { SocketOutput } from '../media/socket-output.ts'
-import type { ChatProvider } from '../providers/llm/types.ts'
+import type { WebrtcOutput } from '../media/webrtc-output.ts'
 import { pickVoice } from '../providers/tts/pick-voice.ts'
 import type { SpeechProvider } from '../providers/tts/types.ts'
 import type { TickSound } from '../turn/playout.ts'
@@ -23,10 +22,12 @@ import type { Turn, TurnEnd } from '../turn/turn.ts'
 import type { TurnRecorder } from '../turn/turn-metrics.ts'
 import { TurnQueue } from '../turn/turn-queue.ts'
 import { CueSheet } from './cue-sheet.ts'
+import type { SessionEvents } from './session-events.ts'
+import type { SessionLifetime } from './session-lifetime.ts'
 import { SpeechDelivery } from './speech-delivery.ts'
 
-/** A mouth that is less at rest than this moves. */
-const MOVING_BELOW = 0.9
+/** A mouth whose `sil` weight is above this is at rest. */
+const AT_REST_ABOVE = 0.9
 
 /** A text to speak; its session is this one. */
 export type SpeakTask = Omit<SpeakRequest, 'mode' | 'session_id'> & Partial<Pick<SpeakRequest, 'mode' | 'session_id'>>
@@ -40,100 +41,92 @@ export interface SpokenTick {
   dueMs: number
 }
 
+/** What speech uses of the process. */
+export interface SpeechServices extends ReplyServices {
+  tts: SpeechProvider
+  /** Speaks with `tts`. */
+  pipeline: SpeechPipeline
+  turnRecorder: TurnRecorder
+}
+
 export interface SpeechOptions {
   config: SessionConfig
-  tts: SpeechProvider
-  pipeline: SpeechPipeline
-  llm: ChatProvider
-  persona: string
+  services: SpeechServices
   /** The avatar's head can be turned. */
   canNod: boolean
-  turnRecorder: TurnRecorder
-  media: SocketOutput
-  face: Pick<Animator, 'emotion' | 'act'>
+  events: SessionEvents
+  lifetime: SessionLifetime
+  animator: Pick<Animator, 'emotion' | 'act'>
+  sockets: SocketOutput
+  /** Undefined where this process has no WebRTC. */
+  webrtc: Pick<WebrtcOutput, 'cutOff'> | undefined
   log: Logger
-  emit: (event: OriginEvent, relayClass?: RelayClass) => void
-  sendError: (error: AvatarError, taskId?: string) => void
-  /** What is being played is to die away now. */
-  cutOff: () => void
-  /** What the avatar does may have changed. */
+  /** What the avatar does may have changed; called once for each change. */
   onChange: () => void
-  wantsWords: () => boolean
-  /** @throws AvatarError where the session takes no more tasks */
-  requireOpen: () => void
 }
 
 interface SayOptions {
   voiceId: string
   settings?: VoiceSettings
-  heard?: UserSpeechTimes | undefined
+  userSpeech?: UserSpeechTimes | undefined
 }
 
 export class Speech implements SpeechControl {
   readonly #options: SpeechOptions
-  readonly #turns: TurnQueue
+  readonly #queue: TurnQueue
   readonly #replies: ReplyRunner
-  readonly #out: SpeechDelivery
-  readonly #played = new EchoReferenceRing()
+  readonly #delivery: SpeechDelivery
+  readonly #echoReference = new EchoReferenceRing()
   readonly #scripts = new WeakMap<Turn, { emotion: Emotion; cues: CueSheet }>()
-  #generation = 0
   #lastTurn: TurnLedger | null = null
 
   constructor(options: SpeechOptions) {
     this.#options = options
-    const { config, tts, llm, persona, turnRecorder, media, log, emit, sendError, onChange } = options
-    this.#turns = new TurnQueue({
+    const { config, services, events, sockets, onChange } = options
+    this.#queue = new TurnQueue({
       onFinished: (turn, reason) => this.#finished(turn, reason),
-      onFailed: (turn, error) => {
-        log.warn({ err: error.cause ?? error, code: error.code, task_id: turn.taskId }, 'turn failed')
-        sendError(error, turn.taskId)
-      },
-      onHeldTooLong: () => void this.resumeSpeech(),
+      onFailed: (turn, error) => this.#failed(turn, error),
+      onPausedTooLong: () => void this.resumeSpeech(),
       onChange,
     })
     this.#replies = new ReplyRunner({
       config,
-      llm,
-      persona,
-      emit,
-      begin: (text, heard) => this.#say(heard ? 'voice' : 'chat', text, { ...pickVoice(tts, undefined, config.voice_id), heard }),
-      stop: (turn) => (this.#turns.current === turn ? void this.interrupt() : this.#turns.end(turn, 'interrupted')),
+      services,
+      events,
+      begin: (text, userSpeech) =>
+        this.#say(userSpeech ? 'voice' : 'chat', text, { ...pickVoice(services.tts, undefined, config.voice_id), userSpeech }),
+      stop: (turn) => (this.#queue.current === turn ? void this.interrupt() : this.#queue.end(turn, 'interrupted')),
     })
-    this.#out = new SpeechDelivery({
-      media,
-      emit,
-      onStarted: (_turn, latencyMs) => {
-        turnRecorder.addLatency(latencyMs)
+    this.#delivery = new SpeechDelivery({
+      sockets,
+      events,
+      onStarted: (latencyMs) => {
+        services.turnRecorder.addLatency(latencyMs)
         onChange()
       },
     })
   }
 
-  /** Rises with every interrupt and hold: what is older does not leave. */
-  get generation(): number {
-    return this.#generation
-  }
-
-  /** The task that sounds, is held, or is to sound next. */
+  /** The task that sounds, is paused, or is to sound next. */
   get current(): Turn | undefined {
-    return this.#turns.current
+    return this.#queue.current
   }
 
-  /** A task has begun to sound and is not over, held or not. */
+  /** A task has begun to sound and is not over, paused or not. */
   get underWay(): boolean {
-    return this.#turns.speaking
+    return this.#queue.underWay
   }
 
   get speaking(): boolean {
-    return this.#turns.speaking && !this.#turns.paused
+    return this.#queue.underWay && !this.#queue.paused
   }
 
   get paused(): boolean {
-    return this.#turns.paused
+    return this.#queue.paused
   }
 
-  get played(): EchoReference {
-    return this.#played
+  get echoReference(): EchoReference {
+    return this.#echoReference
   }
 
   /** What the latest turn took; null before the first. */
@@ -141,19 +134,22 @@ export class Speech implements SpeechControl {
     return this.#lastTurn
   }
 
+  // --- tasks ------------------------------------------------------------------------------------------------------
+
   speak({ text, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [], mode = 'queue' }: SpeakTask): SpeakResponse {
-    const { tts, canNod, config } = this.#options
+    const { services, canNod, config } = this.#options
+    const { tts } = services
     const { voiceId, warnings } = pickVoice(tts, voice_id, config.voice_id)
     const shortcoming = tts.shortcoming?.(text)
     if (shortcoming !== undefined) warnings.push(shortcoming)
     if (!canNod && cues.some(({ type }) => type === 'nod')) {
       warnings.push(`The avatar "${config.avatar_id}" cannot nod; its nod cues are left out.`)
     }
-    this.#makeWay(mode)
+    this.#interruptIfAsked(mode)
     const queued = this.current !== undefined
     const turn = this.#say('speak', once(text), { voiceId, settings })
     turn.expectText(text)
-    this.#replies.speaks(turn, text)
+    this.#replies.recordSpoken(turn, text)
     this.#scripts.set(turn, { emotion, cues: new CueSheet(cues) })
     return {
       task_id: turn.taskId,
@@ -163,11 +159,15 @@ export class Speech implements SpeechControl {
     }
   }
 
-  /** Speaks the client's own sound. */
+  /** Speaks the client's own audio. @param pcm SAMPLE_RATE */
   play(pcm: Int16Array): Turn {
-    this.#options.requireOpen()
-    const { pipeline } = this.#options
-    const turn = this.#turns.add({ kind: 'audio', segments: ({ signal }) => pipeline.fromAudio(pcm, { signal }), estimateS: () => 0 })
+    const { services, lifetime } = this.#options
+    lifetime.requireOpen()
+    const turn = this.#queue.add({
+      kind: 'audio',
+      segments: ({ signal }) => services.pipeline.fromAudio(pcm, { signal }),
+      estimateS: () => 0,
+    })
     turn.expectedMs = toMs(pcm.length)
     return turn
   }
@@ -179,137 +179,138 @@ export class Speech implements SpeechControl {
    * @param cancelled the caller has gone
    */
   async chat(task: ChatTask, onChunk: (chunk: ChatChunk) => void, cancelled: AbortSignal): Promise<ChatResponse> {
-    this.#makeWay(task.mode)
+    this.#interruptIfAsked(task.mode)
     return await this.#replies.begin(task, { onChunk, cancelled })
   }
 
-  answer(text: string, times: UserSpeechTimes = { endMs: performance.now() }): void {
-    const { log, sendError } = this.#options
+  answer(text: string, userSpeech: UserSpeechTimes = { endMs: performance.now() }): void {
+    const { log, events } = this.#options
     try {
-      const reply = this.#replies.begin({ messages: [{ role: 'user', content: text }] }, { heard: times })
-      // the turn that failed has said so
+      const reply = this.#replies.begin({ messages: [{ role: 'user', content: text }] }, { userSpeech })
+      // the turn that failed has already sent its error
       reply.catch((thrown: unknown) => log.debug({ err: thrown }, 'no answer to speech'))
     } catch (thrown) {
-      sendError(toAvatarError(thrown))
+      events.error(toAvatarError(thrown))
     }
   }
 
+  // --- interrupt, pause, resume -----------------------------------------------------------------------------------
+
+  /** Stops all speech; what was rendered for it before no longer leaves. */
   interrupt(): InterruptResponse {
-    const { config, emit } = this.#options
-    this.#raiseGeneration()
-    return this.#turns.interrupt((facts) => emit({ type: 'interrupted', session_id: config.session_id, ...facts }))
+    this.#nextGeneration()
+    return this.#queue.interrupt((facts) => this.#options.events.publish({ type: 'interrupted', ...facts }))
   }
 
   pauseSpeech(): boolean {
-    const { config, emit, onChange } = this.#options
-    const turn = this.#turns.pause()
+    const turn = this.#queue.pause()
     if (!turn) return false
-    this.#raiseGeneration()
-    emit({ type: 'speech_paused', session_id: config.session_id, task_id: turn.taskId, played_ms: Math.round(turn.playedMs) })
-    onChange()
+    this.#nextGeneration()
+    this.#options.events.publish({ type: 'speech_paused', task_id: turn.taskId, played_ms: Math.round(turn.playedMs) })
     return true
   }
 
   resumeSpeech(): boolean {
-    const { config, emit, onChange } = this.#options
-    const resumed = this.#turns.resume()
+    const resumed = this.#queue.resume()
     if (!resumed) return false
     const { turn, fromMs } = resumed
-    emit({ type: 'speech_resumed', session_id: config.session_id, task_id: turn.taskId, played_ms: Math.round(fromMs) })
-    onChange()
+    this.#options.events.publish({ type: 'speech_resumed', task_id: turn.taskId, played_ms: Math.round(fromMs) })
     return true
   }
 
-  // --- the clock -------------------------------------------------------------------------------------------------
+  // --- the clock --------------------------------------------------------------------------------------------------
 
+  /** Takes the next 40 ms of the current task. */
   next(dueMs: number): SpokenTick {
     const turn = this.current
-    const sound = this.#turns.next()
+    const sound = this.#queue.next()
     if (turn && sound) this.#express(turn, sound)
-    return { generation: this.#generation, turn, sound, dueMs }
+    return { generation: this.#options.events.generation, turn, sound, dueMs }
   }
 
   /** Sound that follows the last tick, as far as it is ready. */
   ahead(samples: number): Int16Array[] {
-    return this.#turns.ahead(samples)
+    return this.#queue.ahead(samples)
   }
 
-  /** A tick's sound leaves, unless it was prepared before an interrupt or a hold. */
+  /** A tick's sound leaves, unless it was prepared before an interrupt or a pause. */
   deliver({ generation, turn, sound, dueMs }: SpokenTick): void {
-    const isStale = generation !== this.#generation
-    this.#played.push(isStale ? undefined : sound?.pcm, dueMs)
-    if (!turn || !sound || isStale || !this.#turns.has(turn)) return
-    const sessionId = this.#options.config.session_id
-    this.#out.deliver({ turn, sound, dueMs, sessionId, generation, wantsWords: this.#options.wantsWords() })
-    if (sound.state === 'finished') this.#turns.end(turn, 'completed')
+    const isStale = generation !== this.#options.events.generation
+    this.#echoReference.push(isStale ? undefined : sound?.pcm, dueMs)
+    if (!turn || !sound || isStale || !this.#queue.has(turn)) return
+    this.#delivery.deliver({ turn, sound, dueMs })
+    if (sound.state === 'finished') this.#queue.end(turn, 'completed')
   }
 
-  /** A tick's picture has left. */
-  pictureLeft({ turn, sound }: SpokenTick): void {
-    if (!turn || !sound?.mouth || (sound.mouth[VISEMES.indexOf('sil')] ?? 0) > MOVING_BELOW) return
+  /** A tick's frame has left. */
+  frameLeft({ turn, sound }: SpokenTick): void {
+    if (!turn || !sound?.mouth || (sound.mouth[VISEMES.indexOf('sil')] ?? 0) > AT_REST_ABOVE) return
     turn.metrics.mark('first_picture')
-    this.#tellMetrics(turn)
+    this.#publishMetrics(turn)
   }
 
-  // --- inside ----------------------------------------------------------------------------------------------------
+  // --- inside -----------------------------------------------------------------------------------------------------
 
-  #raiseGeneration(): void {
-    this.#generation += 1
-    this.#options.cutOff()
+  #nextGeneration(): void {
+    const { events, webrtc } = this.#options
+    events.nextGeneration()
+    webrtc?.cutOff()
   }
 
-  /** What is said and what waits gives way to a new task that is to be said at once. */
-  #makeWay(mode: TaskMode | undefined): void {
-    this.#options.requireOpen()
+  /** @throws AvatarError where the session takes no more tasks */
+  #interruptIfAsked(mode: TaskMode | undefined): void {
+    this.#options.lifetime.requireOpen()
     if (mode === 'interrupt' && this.current) this.interrupt()
   }
 
   /** @throws AvatarError where the session, or its queue, takes no more tasks */
-  #say(kind: Turn['kind'], text: AsyncIterable<string>, { voiceId, settings = {}, heard }: SayOptions): Turn {
-    const { tts, pipeline, requireOpen } = this.#options
-    requireOpen()
-    return this.#turns.add({
+  #say(kind: Turn['kind'], text: AsyncIterable<string>, { voiceId, settings = {}, userSpeech }: SayOptions): Turn {
+    const { services, lifetime } = this.#options
+    const { tts, pipeline } = services
+    lifetime.requireOpen()
+    return this.#queue.add({
       kind,
-      heard,
-      segments: ({ signal, metrics: ledger }) =>
-        pipeline.fromText(text, { voiceId, settings, signal, onFirstSound: () => ledger.mark('tts_first_byte') }),
+      userSpeech,
+      segments: ({ signal, metrics }) =>
+        pipeline.fromText(text, { voiceId, settings, signal, onFirstSound: () => metrics.mark('tts_first_byte') }),
       estimateS: (whole) => tts.estimateDurationS(whole, voiceId, settings),
     })
   }
 
-  #finished(turn: Turn, reason: TurnEnd): void {
-    const { face, config, emit } = this.#options
-    face.emotion = 'neutral'
-    this.#replies.ended(turn)
-    this.#tellMetrics(turn)
-    emit({
-      type: 'speech_finished',
-      session_id: config.session_id,
-      task_id: turn.taskId,
-      reason,
-      played_ms: Math.round(turn.playedMs),
-    })
+  #failed(turn: Turn, error: AvatarError): void {
+    const { log, events } = this.#options
+    log.warn({ err: error.cause ?? error, code: error.code, task_id: turn.taskId }, 'turn failed')
+    events.error(error, { taskId: turn.taskId })
   }
 
-  #tellMetrics(turn: Turn): void {
-    const { config, turnRecorder, emit } = this.#options
+  #finished(turn: Turn, reason: TurnEnd): void {
+    const { animator, events } = this.#options
+    animator.emotion = 'neutral'
+    this.#replies.ended(turn)
+    this.#publishMetrics(turn)
+    events.publish({ type: 'speech_finished', task_id: turn.taskId, reason, played_ms: Math.round(turn.playedMs) })
+  }
+
+  /** Once for each turn: with its first frame that moves the mouth, else with its end. */
+  #publishMetrics(turn: Turn): void {
+    const { services, events } = this.#options
     const metrics = turn.metrics.close()
     if (!metrics) return
     this.#lastTurn = metrics
-    turnRecorder.addTurn(metrics)
-    emit({ type: 'turn_metrics', session_id: config.session_id, task_id: turn.taskId, kind: turn.kind, metrics })
+    services.turnRecorder.addTurn(metrics)
+    events.publish({ type: 'turn_metrics', task_id: turn.taskId, kind: turn.kind, metrics })
   }
 
-  /** What a task's script asks of the face by now. */
+  /** Applies what the task's emotion and cues ask of the face at this tick. */
   #express(turn: Turn, sound: TickSound): void {
-    const { face } = this.#options
+    const { animator } = this.#options
     const script = this.#scripts.get(turn)
     if (!script) return
     for (const { segment, ptsMs } of sound.segments) {
-      if (ptsMs === 0) face.emotion = script.emotion
+      if (ptsMs === 0) animator.emotion = script.emotion
       script.cues.begin(segment, ptsMs)
     }
-    for (const cue of script.cues.due(sound.untilMs)) face.act(cue)
+    for (const cue of script.cues.due(sound.untilMs)) animator.act(cue)
   }
 }
 

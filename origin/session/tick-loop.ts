@@ -1,4 +1,4 @@
-/** All sessions of the process on one 40 ms clock: gathers what each shows, renders it in one batch, hands it out. */
+/** Owns the sessions of the process. On one 40 ms clock it takes what each says and shows, renders all frames as one batch, and delivers. */
 import { performance } from 'node:perf_hooks'
 import { TICK_MS } from '../../shared/media.ts'
 import type { Logger } from '../log.ts'
@@ -30,6 +30,7 @@ export class TickLoop {
     this.#clock = new Clock({ periodMs: TICK_MS, onTick: (_tick, atMs) => this.#tick(atMs) })
   }
 
+  /** The one registry of live sessions, by their ids. */
   get sessions(): ReadonlyMap<string, Session> {
     return this.#sessions
   }

@@ -26,11 +26,11 @@ export class TurnMetrics {
   }
   #closed = false
 
-  /** @param heard of a turn that answers speech */
-  constructor(heard?: UserSpeechTimes) {
-    this.#beginMs = heard?.endMs ?? performance.now()
-    if (heard?.vadEndMs !== undefined) this.mark('vad_end', heard.vadEndMs)
-    if (heard?.sttFinalMs !== undefined) this.mark('stt_final', heard.sttFinalMs)
+  /** @param userSpeech of a turn that answers speech */
+  constructor(userSpeech?: UserSpeechTimes) {
+    this.#beginMs = userSpeech?.endMs ?? performance.now()
+    if (userSpeech?.vadEndMs !== undefined) this.mark('vad_end', userSpeech.vadEndMs)
+    if (userSpeech?.sttFinalMs !== undefined) this.mark('stt_final', userSpeech.sttFinalMs)
   }
 
   /** Only the first of each step counts. @param atMs on `performance.now()`'s scale */

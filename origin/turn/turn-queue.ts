@@ -21,9 +21,9 @@ export interface TurnQueueOptions {
   onFinished: (turn: Turn, reason: TurnEnd) => void
   /** Before `onFinished` of a task that failed. */
   onFailed: (turn: Turn, error: AvatarError) => void
-  /** Nobody has resumed or ended the held speech: it is to go on. */
-  onHeldTooLong: () => void
-  /** Which task is current, or whether it sounds, may have changed. */
+  /** Nobody has resumed or ended the paused speech: it is to go on. */
+  onPausedTooLong: () => void
+  /** Which task is current, or whether it is paused, has changed. */
   onChange: () => void
 }
 
@@ -43,8 +43,8 @@ export class TurnQueue {
     return this.#turns[0]
   }
 
-  /** The current task has begun to sound, held or not. */
-  get speaking(): boolean {
+  /** The current task has begun to sound, paused or not. */
+  get underWay(): boolean {
     return this.current?.startedMs !== undefined
   }
 
@@ -64,6 +64,7 @@ export class TurnQueue {
     }
     const turn = new Turn({ ...options, taskId: newId('task') })
     this.#turns.push(turn)
+    turn.start()
     this.#options.onChange()
     return turn
   }
@@ -98,7 +99,7 @@ export class TurnQueue {
 
   /** The next 40 ms of sound; undefined when nothing is to be said. */
   next(): TickSound | undefined {
-    if (this.#held && performance.now() - this.#held.sinceMs > MAX_PAUSE_MS) this.#options.onHeldTooLong()
+    if (this.#held && performance.now() - this.#held.sinceMs > MAX_PAUSE_MS) this.#options.onPausedTooLong()
     const turn = this.current
     if (!turn || this.paused) return undefined
     try {

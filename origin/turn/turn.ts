@@ -30,7 +30,7 @@ export interface TurnOptions {
   /** Seconds of speech in a text. */
   estimateS: (text: string) => number
   /** Of the speech that is answered. */
-  heard?: UserSpeechTimes | undefined
+  userSpeech?: UserSpeechTimes | undefined
 }
 
 /** A word that has begun to sound. */
@@ -66,20 +66,26 @@ export class Turn {
   /** Why it ended as failed. */
   failure: AvatarError | undefined
   readonly #estimateS: TurnOptions['estimateS']
+  readonly #pipeline: TurnOptions['segments']
   readonly #abort = new AbortController()
   /** In the order of speech. */
   readonly #heard = new Map<Clause, HeardClause>()
 
-  constructor({ taskId, kind, segments, estimateS, heard }: TurnOptions) {
+  constructor({ taskId, kind, segments, estimateS, userSpeech }: TurnOptions) {
     this.taskId = taskId
     this.kind = kind
     this.#estimateS = estimateS
-    this.metrics = new TurnMetrics(heard)
-    void this.#run(segments)
+    this.#pipeline = segments
+    this.metrics = new TurnMetrics(userSpeech)
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal
+  }
+
+  /** Starts the work: what the pipeline makes waits in `segments`, at most AHEAD_MS of it. To be called once. */
+  start(): void {
+    void this.#run()
   }
 
   /** Stops all work of the turn; what waits is gone. */
@@ -95,7 +101,7 @@ export class Turn {
   }
 
   /** Sound has left for the client. @returns clauses that begin with it */
-  hear({ heard, untilMs }: Pick<TickSound, 'heard' | 'untilMs'>): Clause[] {
+  markDelivered({ heard, untilMs }: Pick<TickSound, 'heard' | 'untilMs'>): Clause[] {
     const begun: Clause[] = []
     for (const { segment, startMs, untilMs: inSegmentMs } of heard) {
       const { clause, offsetMs } = segment
@@ -148,9 +154,9 @@ export class Turn {
       .trim()
   }
 
-  async #run(segments: TurnOptions['segments']): Promise<void> {
+  async #run(): Promise<void> {
     try {
-      for await (const segment of segments(this)) await this.segments.push(segment, this.signal)
+      for await (const segment of this.#pipeline(this)) await this.segments.push(segment, this.signal)
       this.segments.close()
     } catch (thrown) {
       // an aborted turn was already closed by `abort`

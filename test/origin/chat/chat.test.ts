@@ -28,7 +28,7 @@ function mind(...replies: (string | ReplyPart)[][]): ChatProvider & { requests: 
     },
   }
 }
-const ask = ({ session }: Rig, ...messages: ChatMessage[]) => session.chat({ messages }, () => undefined, never)
+const ask = ({ session }: Rig, ...messages: ChatMessage[]) => session.speech.chat({ messages }, () => undefined, never)
 const promptOf = (chat: { requests: ReplyRequest[] }, i: number) =>
   chat.requests[i]?.messages.map(({ role, content }) => `${role}: ${content}`)
 
@@ -37,7 +37,7 @@ describe('a chat request', () => {
     const chat = mind(['Yes.'])
     const one = createRig({ llm: chat }, { system_prompt: 'You are Bob.', tools: [WEATHER] })
     const params = { temperature: 0.3, max_tokens: 50, model: 'other' }
-    await one.session.chat({ messages: [user('Hello')], ...params }, () => undefined, never)
+    await one.session.speech.chat({ messages: [user('Hello')], ...params }, () => undefined, never)
     expect(chat.requests).toEqual([
       {
         ...params,
@@ -53,14 +53,22 @@ describe('a chat request', () => {
   it('takes its own tools instead of the session’s, and its own system message instead of the persona', async () => {
     const chat = mind(['Yes.'])
     const one = createRig({ llm: chat }, { tools: [WEATHER] })
-    await one.session.chat({ messages: [{ role: 'system', content: 'Be brief.' }, user('Hello')], tools: [] }, () => undefined, never)
+    await one.session.speech.chat(
+      { messages: [{ role: 'system', content: 'Be brief.' }, user('Hello')], tools: [] },
+      () => undefined,
+      never,
+    )
     expect(chat.requests[0]).toMatchObject({ tools: [], messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user' }] })
   })
 
   it('streams chunks as OpenAI does, each valid, and sends the same whole at the end', async () => {
     const chunks: unknown[] = []
     const one = createRig({ llm: mind(['Hello ', 'there.']) })
-    const response = await one.session.chat({ messages: [user('Hi')], stream: true }, (chunk) => chunks.push(structuredClone(chunk)), never)
+    const response = await one.session.speech.chat(
+      { messages: [user('Hi')], stream: true },
+      (chunk) => chunks.push(structuredClone(chunk)),
+      never,
+    )
     expect(ChatResponse.parse(response)).toEqual(response)
     const parsed = chunks.map((chunk) => ChatChunk.parse(chunk))
     expect(parsed.map(({ choices }) => choices[0]?.delta)).toEqual([{ role: 'assistant', content: 'Hello ' }, { content: 'there.' }, {}])
@@ -72,7 +80,7 @@ describe('a chat request', () => {
   it('without streaming sends no chunks', async () => {
     const chunks: unknown[] = []
     const one = createRig()
-    await one.session.chat({ messages: [user('Hi')] }, (chunk) => chunks.push(chunk), never)
+    await one.session.speech.chat({ messages: [user('Hi')] }, (chunk) => chunks.push(chunk), never)
     expect(chunks).toEqual([])
   })
 
@@ -83,7 +91,7 @@ describe('a chat request', () => {
 
   it('of a caller who has gone already is not answered', async () => {
     const one = createRig({ llm: fakeChat([], { hang: true }) })
-    const response = await one.session.chat({ messages: [user('Hi')] }, () => undefined, AbortSignal.abort())
+    const response = await one.session.speech.chat({ messages: [user('Hi')] }, () => undefined, AbortSignal.abort())
     expect(response.choices[0]?.finish_reason).toBe('interrupted')
     expect(one.sink.of('speech_finished')).toMatchObject([{ reason: 'interrupted' }])
   })
@@ -109,7 +117,7 @@ describe('a tool call', () => {
     const chunks: ChatChunk[] = []
     const one = createRig({ llm: mind(['Let me look. ', ...callParts('call_a', '{"city":', '"Oslo"}'), FINISH_CALLS]) })
     const request = { messages: [user('How is the weather?')], stream: true, tools: [WEATHER] }
-    const response = await one.session.chat(request, (chunk) => chunks.push(structuredClone(chunk)), never)
+    const response = await one.session.speech.chat(request, (chunk) => chunks.push(structuredClone(chunk)), never)
     const whole = call('call_a', '{"city":"Oslo"}')
     expect(response.choices[0]).toMatchObject({
       message: { content: 'Let me look. ', tool_calls: [whole] },
@@ -229,7 +237,7 @@ describe('the history', () => {
     const one = createRig({ llm: chat })
     await ask(one, user('Count'))
     await one.run(12)
-    const { spoken_text, played_ms } = one.session.interrupt()
+    const { spoken_text, played_ms } = one.session.speech.interrupt()
     await ask(one, user('Go on'))
     const words = spoken_text.split(' ')
     expect(TEXT.split(' ').slice(0, words.length)).toEqual(words)
@@ -242,7 +250,7 @@ describe('the history', () => {
     const chat = mind([TEXT], ['Yes.'])
     const one = createRig({ llm: chat })
     await ask(one, user('Count'))
-    one.session.interrupt()
+    one.session.speech.interrupt()
     await ask(one, user('Go on'))
     expect(promptOf(chat, 1)?.slice(1)).toEqual(['user: Count', 'user: Go on'])
   })
@@ -251,7 +259,7 @@ describe('the history', () => {
     const chat = mind(['First.'], ['Second.'], ['Third.'])
     const one = createRig({ llm: chat })
     await ask(one, user('a'))
-    one.session.speak({ text: 'In between.' })
+    one.session.speech.speak({ text: 'In between.' })
     await ask(one, user('b'))
     await one.run(100)
     await ask(one, user('c'))

@@ -104,7 +104,7 @@ describe('a session', () => {
       session.deliverSound(prepared)
     }
     for (let i = 0; i < 3; i++) await tickOnce()
-    session.speak({ session_id: session.id, text: 'x'.repeat(20) })
+    session.speech.speak({ session_id: session.id, text: 'x'.repeat(20) })
     for (let i = 0; i < 25; i++) await tickOnce()
     // 0.4 s are ten pictures; the mouth closes within three
     expect(heard.indexOf(true)).toBeGreaterThanOrEqual(3)
@@ -116,7 +116,7 @@ describe('a session', () => {
 
   it('hears nothing for an avatar that its mouth shapes drive', async () => {
     const { session } = createRig()
-    session.speak({ session_id: session.id, text: 'hello' })
+    session.speech.speak({ session_id: session.id, text: 'hello' })
     await settle()
     expect(session.prepare(0).request).toMatchObject({ face: expect.any(Float32Array) })
     expect(session.prepare(0).request).not.toHaveProperty('sound')

@@ -170,7 +170,7 @@ describe('falling back', () => {
     const { session, sink, run } = createRtcRig()
     await session.start(offer)
     peer(0).become('connected')
-    session.speak(say('x'.repeat(100)))
+    session.speech.speak(say('x'.repeat(100)))
     await run(10)
     expect(sink.of('frame')).toHaveLength(0)
     expect(sink.of('audio')).toHaveLength(0)
@@ -206,7 +206,7 @@ describe('falling back', () => {
     session.want({ ...NO_WANTS, frame_json: true, clause_json: true }, { ...NO_WANTS, frame_json: true })
     await session.start(offer)
     peer(0).become('connected')
-    session.speak(say('x'.repeat(20)))
+    session.speech.speak(say('x'.repeat(20)))
     await run(5)
     expect(sink.of('frame')).toHaveLength(5)
     expect(sink.of('audio')).toHaveLength(0)
@@ -303,7 +303,7 @@ describe('sound', () => {
     const { session: speaking } = createRtcRig()
     await speaking.start(offer)
     peer(1).become('connected')
-    speaking.speak(say('x'.repeat(50)))
+    speaking.speech.speak(say('x'.repeat(50)))
     await settle()
     speaking.deliverSound(speaking.prepare(1_000))
     expect(peer(1).sounds).not.toEqual([])
@@ -328,7 +328,7 @@ describe('sound', () => {
     const { session } = createRtcRig()
     await session.start(offer)
     peer(0).become('connected')
-    session.speak(say('x'.repeat(100)))
+    session.speech.speak(say('x'.repeat(100)))
     await settle()
     const tick = async (dueMs: number, prepared = session.prepare(dueMs)) => {
       await settle()
@@ -341,7 +341,7 @@ describe('sound', () => {
     }
     const next = session.prepare(1_000 + ticks * TICK_MS)
     const from = spy.mock.calls.length
-    session.interrupt()
+    session.speech.interrupt()
     vi.advanceTimersByTime(TICK_MS)
     await tick(1_000 + ticks * TICK_MS, next)
     for (let i = 1; i < 5; i++) {
@@ -367,7 +367,7 @@ describe('sound', () => {
     const { session, run } = createRtcRig()
     await session.start(offer)
     peer(0).become('connected')
-    session.speak(say('x'.repeat(50)))
+    session.speech.speak(say('x'.repeat(50)))
     await run(40)
     const loud = spy.mock.calls.reduce((sum, [pcm]) => sum + pcm.filter((sample) => sample === 1000).length, 0)
     // the last half tick waits for its timer

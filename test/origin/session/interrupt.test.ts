@@ -56,7 +56,7 @@ const rig = () =>
     tts: createOpenAiVoice({ apiKey: 'sk', baseUrl: `${mouth.url}/v1`, model: 'm', voice: 'marin' }),
   })
 const ask = ({ session }: Rig) =>
-  session.chat({ messages: [{ role: 'user', content: 'Hello' }], stream: true }, () => undefined, new AbortController().signal)
+  session.speech.chat({ messages: [{ role: 'user', content: 'Hello' }], stream: true }, () => undefined, new AbortController().signal)
 /** Ticks of the clock, and time for the network between, until something has happened. */
 async function runUntil(what: string, { run }: Rig, check: () => boolean): Promise<void> {
   await until(
@@ -152,9 +152,9 @@ describe.each(MOMENTS)('an interrupt $when', (moment) => {
       expect(open.length).toBeGreaterThan(0)
       if (how === 'during close') one.session.close('idle_timeout', { afterSpeech: true })
       if (how === 'while held') one.session.speech.pauseSpeech()
-      const { spoken_text } = one.session.interrupt()
+      const { spoken_text } = one.session.speech.interrupt()
       const times = how === 'twice' ? 2 : 1
-      if (how === 'twice') expect(one.session.interrupt().status).toBe('nothing_to_interrupt')
+      if (how === 'twice') expect(one.session.speech.interrupt().status).toBe('nothing_to_interrupt')
       expect(spoken_text).toMatch(moment.heard)
       expect((await reply).choices[0]?.finish_reason).toBe('interrupted')
       await Promise.all(open.map(({ cancelled }) => cancelled))
@@ -185,7 +185,7 @@ describe('an interrupt after the end', () => {
     const one = rig()
     await ask(one)
     await ended(one, 1)
-    expect(one.session.interrupt()).toMatchObject({ status: 'nothing_to_interrupt', task_id: null })
+    expect(one.session.speech.interrupt()).toMatchObject({ status: 'nothing_to_interrupt', task_id: null })
     await expectSilence(one)
     expect(one.sink.of('interrupted')).toHaveLength(1)
     expect(one.sink.of('speech_finished')).toMatchObject([{ reason: 'completed' }])
@@ -234,12 +234,12 @@ describe('a model that breaks', () => {
 
 describe('a voice that fails in the middle of a sentence', () => {
   const failsOnce = async (one: Rig, breakIt: () => Promise<unknown>) => {
-    const { task_id } = one.session.speak({ text: 'This is the sentence that is not said to its end, for something breaks.' })
+    const { task_id } = one.session.speech.speak({ text: 'This is the sentence that is not said to its end, for something breaks.' })
     await breakIt()
     await ended(one, 1)
     expect(one.sink.of('error')).toMatchObject([{ task_id, code: 'PROVIDER_FAILED' }])
     expect(one.sink.of('speech_finished')).toMatchObject([{ task_id, reason: 'failed' }])
-    one.session.speak({ text: 'The next one.' })
+    one.session.speech.speak({ text: 'The next one.' })
     await ended(one, 2)
     expect(one.sink.of('speech_finished')[1]).toMatchObject({ reason: 'completed' })
     expect(one.sink.ended).toBeUndefined()

@@ -20,7 +20,7 @@ async function pictures({ session }: Rig, count: number): Promise<PictureRequest
 
 it('nods by four degrees where a cue says no other', async () => {
   const rig = createRig({ avatars: { canNod: () => true } })
-  expect(rig.session.speak(nodding).warnings).toBeUndefined()
+  expect(rig.session.speech.speak(nodding).warnings).toBeUndefined()
   const degrees = (await pictures(rig, 25)).map(({ nodDegrees = 0 }) => nodDegrees)
   expect(Math.max(...degrees)).toBeCloseTo(4)
   expect(degrees.at(-1)).toBe(0)
@@ -28,7 +28,7 @@ it('nods by four degrees where a cue says no other', async () => {
 
 it('says that an avatar cannot nod, and speaks all the same', async () => {
   const rig = createRig({ avatars: { canNod: (avatarId) => avatarId !== 'avatar_1' } })
-  expect(rig.session.speak(nodding).warnings).toEqual([expect.stringContaining('cannot nod')])
+  expect(rig.session.speech.speak(nodding).warnings).toEqual([expect.stringContaining('cannot nod')])
   expect((await pictures(rig, 10)).some(({ face }) => face !== undefined)).toBe(true)
 })
 
@@ -44,10 +44,10 @@ it('looks away while the answer of its mind is slow', async () => {
       },
     },
   })
-  const answer = rig.session.chat({ messages: [{ role: 'user', content: 'Why?' }] }, () => undefined, new AbortController().signal)
+  const answer = rig.session.speech.chat({ messages: [{ role: 'user', content: 'Why?' }] }, () => undefined, new AbortController().signal)
   const asked = await pictures(rig, 30)
   expect(asked.slice(0, 6).every(({ face }) => face === undefined)).toBe(true)
   expect(asked.at(-1)?.face).toBeDefined()
-  rig.session.interrupt()
+  rig.session.speech.interrupt()
   await answer
 })

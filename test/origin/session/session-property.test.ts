@@ -151,7 +151,7 @@ async function randomOrder(seed: number): Promise<void> {
     () => {
       const mode = dice.pick(['queue', 'queue', 'interrupt'] as const)
       try {
-        spoken.push(countInterrupts(() => session.speak({ text: dice.text(), mode })).task_id)
+        spoken.push(countInterrupts(() => session.speech.speak({ text: dice.text(), mode })).task_id)
       } catch (thrown) {
         expect(thrown).toMatchObject({ code: 'RATE_LIMITED' })
       }
@@ -162,7 +162,7 @@ async function randomOrder(seed: number): Promise<void> {
       const messages = [{ role: 'user' as const, content: 'Hello' }]
       const mode = dice.pick(['queue', 'queue', 'interrupt'] as const)
       countInterrupts(() =>
-        replies.push(session.chat({ messages, mode, stream: true }, () => undefined, caller.signal).catch(() => undefined)),
+        replies.push(session.speech.chat({ messages, mode, stream: true }, () => undefined, caller.signal).catch(() => undefined)),
       )
     },
     () => void speech.answer(dice.text()),

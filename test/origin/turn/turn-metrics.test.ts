@@ -46,7 +46,7 @@ describe('a turn’s ledger', () => {
     })
     const now = performance.now()
     one.session.speech.answer('Hello?', { endMs: now - 700, vadEndMs: now - 200, sttFinalMs: now })
-    expect(one.session.lastTurn).toBeNull()
+    expect(one.session.speech.lastTurn).toBeNull()
     await one.run(30)
     const [told] = one.sink.of('turn_metrics')
     expect(told).toMatchObject({ kind: 'voice', task_id: one.sink.of('speech_started')[0]?.task_id })
@@ -57,22 +57,22 @@ describe('a turn’s ledger', () => {
     expect(first_picture).toBeGreaterThanOrEqual(first_sound ?? Number.NaN)
     expect(one.sink.of('turn_metrics')).toHaveLength(1)
     expect(turns).toEqual([told?.metrics])
-    expect(one.session.lastTurn).toEqual(told?.metrics)
+    expect(one.session.speech.lastTurn).toEqual(told?.metrics)
   })
 
   it('of speech that is not shown ends without a picture', async () => {
     const one = createRig()
     const { wants } = one
     one.session.want({ ...wants, frame_json: false }, { ...wants, frame_json: false })
-    one.session.speak({ text: 'Hello.' })
+    one.session.speech.speak({ text: 'Hello.' })
     await one.run(10)
     expect(metricsOf(one)).toMatchObject([{ llm_first_token: null, first_sound: expect.any(Number), first_picture: null }])
   })
 
   it.each(['interrupted before its first sound', 'failed'])('of a turn that is %s is told too', async (how) => {
     const one = createRig(how === 'failed' ? { tts: brokenVoice } : {})
-    one.session.speak({ text: 'Hello.' })
-    if (how !== 'failed') one.session.interrupt()
+    one.session.speech.speak({ text: 'Hello.' })
+    if (how !== 'failed') one.session.speech.interrupt()
     await one.run(5)
     expect(metricsOf(one)).toEqual([NONE])
     expect(one.sink.of('speech_finished')).toHaveLength(1)
@@ -107,7 +107,7 @@ describe('the watchdog', () => {
     let broken = true
     const voice: SpeechProvider = { ...fakeVoice, speak: (request, signal) => (broken ? stuckVoice : fakeVoice).speak(request, signal) }
     const one = createRig({ tts: voice })
-    const { task_id } = one.session.speak({ text: 'x'.repeat(100) })
+    const { task_id } = one.session.speech.speak({ text: 'x'.repeat(100) })
     await one.run(8)
     expect(one.sink.of('speech_started')).toHaveLength(1)
     // 100 characters are expected to take 2 s, within 25 %
@@ -116,7 +116,7 @@ describe('the watchdog', () => {
     expect(one.sink.of('speech_finished')).toEqual([])
     pass(2_200)
     broken = false
-    one.session.speak({ text: 'Next.' })
+    one.session.speech.speak({ text: 'Next.' })
     await one.run(10)
     expect(one.sink.of('error')).toMatchObject([{ task_id, code: 'PROVIDER_FAILED' }])
     expect(one.sink.of('speech_finished').map(({ reason }) => reason)).toEqual(['failed', 'completed'])
@@ -125,7 +125,7 @@ describe('the watchdog', () => {
   it('leaves time to speech that is held', async () => {
     const pass = stoppedClock()
     const one = createRig()
-    one.session.speak({ text: 'x'.repeat(50) })
+    one.session.speech.speak({ text: 'x'.repeat(50) })
     await one.run(5)
     one.session.speech.pauseSpeech()
     pass(60_000)
@@ -139,7 +139,7 @@ describe('the watchdog', () => {
   it('lets held speech go on that everybody forgot', async () => {
     const pass = stoppedClock()
     const one = createRig()
-    one.session.speak({ text: 'x'.repeat(50) })
+    one.session.speech.speak({ text: 'x'.repeat(50) })
     await one.run(5)
     one.session.speech.pauseSpeech()
     pass(91_000)

@@ -65,7 +65,7 @@ describe('word events', () => {
 
   it('come once each, in order, at their time', async () => {
     const { session, sink, run } = createRig()
-    const { task_id } = session.speak({ text: TEXT })
+    const { task_id } = session.speech.speak({ text: TEXT })
     await run(40)
     const words = sink.of('word')
     expect(words.map(({ word }) => word).join(' ')).toBe(TEXT)
@@ -85,7 +85,7 @@ describe('word events', () => {
     await run(30)
     const { wants } = createRig()
     session.want({ ...wants, words: false }, { ...wants, words: false })
-    session.speak({ text: TEXT })
+    session.speech.speak({ text: TEXT })
     await run(40)
     expect(sink.of('speech_finished')).toHaveLength(2)
     expect(sink.of('word')).toEqual([])
@@ -93,9 +93,9 @@ describe('word events', () => {
 
   it('stop with the speech, and the word that is cut off is not said to be heard', async () => {
     const { session, sink, run } = createRig({ tts: { ...fakeVoice, speak: withCharacters } })
-    session.speak({ text: 'One two three four' })
+    session.speech.speak({ text: 'One two three four' })
     await run(13)
-    const { spoken_text } = session.interrupt()
+    const { spoken_text } = session.speech.interrupt()
     await run(20)
     expect(sink.of('word').map(({ word }) => word)).toEqual(['One', 'two'])
     expect(spoken_text).toBe('One')
@@ -103,7 +103,7 @@ describe('word events', () => {
 
   it('held speech goes on with the word that it stopped in', async () => {
     const { session, sink, run } = createRig({ tts: { ...fakeVoice, speak: withCharacters } })
-    session.speak({ text: 'One two three four' })
+    session.speech.speak({ text: 'One two three four' })
     await run(13)
     session.speech.pauseSpeech()
     session.speech.resumeSpeech()

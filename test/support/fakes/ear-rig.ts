@@ -1,12 +1,16 @@
 /** An ear with the shipped detector, alone: what it is given, and what it does. */
 import { Listener } from '../../../origin/listening/listener.ts'
 import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
-import type { AvatarError } from '../../../shared/errors.ts'
+import { SessionEvents } from '../../../origin/session/session-events.ts'
+import type { SessionSink } from '../../../origin/session/session-sink.ts'
 import type { OriginEvent } from '../../../shared/events.ts'
 import { TurnDetection } from '../../../shared/turn-detection.ts'
 import { toPcm } from '../signals/noise.ts'
 import { embeddedSpeech } from '../signals/test-speech.ts'
 import { ears, FakeSpeech } from './ears-fakes.ts'
+import { createLogger } from './silent-log.ts'
+
+type ErrorEvent = Extract<OriginEvent, { type: 'error' }>
 
 /** Hz of what it hears. */
 export const RATE = 16_000
@@ -17,22 +21,27 @@ export interface Rig {
   speech: FakeSpeech
   events: OriginEvent[]
   levels: OriginEvent[]
-  errors: AvatarError[]
+  errors: ErrorEvent[]
   /** Sound as the microphone gives it, all at once. */
   hear: (pcm: Int16Array) => void
 }
 
 export function rig(transcription: TranscriptionProvider | undefined, settings: Partial<TurnDetection> = {}): Rig {
   const speech = new FakeSpeech()
-  const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as AvatarError[] }
+  const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as ErrorEvent[] }
+  const sendEvent: SessionSink['sendEvent'] = (relayClass, event) => {
+    if (event.type === 'error') made.errors.push(event)
+    else if (relayClass === 'level') made.levels.push(event)
+    else made.events.push(event)
+  }
+  const events = new SessionEvents({ sessionId: '550e8400-e29b-41d4-a716-446655440000', sink: { sendEvent }, log: createLogger() })
+  events.wants = { words: false, levels: true }
   const ear = new Listener({
-    config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: TurnDetection.parse(settings) },
+    config: { language: 'en', turn_detection: TurnDetection.parse(settings) },
     services: ears(transcription),
     speech,
-    emit: (event) => made.events.push(event),
-    emitLevel: (event) => made.levels.push(event),
-    sendError: (error) => made.errors.push(error),
-    onListeningChange: () => undefined,
+    events,
+    onChange: () => undefined,
   })
   const hear = (pcm: Int16Array): void => {
     for (let at = 0; at < pcm.length; at += PACKET) ear.hear(pcm.subarray(at, at + PACKET))

@@ -71,7 +71,7 @@ export class FakeSpeech implements SpeechControl {
   /** What happened, in order. */
   readonly acts: string[] = []
   readonly times: (UserSpeechTimes | undefined)[] = []
-  readonly played = { recent: () => new Int16Array(24_000), untilMs: 0 }
+  readonly echoReference = { recent: () => new Int16Array(24_000), untilMs: 0 }
 
   get current(): object | undefined {
     return this.speaking || this.paused ? this : undefined

@@ -2,10 +2,12 @@
 
 import type { LipSync, MouthFromPhones, MouthFromText } from '../../../origin/lipsync/types.ts'
 import { NO_WANTS } from '../../../origin/media/socket-output.ts'
+import { SocketMeter } from '../../../origin/media/transport-stats.ts'
 import type { ChatProvider, ReplyPart } from '../../../origin/providers/llm/types.ts'
 import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
-import { Session, type SessionSink } from '../../../origin/session/session.ts'
+import { Session } from '../../../origin/session/session.ts'
 import type { SessionServices } from '../../../origin/session/session-services.ts'
+import type { SessionSink } from '../../../origin/session/session-sink.ts'
 import { createSpeechPipeline } from '../../../origin/turn/speech-pipeline.ts'
 import type { OriginEvent, SessionEndReason } from '../../../shared/events.ts'
 import { VISEMES } from '../../../shared/face.ts'
@@ -57,6 +59,7 @@ export class RecordingSink implements SessionSink {
   readonly activity: boolean[] = []
   ended: SessionEndReason | undefined
   congested = false
+  readonly meter = new SocketMeter()
 
   sendEvent(relayClass: RelayClass, event: OriginEvent, to?: string): void {
     this.events.push({ relayClass, event, to })
