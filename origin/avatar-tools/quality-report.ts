@@ -10,8 +10,9 @@ import { modelInputs } from '../render/face-mix.ts'
 import type { InferJob, InferResult, InferSetup } from '../render/infer-worker.ts'
 import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from '../render/pack.ts'
 import { type MaskLevel, maskLevels, pastePatch } from '../render/paste.ts'
+import { startRenderWorker } from '../render/render-worker.ts'
 import { matchRim, rimColour, rimOf } from '../render/rim-color-match.ts'
-import { WorkerHost } from '../workers/worker-host.ts'
+import type { WorkerClient } from '../workers/worker-client.ts'
 import { referenceOf, silence, soundWindow, vowel } from './quality-sound.ts'
 
 /** Levels are of 255. */
@@ -59,11 +60,11 @@ export async function measurePack(pack: AvatarPack, onProgress: (what: string) =
     intraOpThreads: 1,
   }
   onProgress('loading the models')
-  const infer = await WorkerHost.start<InferJob, InferResult>({
-    url: new URL('../render/infer-worker.ts', import.meta.url),
+  const infer = await startRenderWorker<InferJob, InferResult>({
+    entry: new URL('../render/infer-worker.ts', import.meta.url),
     name: 'infer',
     data: setup,
-    jobTimeoutMs: 60_000,
+    timeoutMs: 60_000,
   })
   try {
     const { files, total } = await fileSizes(pack)
@@ -119,7 +120,7 @@ interface Sums {
 async function measureClip(
   pack: AvatarPack,
   name: ClipName,
-  infer: WorkerHost<InferJob, InferResult>,
+  infer: WorkerClient<InferJob, InferResult>,
 ): Promise<{
   clip: QualityReport['clips'][number]
   layers: QualityReport['layers']
@@ -249,7 +250,7 @@ function summary(
 async function measureMotion(
   layer: PackLayer,
   model: number,
-  infer: WorkerHost<InferJob, InferResult>,
+  infer: WorkerClient<InferJob, InferResult>,
   reference: Uint8Array | undefined,
 ): Promise<QualityReport['motion_levels']> {
   if (layer.kind !== 'decoder') {
@@ -291,7 +292,7 @@ function maskedChange(layer: PackLayer, still: Float32Array = new Float32Array(0
 
 /** Patches of these inputs, one run each, in the colours of their rim where the model sees the clip. */
 async function draw(
-  infer: WorkerHost<InferJob, InferResult>,
+  infer: WorkerClient<InferJob, InferResult>,
   model: number,
   layer: PackLayer,
   rows: readonly Float32Array[],
@@ -300,7 +301,7 @@ async function draw(
   const patches: Float32Array[] = []
   for (const row of rows) {
     const slot = new Float32Array(new SharedArrayBuffer(12 * layer.width * layer.height))
-    await infer.request({ kind: 'run', model, rows: row, slots: [slot], references: reference === undefined ? [] : [reference] })
+    await infer.run({ kind: 'run', model, rows: row, slots: [slot], references: reference === undefined ? [] : [reference] })
     if (reference !== undefined) {
       const rim = rimOf(layer.mask)
       matchRim(slot, rim, rimColour(reference, rim), slot)
@@ -314,7 +315,7 @@ async function draw(
 async function timePatches(
   layer: PackLayer,
   model: number,
-  infer: WorkerHost<InferJob, InferResult>,
+  infer: WorkerClient<InferJob, InferResult>,
   batch: number,
   reference: Uint8Array | undefined,
 ): Promise<number> {
@@ -324,7 +325,7 @@ async function timePatches(
   const times: number[] = []
   for (let run = 0; run < TIMED_RUNS; run++) {
     const started = performance.now()
-    await infer.request({ kind: 'run', model, rows: new Float32Array(batch * rowLength).fill(0.1 * run), slots, references })
+    await infer.run({ kind: 'run', model, rows: new Float32Array(batch * rowLength).fill(0.1 * run), slots, references })
     times.push((performance.now() - started) / batch)
   }
   return round(times.toSorted((a, b) => a - b)[TIMED_RUNS >> 1] ?? 0)

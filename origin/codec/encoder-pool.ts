@@ -1,5 +1,6 @@
 /** Video encoding beside the event loop: a few threads, each with the encoders of several streams. */
-import { JobError, JobQueue, threadWorker } from '../workers/job-queue.ts'
+import { threadWorker } from '../workers/job-worker.ts'
+import { JobError, WorkerClient } from '../workers/worker-client.ts'
 import type { EncodeJob, EncodeResult } from './encode-worker.ts'
 import type { VideoEncoderOptions } from './video-encoder.ts'
 
@@ -28,7 +29,7 @@ export interface EncodeMs {
 }
 
 interface EncodeThread {
-  queue: JobQueue<EncodeJob, EncodeResult>
+  client: WorkerClient<EncodeJob, EncodeResult>
   streams: number
 }
 
@@ -36,17 +37,17 @@ export class EncoderPool {
   readonly #threads: EncodeThread[]
   #nextStream = 1
   readonly #times = new RecentTimes()
-  readonly #underWay = new Set<Promise<unknown>>()
 
   constructor({ threads, onCrash }: EncoderPoolOptions) {
     this.#threads = Array.from({ length: threads }, (_, i) => ({
       streams: 0,
-      queue: new JobQueue<EncodeJob, EncodeResult>({
+      client: new WorkerClient<EncodeJob, EncodeResult>({
         name: `encode-${i}`,
         spawn: () => threadWorker(new URL('./encode-worker.ts', import.meta.url), `encode-${i}`),
+        maxPending: 1,
         maxQueued: MAX_QUEUED,
         timeoutMs: ENCODE_TIMEOUT_MS,
-        onCrash,
+        onCrash: ({ message }) => onCrash(message),
       }),
     }))
   }
@@ -68,7 +69,7 @@ export class EncoderPool {
     return new VideoStream({
       options,
       stream: this.#nextStream++,
-      run: (job, transfer) => this.#run(thread, job, transfer),
+      run: (job, transfer) => thread.client.run(job, { transfer }),
       onTime: (ms) => this.#times.add(ms),
       onClose: () => {
         thread.streams -= 1
@@ -76,18 +77,9 @@ export class EncoderPool {
     })
   }
 
-  /** Ends the threads after the pictures under way: to end one inside the encoder would take the process along. */
+  /** Ends each thread after the frame that it encodes now. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#underWay)
-    await Promise.all(this.#threads.map(({ queue }) => queue.close()))
-  }
-
-  #run({ queue }: EncodeThread, job: EncodeJob, transfer: ArrayBuffer[]): Promise<EncodeResult> {
-    const running = queue.run(job, { transfer })
-    this.#underWay.add(running)
-    const done = (): void => void this.#underWay.delete(running)
-    running.then(done, done)
-    return running
+    await Promise.all(this.#threads.map(({ client }) => client.close()))
   }
 }
 

@@ -6,7 +6,8 @@ import { createResampler, type Resampler } from '../codec/resample.ts'
 import { HISTORY, MEL_SAMPLE_RATE } from '../dsp/log-mel.ts'
 import { concatPcm, FULL_SCALE } from '../dsp/pcm.ts'
 import { log } from '../log.ts'
-import { JobQueue, threadWorker } from '../workers/job-queue.ts'
+import { threadWorker } from '../workers/job-worker.ts'
+import { WorkerClient } from '../workers/worker-client.ts'
 import type { NetJob, NetResult, NetState, NetWorkerData } from './net-worker.ts'
 import { MouthSettler } from './settle.ts'
 import type { LipSync, LipSyncStream, MouthFrames } from './types.ts'
@@ -25,7 +26,7 @@ export interface LipSyncOptions {
   modelPath: string
 }
 
-type Jobs = JobQueue<NetJob, NetResult>
+type Jobs = WorkerClient<NetJob, NetResult>
 
 class NetStream implements LipSyncStream {
   readonly #jobs: Jobs
@@ -123,12 +124,13 @@ function concatRows(parts: readonly Float32Array[]): Float32Array {
 /** Lip sync from sound, warm. @throws JobError when the model cannot be loaded; its message names the reason */
 export async function createLipSync({ modelPath }: LipSyncOptions): Promise<LipSync> {
   const data: NetWorkerData = { modelPath: resolve(modelPath) }
-  const jobs: Jobs = new JobQueue({
+  const jobs: Jobs = new WorkerClient({
     name: 'lipsync',
     spawn: () => threadWorker(new URL('./net-worker.ts', import.meta.url), 'lipsync', data),
+    maxPending: 1,
     maxQueued: MAX_QUEUED,
     timeoutMs: TIMEOUT_MS,
-    onCrash: (why) => log.error({ why }, 'the lip-sync thread ended; the next sound starts a new one'),
+    onCrash: ({ message }) => log.error({ why: message }, 'the lip-sync thread ended; the next sound starts a new one'),
   })
   try {
     await jobs.run({ pcm: new Int16Array(HISTORY + ROW_SAMPLES), state: undefined })

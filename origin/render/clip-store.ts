@@ -2,9 +2,10 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FPS, QUALITIES, type Quality } from '../../shared/media.ts'
-import { WorkerHost } from '../workers/worker-host.ts'
+import type { WorkerClient } from '../workers/worker-client.ts'
 import type { ClipJob, ClipResult } from './clip-worker.ts'
 import { type AvatarPack, CLIP_NAMES, PackError } from './pack.ts'
+import { startRenderWorker } from './render-worker.ts'
 
 /**
  * JPEG quality by picture size. Clips and composed pictures use the same, so that decoding a clip's picture and encoding it
@@ -47,7 +48,7 @@ export class ClipStore {
   readonly #clips = new Map<AvatarPack, Partial<Record<ClipName, StoredClip>>>()
   readonly #all: StoredClip[] = []
   readonly #options: ClipStoreOptions
-  #host: WorkerHost<ClipJob, ClipResult> | undefined
+  #worker: WorkerClient<ClipJob, ClipResult> | undefined
   #closed = false
   /** Resolves when all pictures are there, or the store was closed. */
   filled: Promise<void> = Promise.resolve()
@@ -72,14 +73,14 @@ export class ClipStore {
   /** Resolves when the first second of every idle clip is ready. @throws PackError when a clip is not as its manifest says */
   static async open(options: ClipStoreOptions): Promise<ClipStore> {
     const store = new ClipStore(options)
-    store.#host = await WorkerHost.start<ClipJob, ClipResult>({
-      url: new URL('./clip-worker.ts', import.meta.url),
+    store.#worker = await startRenderWorker<ClipJob, ClipResult>({
+      entry: new URL('./clip-worker.ts', import.meta.url),
       name: 'clips',
       onCrash: options.onError,
     })
     try {
       for (const clip of store.#all) {
-        await store.#host.request({ kind: 'check', file: clip.file, pictures: clip.pictures })
+        await store.#worker.run({ kind: 'check', file: clip.file, pictures: clip.pictures })
         if (clip.name === 'idle') await store.#make(clip, Math.min(FIRST_PICTURES, clip.pictures), false)
       }
     } catch (error) {
@@ -121,7 +122,7 @@ export class ClipStore {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#host?.close()
+    await this.#worker?.close()
   }
 
   async #fill(): Promise<void> {
@@ -144,13 +145,13 @@ export class ClipStore {
         this.#options.onProgress(`pictures of ${clip.pack.manifest.id} (${clip.name})`, done / total)
       }
     }
-    await this.#host?.close()
+    await this.#worker?.close()
   }
 
   async #make(clip: StoredClip, count: number, background: boolean): Promise<void> {
     const from = clip.jpegs[0]?.length ?? 0
     const size = clip.pack.manifest.size
-    const made = await this.#host?.request({ kind: 'pictures', file: clip.file, size, from, count, outputs: OUTPUTS, background })
+    const made = await this.#worker?.run({ kind: 'pictures', file: clip.file, size, from, count, outputs: OUTPUTS, background })
     if (made === undefined) return
     for (const jpegs of made) for (const [i, jpeg] of jpegs.entries()) clip.jpegs[i]?.push(jpeg)
   }

@@ -1,7 +1,7 @@
 /** Worker: turns a clip's pictures into JPEGs of every quality, in order, a run at a time. */
 import { setPriority } from 'node:os'
 import { countPictures, readVideo, type VideoPicture } from '../codec/video.ts'
-import { serveJobs } from '../workers/worker-host.ts'
+import { serveJobs } from '../workers/serve-jobs.ts'
 import { encodeJpeg, jpegBound } from './jpeg.ts'
 
 export type ClipJob = { kind: 'check'; file: string; pictures: number } | PicturesJob

@@ -3,7 +3,8 @@
  * cuts out what lies under a patch.
  */
 import { QUALITIES } from '../../shared/media.ts'
-import { serveJobs, type WorkerHost } from '../workers/worker-host.ts'
+import { serveJobs } from '../workers/serve-jobs.ts'
+import type { WorkerClient } from '../workers/worker-client.ts'
 import { cropPatch } from './crop.ts'
 import { blendInto, type HeadFields, warpHead } from './head-warp.ts'
 import { decodeJpeg, encodeJpeg, jpegBound } from './jpeg.ts'
@@ -80,7 +81,7 @@ export interface Crop {
   /** Its mean colour along the mask's rim, RGB 0..1. */
   rim: Float32Array
 }
-export type ComposeHost = WorkerHost<ComposeJob, ComposeResult>
+export type ComposeClient = WorkerClient<ComposeJob, ComposeResult>
 
 await serveJobs<ComposeJob, ComposeResult>(async (data) => {
   const { layers, heads } = data as ComposeSetup

@@ -6,7 +6,7 @@ import { QUALITIES, type Quality, TICK_MS } from '../../shared/media.ts'
 import { soundFeatures } from './adapters/sound.ts'
 import type { SoundFeatures } from './adapters/types.ts'
 import { type ClipStore, JPEG_QUALITY, type StoredPicture } from './clip-store.ts'
-import type { ComposeHost, ComposePatch, ComposeSource } from './compose-worker.ts'
+import type { ComposeClient, ComposePatch, ComposeSource } from './compose-worker.ts'
 import { type Drawing, facesToDraw, type ServedPack, shownStance, soundsToDraw, wantedStance } from './drawings.ts'
 import type { AvatarPack } from './pack.ts'
 import type { PatchLoan, PatchSource } from './patch-source.ts'
@@ -17,7 +17,7 @@ import { MAX_NOD_DEGREES, type Picture, type PictureRequest, type Renderer } fro
 export interface RendererParts {
   served: readonly ServedPack[]
   store: ClipStore
-  composers: readonly ComposeHost[]
+  composers: readonly ComposeClient[]
   patches: PatchSource
   stats: RenderStats
   device: string
@@ -69,7 +69,7 @@ export class AvatarRenderer implements Renderer {
     this.#packs = new Map(parts.served.map((served) => [served.pack.manifest.id, served]))
     this.device = parts.device
     this.capacity = parts.capacity
-    this.#crops = new ReferenceCrops({ store: parts.store, host: () => this.#idlest() })
+    this.#crops = new ReferenceCrops({ store: parts.store, idlestComposer: () => this.#idlest() })
   }
 
   clipLength(avatarId: string, clip: ClipName): number {
@@ -200,7 +200,7 @@ export class AvatarRenderer implements Renderer {
       }
       // a clip's own picture has its JPEG already
       const ready = patches.length === 0 && source.turn === undefined && second === undefined ? source.stored.jpeg : undefined
-      const result = await this.#idlest().request({
+      const result = await this.#idlest().run({
         kind: 'picture',
         source: composed(source, patches.slice(0, inFirst)),
         second: second && { source: composed(second.source, patches.slice(inFirst)), share: second.share },
@@ -227,8 +227,8 @@ export class AvatarRenderer implements Renderer {
     return { patch: crop === undefined ? patch : { ...patch, rim: crop.rim }, loan }
   }
 
-  #idlest(): ComposeHost {
-    return this.#parts.composers.reduce((best, host) => (host.pending < best.pending ? host : best))
+  #idlest(): ComposeClient {
+    return this.#parts.composers.reduce((best, client) => (client.pending < best.pending ? client : best))
   }
 
   /**

@@ -2,7 +2,8 @@
 import type { VoiceSettings } from '../../../../shared/api.ts'
 import { AvatarError } from '../../../../shared/errors.ts'
 import { log } from '../../../log.ts'
-import { JobError, JobQueue, type JobWorker, threadWorker } from '../../../workers/job-queue.ts'
+import { type JobWorker, threadWorker } from '../../../workers/job-worker.ts'
+import { JobError, WorkerClient } from '../../../workers/worker-client.ts'
 import type { Pronouncer, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
 import { estimateSpeechS } from './estimate.ts'
 import { FlitePronouncer } from './pronounce.ts'
@@ -31,15 +32,16 @@ class FliteSpeech implements SpeechProvider {
     default: isDefault,
   }))
   readonly defaultVoiceId = VOICES[0].voice_id
-  readonly #jobs: JobQueue<SynthesisJob, Synthesis>
+  readonly #jobs: WorkerClient<SynthesisJob, Synthesis>
 
   constructor(spawn: () => JobWorker) {
-    this.#jobs = new JobQueue({
+    this.#jobs = new WorkerClient({
       name: 'flite',
       spawn,
+      maxPending: 1,
       maxQueued: MAX_QUEUED,
       timeoutMs: TIMEOUT_MS,
-      onCrash: (why) => log.error({ why }, 'the speech thread ended; the next clause starts a new one'),
+      onCrash: ({ message }) => log.error({ why: message }, 'the speech thread ended; the next clause starts a new one'),
     })
   }
 

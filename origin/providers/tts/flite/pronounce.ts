@@ -1,7 +1,8 @@
 /** How English words sound, by the embedded engine's dictionary and letter rules; in its worker thread, remembered. */
 
 import { log } from '../../../log.ts'
-import { JobError, JobQueue, type JobWorker } from '../../../workers/job-queue.ts'
+import type { JobWorker } from '../../../workers/job-worker.ts'
+import { JobError, WorkerClient } from '../../../workers/worker-client.ts'
 import type { Pronouncer } from '../types.ts'
 import type { PronunciationJob } from './synthesize.ts'
 import { speakableText } from './text.ts'
@@ -16,17 +17,18 @@ const PATIENCE_MS = 400
 const TIMEOUT_MS = 5_000
 
 export class FlitePronouncer implements Pronouncer {
-  readonly #jobs: JobQueue<PronunciationJob, string[][]>
+  readonly #jobs: WorkerClient<PronunciationJob, string[][]>
   readonly #remembered = new Map<string, readonly string[]>()
   readonly #learning = new Map<string, Promise<void>>()
 
   constructor(spawn: () => JobWorker) {
-    this.#jobs = new JobQueue({
+    this.#jobs = new WorkerClient({
       name: 'pronunciation',
       spawn,
+      maxPending: 1,
       maxQueued: MAX_QUEUED,
       timeoutMs: TIMEOUT_MS,
-      onCrash: (why) => log.error({ why }, 'the pronunciation thread ended; the next words start a new one'),
+      onCrash: ({ message }) => log.error({ why: message }, 'the pronunciation thread ended; the next words start a new one'),
     })
   }
 
