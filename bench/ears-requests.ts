@@ -72,7 +72,7 @@ async function speakInto(ear: Listener, sounds: readonly Int16Array[]): Promise<
     for (let at = 0; at < sound.length; at += PACKET) {
       dueMs += PACKET_MS
       await delay(Math.max(0, dueMs - performance.now()))
-      ear.hear(sound.subarray(at, at + PACKET))
+      ear.push(sound.subarray(at, at + PACKET))
     }
   }
 }

@@ -98,12 +98,12 @@ async function openPath(packsDir: string): Promise<Path> {
     const started = performance.now()
     const heard = feeds.map((feed) => feed.next(speech.subarray(at, at + TICK_SAMPLES), [speech.subarray(at + TICK_SAMPLES)]))
     featureMs += performance.now() - started
-    const picture = tick++
+    const frame = tick++
     const requests = heard.map((sound, i) => ({
       avatarId: 'person',
       quality: 'medium' as const,
       clip: 'idle' as const,
-      picture: picture + 5 * i,
+      frame: frame + 5 * i,
       ...(sound === undefined ? {} : { sound }),
     }))
     for (const result of await renderer.render(requests)) if (result.status === 'rejected') throw result.reason

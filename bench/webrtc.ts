@@ -111,7 +111,7 @@ async function benchStream(codec: VideoCodec): Promise<void> {
       const startMs = performance.now()
       const rgb = Uint8Array.from(pictures[index % pictures.length] ?? [])
       copyMs += performance.now() - startMs
-      out.picture(rgb, atMs)
+      out.frame(rgb, atMs)
     },
   })
   const sdp = await out.start(await makeOffer(browser.page, { codec, microphone: true }))

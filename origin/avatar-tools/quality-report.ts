@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
-import { countPictures, readVideo } from '../codec/video.ts'
+import { countFrames, readVideo } from '../codec/video.ts'
 import { patchMap } from '../render/crop.ts'
 import { modelInputs } from '../render/face-mix.ts'
 import type { InferJob, InferResult, InferSetup } from '../render/infer-worker.ts'
@@ -129,7 +129,7 @@ async function measureClip(
 }> {
   const clip = pack.clips[name]
   if (clip === undefined) throw new PackError(`avatar pack ${pack.folder}: no ${name} clip`)
-  const found = countPictures(clip.file)
+  const found = countFrames(clip.file)
   if (found !== clip.pictures) throw new PackError(`${clip.file} has ${found} pictures, the manifest says ${clip.pictures}`)
   const { size } = pack.manifest
   const every = Math.max(1, Math.floor(clip.pictures / COMPARED_PICTURES))

@@ -1,12 +1,12 @@
-/** Worker: encodes the pictures of many streams, one after another. A stream is opened by its first picture. */
+/** Worker: encodes the frames of many streams, one after another. A stream is opened by its first frame. */
 import { type JobAnswer, serveJobs } from '../workers/serve-jobs.ts'
 import { VideoEncoder, type VideoEncoderOptions } from './video-encoder.ts'
 
 export type EncodeJob =
   | {
-      kind: 'picture'
+      kind: 'frame'
       stream: number
-      /** What to open the stream with, where this worker does not have it: it is the first picture, or the worker is a new one. */
+      /** What to open the stream with, where this worker does not have it: it is the first frame, or the worker is a new one. */
       options: VideoEncoderOptions
       rgb: Uint8Array
       index: number
@@ -14,7 +14,7 @@ export type EncodeJob =
     }
   | { kind: 'close'; stream: number }
 
-/** `data` is undefined where the rate control left the picture out. */
+/** `data` is undefined where the rate control left the frame out. */
 export interface EncodeResult {
   data: Uint8Array<ArrayBuffer> | undefined
   keyframe: boolean

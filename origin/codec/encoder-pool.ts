@@ -4,11 +4,11 @@ import { JobError, WorkerClient } from '../workers/worker-client.ts'
 import type { EncodeJob, EncodeResult } from './encode-worker.ts'
 import type { VideoEncoderOptions } from './video-encoder.ts'
 
-/** Pictures of one stream that may be on their way: the one being encoded and one behind it. A further one is left out. */
+/** Frames of one stream that may be on their way: the one being encoded and one behind it. A further one is left out. */
 const MAX_PENDING = 2
 /** Jobs that may wait for one thread, of all its streams. */
 const MAX_QUEUED = 256
-/** ms for one picture; 720 x 720 takes 3 to 6 on a free core. */
+/** ms for one frame; 720 x 720 takes 3 to 6 on a free core. */
 const ENCODE_TIMEOUT_MS = 3_000
 const TIMES_KEPT = 100
 
@@ -57,7 +57,7 @@ export class EncoderPool {
     return this.#threads.reduce((sum, { streams }) => sum + streams, 0)
   }
 
-  /** ms for one picture, of the last 100 of all streams; undefined before the first. */
+  /** ms for one frame, of the last 100 of all streams; undefined before the first. */
   get encodeMs(): EncodeMs | undefined {
     return this.#times.quantiles
   }
@@ -106,11 +106,11 @@ interface VideoStreamParts {
   onClose: () => void
 }
 
-/** One stream of pictures at FPS. */
+/** One stream of frames at FPS. */
 export class VideoStream {
-  /** In bit/s; takes effect with the next picture. VP8 then begins anew with a key frame. */
+  /** In bit/s; takes effect with the next frame. VP8 then begins anew with a key frame. */
   bitrateBps: number
-  /** Pictures left out because those before them were not done. */
+  /** Frames left out because those before them were not done. */
   dropped = 0
   readonly #parts: VideoStreamParts
   readonly #times = new RecentTimes()
@@ -123,23 +123,23 @@ export class VideoStream {
     this.bitrateBps = parts.options.bitrateBps
   }
 
-  /** ms for one picture, of the last 100; undefined before the first. */
+  /** ms for one frame, of the last 100; undefined before the first. */
   get encodeMs(): EncodeMs | undefined {
     return this.#times.quantiles
   }
 
-  /** The next picture that is not left out becomes a key frame. */
+  /** The next frame that is not left out becomes a key frame. */
   forceKeyframe(): void {
     this.#keyframeWanted = true
   }
 
   /**
-   * Pictures come out in the order they went in.
+   * Frames come out in the order they went in.
    *
    * @param rgb sRGB, 3 * size * size bytes; handed over, not to be used afterwards
-   * @param index number of the picture at FPS
-   * @returns undefined when the picture was left out
-   * @throws JobError when its thread died over it; the next picture opens the stream anew
+   * @param index number of the frame at FPS
+   * @returns undefined when the frame was left out
+   * @throws JobError when its thread died over it; the next frame opens the stream anew
    */
   async encode(rgb: Uint8Array<ArrayBuffer>, index: number): Promise<EncodedVideo | undefined> {
     if (this.#closed) return undefined
@@ -152,7 +152,7 @@ export class VideoStream {
     this.#keyframeWanted = false
     this.#pending += 1
     try {
-      const job: EncodeJob = { kind: 'picture', stream, options: { ...options, bitrateBps: this.bitrateBps }, rgb, index, keyframe }
+      const job: EncodeJob = { kind: 'frame', stream, options: { ...options, bitrateBps: this.bitrateBps }, rgb, index, keyframe }
       const result = await run(job, [rgb.buffer])
       this.#times.add(result.encodeMs)
       onTime(result.encodeMs)

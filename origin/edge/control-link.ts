@@ -11,7 +11,7 @@ import { CallResponder } from './call-responder.ts'
 import { ReconnectingSocket } from './reconnecting-socket.ts'
 import { SessionLink } from './session-link.ts'
 
-/** How many times more idle sessions than speaking ones a machine may hold: they cost a cached picture each. */
+/** How many times more idle sessions than speaking ones a machine may hold: they cost a cached frame each. */
 const SESSIONS_PER_SPEAKER = 4
 /** Heartbeats from one report of all sessions to the next. */
 const BEATS_PER_REPORT = 3

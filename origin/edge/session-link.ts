@@ -10,7 +10,7 @@ import type { SessionSink } from '../session/session-sink.ts'
 import { CallResponder } from './call-responder.ts'
 import { ReconnectingSocket } from './reconnecting-socket.ts'
 
-/** Bytes waiting for the network beyond which pictures are left out: about one second of video. */
+/** Bytes waiting for the network beyond which frames are left out: about one second of video. */
 const CONGESTED_BYTES = 1_500_000
 /** Control events kept while the link is down; the oldest go first. */
 const MAX_HELD_EVENTS = 256

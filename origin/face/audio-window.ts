@@ -1,4 +1,4 @@
-/** What a sound-driven avatar hears at each picture: the sound being played and, because it is ready sooner, some of what follows. */
+/** What a sound-driven avatar hears at each frame: the sound being played and, because it is ready sooner, some of what follows. */
 import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
 import { FULL_SCALE } from '../dsp/pcm.ts'
@@ -16,7 +16,7 @@ const HISTORY_SAMPLES = HISTORY_TICKS * TICK_SAMPLES
 const SILENT_PEAK = 160
 /** The mouth may begin to move this long before its sound does; pauses shorter than this do not close it. */
 const LEAD_SAMPLES = 0.1 * SAMPLE_RATE
-/** Change of the drawn share per picture: open and shut within three. */
+/** Change of the drawn share per frame: open and shut within three. */
 const BLEND_STEP = 0.34
 
 export interface ModelInput {
@@ -27,14 +27,14 @@ export interface ModelInput {
 
 export class AudioWindow {
   readonly #features: SoundFeatures
-  /** From a picture's first sample to the last that its window may need. */
+  /** From a frame's first sample to the last that its window may need. */
   readonly #samples: number
   /** The last played samples, HISTORY_SAMPLES. */
   readonly #history = new Int16Array(HISTORY_SAMPLES)
   #stream: { features: FeatureStream; resampler: Resampler } | undefined
-  /** What the stream was given beyond the last picture. */
+  /** What the stream was given beyond the last frame. */
   #given: Int16Array = new Int16Array(0)
-  #picture = 0
+  #frame = 0
   #blend = 0
 
   constructor(features: SoundFeatures) {
@@ -50,7 +50,7 @@ export class AudioWindow {
   /**
    * @param played the tick's sound, TICK_SAMPLES; undefined in silence
    * @param ahead what will be played after it, as far as it is ready
-   * @returns undefined in silence: the clip's own picture is shown, whose mouth is closed
+   * @returns undefined in silence: the clip's own frame is shown, whose mouth is closed
    */
   next(played: Int16Array | undefined, ahead: readonly Int16Array[]): ModelInput | undefined {
     const sound = this.#timeline(played, ahead)
@@ -63,8 +63,8 @@ export class AudioWindow {
     this.#history.copyWithin(0, TICK_SAMPLES)
     this.#history.set(sound.subarray(0, TICK_SAMPLES), HISTORY_SAMPLES - TICK_SAMPLES)
     if (this.#stream === undefined) return undefined
-    const window = this.#stream.features.window(this.#picture)
-    this.#picture += 1
+    const window = this.#stream.features.window(this.#frame)
+    this.#frame += 1
     return { window, blend: this.#blend }
   }
 
@@ -90,7 +90,7 @@ export class AudioWindow {
   #restart(sound: Int16Array): void {
     this.close()
     this.#stream = { features: this.#features.open(), resampler: createResampler(SAMPLE_RATE, this.#features.sampleRate) }
-    this.#picture = HISTORY_TICKS
+    this.#frame = HISTORY_TICKS
     this.#push(this.#history)
     this.#push(sound)
   }

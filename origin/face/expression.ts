@@ -58,7 +58,7 @@ export class ExpressionAnimator {
     else if (this.#nods.length < MAX_NODS) this.#nods.push({ degrees: cue.value, durationMs: cue.duration_ms, doneMs: 0 })
   }
 
-  /** The face of the next picture. @param thinking she has been asked and does not answer yet */
+  /** The face of the next frame. @param thinking she has been asked and does not answer yet */
   next({ thinking = false }: { thinking?: boolean } = {}): ExpressedFace {
     this.#thoughtMs = thinking ? this.#thoughtMs + TICK_MS : 0
     const target: Partial<Record<Expression, number>> = { ...EMOTIONS[this.#emotion], ...this.#thought() }

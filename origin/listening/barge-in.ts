@@ -21,13 +21,13 @@ export class BargeIn {
   }
 
   /** She is held, and what the user said is being found out. */
-  get holding(): boolean {
+  get deciding(): boolean {
     return this.#timer !== undefined
   }
 
-  hold(): void {
+  pause(): void {
     const { speech, resumeMs, onHalfTime } = this.#options
-    if (this.holding || !speech.pauseSpeech()) return
+    if (this.deciding || !speech.pauseSpeech()) return
     this.#overtime = false
     this.#timer = setTimeout(() => {
       this.#timer = setTimeout(() => this.#timeUp(), resumeMs / 2)
@@ -36,27 +36,27 @@ export class BargeIn {
   }
 
   /** The user said words: what she says, or is about to say, is over. */
-  words(): void {
+  confirm(): void {
     const { speech } = this.#options
     this.#clear()
     if (speech.current !== undefined) speech.interrupt()
   }
 
   /** Nothing was said after all. */
-  release(): void {
-    if (!this.holding) return
+  dismiss(): void {
+    if (!this.deciding) return
     this.#clear()
     this.#options.speech.resumeSpeech()
   }
 
   /** Waits for recognition: it may take as long again, but no longer. */
-  async while<T>(recognition: Promise<T>): Promise<T> {
+  async awaitText<T>(recognition: Promise<T>): Promise<T> {
     this.#working += 1
     try {
       return await recognition
     } finally {
       this.#working -= 1
-      if (this.#overtime && this.#working === 0) queueMicrotask(() => this.release())
+      if (this.#overtime && this.#working === 0) queueMicrotask(() => this.dismiss())
     }
   }
 
@@ -66,11 +66,11 @@ export class BargeIn {
 
   #timeUp(): void {
     if (this.#working === 0 || this.#overtime) {
-      this.release()
+      this.dismiss()
       return
     }
     this.#overtime = true
-    this.#timer = setTimeout(() => this.release(), this.#options.resumeMs)
+    this.#timer = setTimeout(() => this.dismiss(), this.#options.resumeMs)
   }
 
   #clear(): void {

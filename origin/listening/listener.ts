@@ -51,17 +51,17 @@ export interface ListenerOptions {
 /** What an open ear has. */
 interface ActiveListening {
   mode: ListenMode
-  hearing: SpeechDetector
-  detector: TurnDetector
-  recent: AudioRing
+  speechDetector: SpeechDetector
+  turnDetector: TurnDetector
+  recentAudio: AudioRing
   transcriber: Transcriber
   /** Settles with all texts that come from `transcriber`. */
-  texts: Promise<void>
+  transcripts: Promise<void>
   utterance: Utterance | undefined
   /** From SAMPLE_RATE; once sound comes over the socket, the microphone does not count. */
-  appended: Resampler | undefined
+  appendResampler: Resampler | undefined
   /** Fires when sound stays away in the middle of a turn. */
-  lost: NodeJS.Timeout | undefined
+  soundTimeout: NodeJS.Timeout | undefined
 }
 
 export class Listener {
@@ -98,23 +98,23 @@ export class Listener {
     }
     this.#listening = {
       mode,
-      hearing: new SpeechDetector({
+      speechDetector: new SpeechDetector({
         weights: services.vad,
-        played: speech.echoReference,
+        echoReference: speech.echoReference,
         now: () => performance.now(),
         onLevel: (reading) => this.#level(reading),
       }),
-      detector: new TurnDetector({
+      turnDetector: new TurnDetector({
         threshold,
         silenceMs: mode === 'manual' ? Number.POSITIVE_INFINITY : silenceMs,
         maxMs: MAX_UTTERANCE_MS,
       }),
-      recent: new AudioRing(KEPT_MS * SAMPLES_PER_MS),
+      recentAudio: new AudioRing(KEPT_MS * SAMPLES_PER_MS),
       transcriber: services.stt.open({ language: config.language }),
-      texts: Promise.resolve(),
+      transcripts: Promise.resolve(),
       utterance: undefined,
-      appended: undefined,
-      lost: undefined,
+      appendResampler: undefined,
+      soundTimeout: undefined,
     }
     onChange()
   }
@@ -125,25 +125,25 @@ export class Listener {
     if (!listening) {
       throw new AvatarError('INVALID_REQUEST', 'Nothing is being listened to: send start_listening before stop_listening.')
     }
-    this.#endTurn(listening, listening.detector.stop())
+    this.#endTurn(listening, listening.turnDetector.stop())
     this.#close(listening)
     this.#options.onChange()
   }
 
   /** Sound of the user's microphone; nothing happens while the ear is closed. @param pcm HEARING_SAMPLE_RATE */
-  hear(pcm: Int16Array): void {
-    if (this.#listening && !this.#listening.appended) this.#hear(this.#listening, pcm)
+  push(pcm: Int16Array): void {
+    if (this.#listening && !this.#listening.appendResampler) this.#hear(this.#listening, pcm)
   }
 
   /** Sound that the client brings over the socket, of any length. @param pcm SAMPLE_RATE */
   async append(pcm: Int16Array): Promise<void> {
     const listening = this.#listening
     if (!listening) return
-    listening.appended ??= createResampler(SAMPLE_RATE, STT_SAMPLE_RATE)
+    listening.appendResampler ??= createResampler(SAMPLE_RATE, STT_SAMPLE_RATE)
     for (let at = 0; at < pcm.length && this.#listening === listening; at += PIECE_SAMPLES) {
-      // the clock of pictures and sound is not to wait for a minute that comes at once
+      // the clock of frames and sound is not to wait for a minute that comes at once
       if (at > 0) await setImmediate()
-      if (this.#listening === listening) this.#hear(listening, listening.appended.push(pcm.subarray(at, at + PIECE_SAMPLES)))
+      if (this.#listening === listening) this.#hear(listening, listening.appendResampler.push(pcm.subarray(at, at + PIECE_SAMPLES)))
     }
   }
 
@@ -161,15 +161,15 @@ export class Listener {
 
   #hear(listening: ActiveListening, pcm: Int16Array): void {
     if (pcm.length === 0) return
-    listening.recent.push(pcm)
+    listening.recentAudio.push(pcm)
     if (listening.mode === 'manual') listening.utterance ??= this.#begin(listening)
     listening.utterance?.push(pcm)
-    if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.detector.stop())
-    listening.hearing.push(pcm, (probability, untilMs) => {
+    if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.turnDetector.stop())
+    listening.speechDetector.push(pcm, (probability, untilMs) => {
       // a row of the same sound may have closed the ear
       if (this.#listening === listening) this.#judge(listening, probability, untilMs)
     })
-    listening.lost?.refresh()
+    listening.soundTimeout?.refresh()
   }
 
   /** The avatar speaks, and is not to be spoken to. */
@@ -180,7 +180,7 @@ export class Listener {
   #judge(listening: ActiveListening, probability: number, untilMs: number): void {
     const { speech } = this.#options
     const { barge_in, barge_in_ms } = this.#settings
-    const { detector, mode } = listening
+    const { turnDetector: detector, mode } = listening
     if (!detector.inTurn && this.#ignores()) {
       detector.reset()
       return
@@ -188,8 +188,8 @@ export class Listener {
     const change = detector.push(probability, untilMs, mode === 'vad' && speech.speaking ? barge_in_ms : MIN_SPEECH_MS)
     if (change?.type === 'started') this.#startTurn(listening, change.startMs)
     if (change?.type === 'stopped') this.#endTurn(listening, change)
-    const talksOver = detector.inTurn && detector.hearsSpeech && speech.speaking && mode === 'vad' && barge_in === 'vad'
-    if (talksOver) this.#bargeIn.hold()
+    const talksOver = detector.inTurn && detector.speechNow && speech.speaking && mode === 'vad' && barge_in === 'vad'
+    if (talksOver) this.#bargeIn.pause()
   }
 
   #startTurn(listening: ActiveListening, startMs: number): void {
@@ -197,9 +197,9 @@ export class Listener {
     this.#options.events.publish({ type: 'user_speech_started' })
     if (listening.mode === 'manual') return
     const utterance = this.#begin(listening)
-    utterance.push(listening.recent.since(Math.round((startMs - prefix_ms) * SAMPLES_PER_MS)))
+    utterance.push(listening.recentAudio.since(Math.round((startMs - prefix_ms) * SAMPLES_PER_MS)))
     listening.utterance = utterance
-    listening.lost = setTimeout(() => this.#endTurn(listening, listening.detector.stop()), silence_ms + LOST_SOUND_MS)
+    listening.soundTimeout = setTimeout(() => this.#endTurn(listening, listening.turnDetector.stop()), silence_ms + LOST_SOUND_MS)
   }
 
   #begin({ transcriber }: ActiveListening): Utterance {
@@ -207,17 +207,17 @@ export class Listener {
       transcriber,
       onPartial: (content) => {
         this.#options.events.publish({ type: 'chat', role: 'user', content, partial: true })
-        if (this.#bargeIn.holding) this.#bargeIn.words()
+        if (this.#bargeIn.deciding) this.#bargeIn.confirm()
       },
     })
   }
 
   /** @param change what the detector knows of it; undefined where it heard no speech, and somebody else said that the turn is over */
   #endTurn(listening: ActiveListening, change: TurnChange | undefined): void {
-    const { utterance, recent } = listening
+    const { utterance, recentAudio: recent } = listening
     const vadEndMs = performance.now()
-    clearTimeout(listening.lost)
-    listening.lost = undefined
+    clearTimeout(listening.soundTimeout)
+    listening.soundTimeout = undefined
     listening.utterance = undefined
     const soundMs = recent.total / SAMPLES_PER_MS
     if (change?.type === 'stopped') {
@@ -231,15 +231,15 @@ export class Listener {
   #transcribe(utterance: Utterance, listening: ActiveListening, times: UserSpeechTimes): void {
     if (this.#awaited.size >= MAX_AWAITED) {
       utterance.abort()
-      this.#bargeIn.release()
+      this.#bargeIn.dismiss()
       const message = 'Speech comes faster than it can be transcribed; this turn was left out.'
       this.#options.events.error(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaited.size }))
       return
     }
     this.#awaited.add(utterance)
-    const text = this.#bargeIn.while(utterance.finish())
+    const text = this.#bargeIn.awaitText(utterance.finish())
     // listened to from now on: a text may fail while an earlier one is awaited
-    listening.texts = Promise.allSettled([listening.texts, text]).then(() => undefined)
+    listening.transcripts = Promise.allSettled([listening.transcripts, text]).then(() => undefined)
     this.#answers = this.#answers
       .then(async () => this.#answer(await text, listening.mode, times))
       .catch((thrown: unknown) => this.#failed(thrown))
@@ -252,13 +252,13 @@ export class Listener {
       this.#letGoOn()
       return
     }
-    if (mode === 'manual' || this.#settings.barge_in === 'vad') this.#bargeIn.words()
+    if (mode === 'manual' || this.#settings.barge_in === 'vad') this.#bargeIn.confirm()
     this.#options.speech.answer(words, { ...times, sttFinalMs: performance.now() })
   }
 
   /** Nothing was said, unless the user speaks on. */
   #letGoOn(): void {
-    if (!this.#listening?.utterance) this.#bargeIn.release()
+    if (!this.#listening?.utterance) this.#bargeIn.dismiss()
   }
 
   #failed(thrown: unknown): void {
@@ -274,10 +274,10 @@ export class Listener {
   #glance(): void {
     const utterance = this.#listening?.utterance
     if (!utterance || this.#options.services.stt?.live) return
-    this.#bargeIn.while(utterance.glance()).then(
+    this.#bargeIn.awaitText(utterance.transcribeEarly()).then(
       (words) => {
         const counts = this.#listening?.utterance === utterance || this.#awaited.has(utterance)
-        if (words !== '' && counts && this.#bargeIn.holding) this.#bargeIn.words()
+        if (words !== '' && counts && this.#bargeIn.deciding) this.#bargeIn.confirm()
       },
       // the whole utterance will tell, or fail aloud
       () => undefined,
@@ -289,11 +289,11 @@ export class Listener {
   }
 
   #close(listening: ActiveListening): void {
-    clearTimeout(listening.lost)
+    clearTimeout(listening.soundTimeout)
     this.#listening = undefined
-    listening.hearing.close()
-    listening.appended?.close()
+    listening.speechDetector.close()
+    listening.appendResampler?.close()
     // the line stays until the text of what was said has come over it
-    void listening.texts.then(() => listening.transcriber.close())
+    void listening.transcripts.then(() => listening.transcriber.close())
   }
 }

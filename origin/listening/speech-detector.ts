@@ -11,7 +11,7 @@ const ROW_SAMPLES = HOP * VAD_ROW_FRAMES
 
 export interface SpeechDetectorOptions {
   weights: VadWeights
-  played: EchoReference
+  echoReference: EchoReference
   /** The clock of `played.untilMs`, ms. */
   now: () => number
   onLevel: (reading: LevelReading) => void
@@ -29,7 +29,7 @@ export class SpeechDetector {
   #pending = new Int16Array(HISTORY)
   #rows = 0
 
-  constructor({ weights, played, now, onLevel }: SpeechDetectorOptions) {
+  constructor({ weights, echoReference: played, now, onLevel }: SpeechDetectorOptions) {
     this.#delayMs = weights.delayMs
     this.#vad = new Vad(weights)
     this.#echo = new EchoSuppressor({ played, now })

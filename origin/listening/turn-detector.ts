@@ -39,7 +39,7 @@ export class TurnDetector {
   }
 
   /** The latest sound counted as speech. */
-  get hearsSpeech(): boolean {
+  get speechNow(): boolean {
     return this.#startMs !== undefined && this.#lastSpeechMs === this.#nowMs
   }
 

@@ -7,7 +7,7 @@ const TEXT_TIMEOUT_MS = 20_000
 const NO_WORDS = /\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|<[^>]*>|♪/g
 
 /** The text, empty where it holds no word. */
-export function spokenWords(text: string): string {
+export function withoutNoises(text: string): string {
   const words = text.replaceAll(NO_WORDS, ' ').replace(/\s+/g, ' ').trim()
   return /[\p{L}\p{N}]/u.test(words) ? words : ''
 }
@@ -34,7 +34,7 @@ export class Utterance {
     this.#transcript = transcriber.begin({
       signal: this.#abort.signal,
       onPartial: (text) => {
-        const words = spokenWords(text)
+        const words = withoutNoises(text)
         if (words === '' || words === this.words) return
         this.words = words
         onPartial(words)
@@ -56,7 +56,7 @@ export class Utterance {
     const end = (): void => ended.reject(signal.reason)
     signal.addEventListener('abort', end, { once: true })
     try {
-      return spokenWords(await Promise.race([this.#transcript.finish(), ended.promise]))
+      return withoutNoises(await Promise.race([this.#transcript.finish(), ended.promise]))
     } finally {
       signal.removeEventListener('abort', end)
       clearTimeout(timer)
@@ -64,10 +64,10 @@ export class Utterance {
   }
 
   /** What a recogniser of whole utterances makes of it so far. */
-  async glance(): Promise<string> {
+  async transcribeEarly(): Promise<string> {
     const glance = this.#transcriber.begin({ signal: this.#abort.signal, onPartial: () => undefined })
     for (const piece of this.#pieces) glance.push(piece)
-    return spokenWords(await glance.finish())
+    return withoutNoises(await glance.finish())
   }
 
   /** Nobody waits for its text any more. */

@@ -14,7 +14,7 @@ export type { PeerStats }
 /** ms after which clients are told that WebRTC is not there yet; it is tried further. */
 const NOT_CONNECTED_MS = 3_000
 /**
- * ms of silence that are left out after the first picture, and at most without one: browsers begin to play with the first picture,
+ * ms of silence that are left out after the first frame, and at most without one: browsers begin to play with the first frame,
  * and all sound that waits for it then comes late, by 90 ms in the first seconds. Speech is never left out.
  */
 const SETTLE_MS = 600
@@ -23,7 +23,7 @@ const SILENCE = new Int16Array(TICK_SAMPLES)
 
 export type TransportChange = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
 
-/** What a connection needs of the stream that encodes its pictures. */
+/** What a connection needs of the stream that encodes its frames. */
 export type Encoding = Pick<VideoStream, 'bitrateBps' | 'dropped' | 'encodeMs' | 'encode' | 'forceKeyframe' | 'close'>
 
 /** What WebRTC takes of the process. */
@@ -51,9 +51,9 @@ interface Connection {
   peer: RtcPeer
   video: Encoding | undefined
   rate: BitrateControl
-  /** When its first sound and its first picture were due. */
+  /** When its first sound and its first frame were due. */
   firstSoundMs: number | undefined
-  firstPictureMs: number | undefined
+  firstFrameMs: number | undefined
   /** Sound has begun to go out. */
   sounding: boolean
 }
@@ -71,7 +71,7 @@ export class PeerOutput {
   #half: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
   /** The sound that was going on has died away: what was prepared of it is not to be heard. */
   #faded = true
-  /** The latest picture while no connection stands: the first thing to be seen on the next. */
+  /** The latest frame while no connection stands: the first thing to be seen on the next. */
   #held: { rgb: Uint8Array<ArrayBuffer>; dueMs: number } | undefined
   #ticks = 0
   #closed = false
@@ -80,13 +80,13 @@ export class PeerOutput {
     this.#options = options
   }
 
-  /** True while pictures and sound reach the client this way. */
+  /** True while frames and sound reach the client this way. */
   get active(): boolean {
     return this.#line?.peer.state === 'connected'
   }
 
-  /** True while pictures are needed, also just before there is a connection. */
-  get wantsPictures(): boolean {
+  /** True while frames are needed, also just before there is a connection. */
+  get wantsFrames(): boolean {
     return (this.#line ?? this.#next)?.video !== undefined
   }
 
@@ -119,7 +119,7 @@ export class PeerOutput {
     }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
-    line = { peer, video, rate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstPictureMs: undefined, sounding: false }
+    line = { peer, video, rate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
     this.#next = line
     clearTimeout(this.#patience)
     this.#patience = setTimeout(() => {
@@ -167,7 +167,7 @@ export class PeerOutput {
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
-  picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
+  frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
     const line = this.#line
     if (!line) this.#held = { rgb, dueMs }
     else if (line.video) void this.#encode(line, line.video, rgb, dueMs)
@@ -177,7 +177,7 @@ export class PeerOutput {
   stats(): PeerStats | undefined {
     if (!this.#line) return undefined
     const { peer, video, rate } = this.#line
-    return { ...peer.stats(), targetBps: rate.bitrateBps, picturesDropped: video?.dropped ?? 0, encodeMs: video?.encodeMs }
+    return { ...peer.stats(), targetBps: rate.bitrateBps, framesDropped: video?.dropped ?? 0, encodeMs: video?.encodeMs }
   }
 
   close(): void {
@@ -205,7 +205,7 @@ export class PeerOutput {
         this.#ear = new OpusMicDecoder()
       }
       line.video?.forceKeyframe()
-      if (this.#held) this.picture(this.#held.rgb, this.#held.dueMs)
+      if (this.#held) this.frame(this.#held.rgb, this.#held.dueMs)
       this.#held = undefined
       const { videoCodec } = line.peer
       onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
@@ -231,7 +231,7 @@ export class PeerOutput {
       const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
       if (!encoded) return
       line.peer.sendVideo(encoded.data, dueMs)
-      line.firstPictureMs ??= dueMs
+      line.firstFrameMs ??= dueMs
     } catch (thrown) {
       this.#options.log.warn({ err: thrown }, 'a picture could not be encoded')
     }
@@ -275,7 +275,7 @@ export class PeerOutput {
 function isHushed(line: Connection, dueMs: number): boolean {
   if (line.sounding || !line.video) return false
   line.firstSoundMs ??= dueMs
-  return dueMs < (line.firstPictureMs === undefined ? line.firstSoundMs + MAX_HUSH_MS : line.firstPictureMs + SETTLE_MS)
+  return dueMs < (line.firstFrameMs === undefined ? line.firstSoundMs + MAX_HUSH_MS : line.firstFrameMs + SETTLE_MS)
 }
 
 /** Falls to nothing over its first packet; the rest is silent. */

@@ -1,4 +1,4 @@
-/** One encoder for all connections that want the same pictures in the same codec: each picture is encoded once. */
+/** One encoder for all connections that want the same frames in the same codec: each frame is encoded once. */
 import type { EncodedVideo, EncodeMs } from '../codec/encoder-pool.ts'
 import type { VideoEncoderOptions } from '../codec/video-encoder.ts'
 import type { Encoding, RtcServices } from './peer-output.ts'
@@ -28,7 +28,7 @@ class SharedEncoder {
   readonly #onUnused: () => void
   /** The bit rate that each share asks for. */
   readonly #shares = new Map<Share, number>()
-  /** The picture that was encoded last. */
+  /** The frame that was encoded last. */
   #latest: { index: number; encoded: Promise<EncodedVideo | undefined> } | undefined
 
   constructor(stream: Encoding, onUnused: () => void) {
@@ -62,7 +62,7 @@ class SharedEncoder {
   }
 
   forceKeyframe(): void {
-    // the picture before it is of no use to whoever asks
+    // the frame before it is of no use to whoever asks
     this.#latest = undefined
     this.#stream.forceKeyframe()
   }

@@ -1,4 +1,4 @@
-/** Pictures and sound in the forms that the session's clients asked for, each made once. */
+/** Frames and sound in the forms that the session's clients asked for, each made once. */
 import { type BinaryKind, encodeBinaryMedia } from '../../shared/binary-media.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import type { MediaWants, RelayClass } from '../../shared/link.ts'
@@ -9,7 +9,7 @@ import { encodeWav } from '../codec/wav.ts'
 export interface MediaSink {
   sendEvent(relayClass: RelayClass, event: OriginEvent): void
   sendBinary(message: Uint8Array): void
-  /** True when the socket is so far behind that pictures only make it worse. */
+  /** True when the socket is so far behind that frames only make it worse. */
   readonly congested: boolean
 }
 
@@ -36,7 +36,7 @@ export class SocketOutput {
   readonly #sink: MediaSink
   readonly #sessionId: string
   wants: MediaWants = NO_WANTS
-  /** Pictures left out because the socket to the edge was behind. */
+  /** Frames left out because the socket to the edge was behind. */
   droppedFrames = 0
   #frameId = 0
 

@@ -12,8 +12,8 @@ interface SecondOfTraffic {
   index: number
   videoBytes: number
   audioBytes: number
-  /** By form, since a picture may go out in both. */
-  pictures: { json: number; binary: number }
+  /** By form, since a frame may go out in both. */
+  frames: { json: number; binary: number }
 }
 
 /** What goes to the edge for sockets. */
@@ -48,27 +48,27 @@ export class SocketMeter {
     return {
       videoBps: Math.round(8 * perSecond(({ videoBytes }) => videoBytes)),
       audioBps: Math.round(8 * perSecond(({ audioBytes }) => audioBytes)),
-      fps: tenth(perSecond(({ pictures }) => Math.max(pictures.json, pictures.binary))),
+      fps: tenth(perSecond(({ frames: pictures }) => Math.max(pictures.json, pictures.binary))),
     }
   }
 
   #video(bytes: number, form: 'json' | 'binary'): void {
     const second = this.#second()
     second.videoBytes += bytes
-    second.pictures[form] += 1
+    second.frames[form] += 1
   }
 
   #second(): SecondOfTraffic {
     const index = Math.floor(this.#now() / 1000)
     const newest = this.#seconds.at(-1)
     if (newest?.index === index) return newest
-    const second: SecondOfTraffic = { index, videoBytes: 0, audioBytes: 0, pictures: { json: 0, binary: 0 } }
+    const second: SecondOfTraffic = { index, videoBytes: 0, audioBytes: 0, frames: { json: 0, binary: 0 } }
     this.#seconds = [...this.#seconds.filter((kept) => kept.index >= index - SPAN_S), second]
     return second
   }
 }
 
-/** @param peer undefined without a WebRTC connection @param droppedFrames pictures left out on the way to sockets */
+/** @param peer undefined without a WebRTC connection @param droppedFrames frames left out on the way to sockets */
 export function transportStats(peer: PeerStats | undefined, sockets: SocketMeter, droppedFrames: number): TransportStats {
   if (peer?.state !== 'connected') {
     const { videoBps, audioBps, fps } = sockets.read()
@@ -100,7 +100,7 @@ export function transportStats(peer: PeerStats | undefined, sockets: SocketMeter
     jitter_ms: tenth(peer.jitterMs),
     loss: Math.round(peer.loss * 1000) / 1000,
     freezes: peer.freezes,
-    pictures_dropped: peer.picturesDropped,
+    pictures_dropped: peer.framesDropped,
     encode_ms: peer.encodeMs === undefined ? null : tenth(peer.encodeMs.p50),
   }
 }

@@ -1,4 +1,4 @@
-/** Further receivers of a session's pictures and sound, beside its own client: each a WebRTC connection without a microphone. */
+/** Further receivers of a session's frames and sound, beside its own client: each a WebRTC connection without a microphone. */
 import { randomUUID } from 'node:crypto'
 import { AvatarError } from '../../shared/errors.ts'
 import type { Quality } from '../../shared/media.ts'
@@ -27,7 +27,7 @@ export interface ViewersOptions {
 
 export class Viewers {
   readonly #options: ViewersOptions
-  /** Apart from those of the session's own client, whose pictures must not suffer from another's line. */
+  /** Apart from those of the session's own client, whose frames must not suffer from another's line. */
   readonly #encoders: SharedEncoders
   readonly #viewers = new Map<string, Viewer>()
   #closed = false
@@ -41,8 +41,8 @@ export class Viewers {
     return this.#viewers.size
   }
 
-  get wantsPictures(): boolean {
-    return this.#outs().some(({ wantsPictures }) => wantsPictures)
+  get wantsFrames(): boolean {
+    return this.#outs().some(({ wantsFrames: wantsPictures }) => wantsPictures)
   }
 
   /**
@@ -97,8 +97,8 @@ export class Viewers {
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
-  picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    for (const out of this.#outs()) out.picture(rgb, dueMs)
+  frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
+    for (const out of this.#outs()) out.frame(rgb, dueMs)
   }
 
   close(): void {

@@ -11,8 +11,8 @@ export class WebrtcOutput {
     this.viewers = new Viewers(options)
   }
 
-  get wantsPictures(): boolean {
-    return this.client.wantsPictures || this.viewers.wantsPictures
+  get wantsFrames(): boolean {
+    return this.client.wantsFrames || this.viewers.wantsFrames
   }
 
   /** The sound of one tick, as PeerOut takes it. */
@@ -28,10 +28,10 @@ export class WebrtcOutput {
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
-  picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    // whoever encodes a picture takes its bytes along
-    if (this.viewers.wantsPictures) this.viewers.picture(rgb.slice(), dueMs)
-    this.client.picture(rgb, dueMs)
+  frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
+    // whoever encodes a frame takes its bytes along
+    if (this.viewers.wantsFrames) this.viewers.frame(rgb.slice(), dueMs)
+    this.client.frame(rgb, dueMs)
   }
 
   close(): void {

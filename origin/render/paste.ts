@@ -1,4 +1,4 @@
-/** Puts a drawn patch into a picture: gathers patch and mask through the placement's grid and blends in sRGB. */
+/** Puts a drawn patch into a frame: gathers patch and mask through the placement's grid and blends in sRGB. */
 
 /** One level of a patch's mask; every further level has half the side. */
 export interface MaskLevel {
@@ -24,7 +24,7 @@ export interface PasteOptions {
 }
 
 /**
- * Patch pixels a picture pixel at and above which the patch is halved first, because bilinear sampling would skip pixels.
+ * Patch pixels a frame pixel at and above which the patch is halved first, because bilinear sampling would skip pixels.
  * Against a mouth averaged from four times the size: at 1.8, 45 dB as it is and 41 dB halved; at 2.1, 41 and 43 dB.
  */
 const HALVE_AT = 2
@@ -137,7 +137,7 @@ function interpolateLine(placement: Float32Array, grid: number, t: number, shrin
   }
 }
 
-/** How many patch pixels lie under one picture pixel, along the middle of the box; the larger of both directions. */
+/** How many patch pixels lie under one frame pixel, along the middle of the box; the larger of both directions. */
 function patchPixelsPerPixel(placement: Float32Array, grid: number, scale: number): number {
   const middle = grid >> 1
   const left = 4 + middle * grid * 2

@@ -100,7 +100,7 @@ export class PatchSource {
    * under way, are drawn together.
    *
    * @param row the model's inputs, in steps of FACE_STEP where face parameters drive it
-   * @param reference the clip's own picture under the patch, for models that see it; such patches are not drawn twice
+   * @param reference the clip's own frame under the patch, for models that see it; such patches are not drawn twice
    */
   async patch(model: number, row: Float32Array, reference?: Uint8Array): Promise<PatchLoan> {
     const queue = this.#queues[model]

@@ -1,5 +1,5 @@
-/** The clip's own picture under each sound-driven patch, cut out when first needed and kept. */
-import type { ClipStore, StoredPicture } from './clip-store.ts'
+/** The clip's own frame under each sound-driven patch, cut out when first needed and kept. */
+import type { ClipStore, StoredFrame } from './clip-store.ts'
 import type { ComposeClient, Crop } from './compose-worker.ts'
 import type { AvatarPack } from './pack.ts'
 
@@ -36,8 +36,8 @@ export class ReferenceCrops {
     return this.#bytes
   }
 
-  /** @param placement the picture's row of the layer's placements */
-  get(pack: AvatarPack, layer: CroppedLayer, { clip, index }: StoredPicture, placement: Float32Array): Promise<Crop> {
+  /** @param placement the frame's row of the layer's placements */
+  get(pack: AvatarPack, layer: CroppedLayer, { clip, index }: StoredFrame, placement: Float32Array): Promise<Crop> {
     const key = `${layer.index}:${clip}:${index}`
     const found = this.#kept.get(key)
     if (found !== undefined) {
@@ -47,7 +47,7 @@ export class ReferenceCrops {
     }
     const { store, idlestComposer } = this.#options
     const crop = idlestComposer()
-      .run({ kind: 'crop', base: store.picture(pack, clip, index, 'high').jpeg, layer: layer.index, placement })
+      .run({ kind: 'crop', base: store.frame(pack, clip, index, 'high').jpeg, layer: layer.index, placement })
       .then((result) => {
         if (result.kind !== 'crop') throw new Error('a crop was asked for')
         return result

@@ -40,7 +40,7 @@ export interface RtcStats {
   /** bit/s sent over the last second or more, payloads only, without what was sent again. */
   videoBps: number
   audioBps: number
-  /** Pictures sent a second, over the same time. */
+  /** Frames sent a second, over the same time. */
   fps: number
   /** ms; undefined before the first report. */
   rttMs: number | undefined
@@ -56,8 +56,8 @@ export interface RtcStats {
   nacks: number
   /** PLI and FIR, and losses that only a key frame makes good. */
   keyframeRequests: number
-  picturesSent: number
-  /** Gaps of over FREEZE_MS between pictures sent. */
+  framesSent: number
+  /** Gaps of over FREEZE_MS between frames sent. */
   freezes: number
   /** What the receiver thinks that the network carries, bit/s; undefined before it says so. */
   estimateBps: number | undefined
@@ -67,9 +67,9 @@ export interface RtcStats {
 export interface PeerStats extends RtcStats {
   /** bit/s that the encoder is set to. */
   targetBps: number
-  /** Pictures left out because the encoder was behind. */
-  picturesDropped: number
-  /** ms for one picture, of the last 100; undefined before the first. */
+  /** Frames left out because the encoder was behind. */
+  framesDropped: number
+  /** ms for one frame, of the last 100; undefined before the first. */
   encodeMs: { p50: number; p95: number } | undefined
 }
 
@@ -90,13 +90,13 @@ export interface RtcPeer {
   readonly state: RtcState
   /** Which connection of the client this is: the session id of its offers (RFC 8829 section 5.2.1). */
   readonly offeredBy: string
-  /** What the client wants its pictures in; undefined: it wants none. */
+  /** What the client wants its frames in; undefined: it wants none. */
   readonly videoCodec: RtcVideoCodec | undefined
   readonly hasAudio: boolean
   /** A candidate that came after the offer. @throws AvatarError `INVALID_REQUEST` */
   addCandidate(candidate: RtcCandidate): Promise<void>
-  /** One whole encoded picture. @param mediaMs when it is due, on the clock that sound has too */
-  sendVideo(picture: Uint8Array, mediaMs: number): void
+  /** One whole encoded frame. @param mediaMs when it is due, on the clock that sound has too */
+  sendVideo(frame: Uint8Array, mediaMs: number): void
   /** One Opus packet of 20 ms. @param mediaMs when its first sample is due */
   sendAudio(opus: Uint8Array, mediaMs: number): void
   stats(): RtcStats

@@ -22,7 +22,7 @@ import { Pacer } from './pacer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
 import { ntpTime, roundTripMs } from './rtp-clock.ts'
 import { RtpSender } from './rtp-sender.ts'
-import { Flow } from './send-stats.ts'
+import { SendStats } from './send-stats.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
 import { codecParameters, extensions, newCertificate, pathOf, withinMs } from './werift-parts.ts'
 
@@ -32,14 +32,14 @@ export const GATHER_MS = 1_000
 const CONNECT_MS = 15_000
 /** ms between sender reports. */
 const REPORT_MS = 1_000
-/** They come more often at first: without some, a browser plays sound and pictures as they arrive. */
+/** They come more often at first: without some, a browser plays sound and frames as they arrive. */
 const FIRST_REPORTS_MS = 200
 const FIRST_REPORTS = 25
 /**
- * ms that pictures leave after their sound: what browsers keep sound back, at least, and pictures not at all. They bring both
+ * ms that frames leave after their sound: what browsers keep sound back, at least, and frames not at all. They bring both
  * in step by themselves only from 30 ms on, and take ten seconds.
  */
-const PICTURES_BEHIND_MS = 35
+const FRAMES_BEHIND_MS = 35
 /** ms between key frames that a client asks for, and between those that we think it needs: on a narrow line each costs more. */
 const KEYFRAME_EVERY_MS = 500
 const OWN_KEYFRAME_EVERY_MS = 2_000
@@ -47,7 +47,7 @@ const OWN_KEYFRAME_EVERY_MS = 2_000
 const SILENT_MS = 4_000
 /** ms of silence after which the connection is given up (RFC 7675 section 5.1). */
 const GIVE_UP_MS = 30_000
-/** What sound and picture both belong to (RFC 8830). */
+/** What sound and frame both belong to (RFC 8830). */
 const STREAM_NAME = 'avatar'
 const FMT = { nack: 1, pli: 1, fir: 4, remb: 15 } as const
 
@@ -89,7 +89,7 @@ class WeriftPeer implements RtcPeer {
   #nacks = 0
   #keyframeRequests = 0
   #reported = 0
-  readonly #flow = new Flow()
+  readonly #flow = new SendStats()
   readonly #pacer = new Pacer<() => void>((leave) => leave())
 
   constructor({ video, audio, offeredBy }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
@@ -169,15 +169,15 @@ class WeriftPeer implements RtcPeer {
     }
   }
 
-  sendVideo(picture: Uint8Array, mediaMs: number): void {
+  sendVideo(frame: Uint8Array, mediaMs: number): void {
     const stream = this.#video
     if (!stream || !this.#open) return
-    const payloads = this.videoCodec === 'vp8' ? packetizeVp8(picture, this.#pictureId) : packetizeH264(picture)
+    const payloads = this.videoCodec === 'vp8' ? packetizeVp8(frame, this.#pictureId) : packetizeH264(frame)
     this.#pictureId = (this.#pictureId + 1) & 0x7fff
-    this.#flow.countPicture()
+    this.#flow.countFrame()
     const last = payloads.length - 1
     const packets = payloads.map((payload, i) => () => stream.send(payload, mediaMs, i === last))
-    this.#pacer.push(packets, mediaMs + PICTURES_BEHIND_MS)
+    this.#pacer.push(packets, mediaMs + FRAMES_BEHIND_MS)
   }
 
   sendAudio(opus: Uint8Array, mediaMs: number): void {
@@ -202,7 +202,7 @@ class WeriftPeer implements RtcPeer {
       packetsResent: streams.reduce((sum, { resent }) => sum + resent, 0),
       nacks: this.#nacks,
       keyframeRequests: this.#keyframeRequests,
-      picturesSent: this.#flow.pictures,
+      framesSent: this.#flow.frames,
       freezes: this.#flow.freezes,
       estimateBps: this.#estimateBps,
     }
@@ -226,7 +226,7 @@ class WeriftPeer implements RtcPeer {
   }
 
   #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', offered: OfferedStream): RtpSender {
-    // of one stream by name: browsers keep sound and picture in step only then
+    // of one stream by name: browsers keep sound and frame in step only then
     const transceiver = this.#pc.addTransceiver(kind, { direction, streams: [new MediaStream({ id: STREAM_NAME })] })
     // the library would begin to report by itself
     transceiver.sender.rtcpRunning = true

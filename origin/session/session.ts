@@ -14,7 +14,7 @@ import { transportStats } from '../media/transport-stats.ts'
 import type { Viewers } from '../media/viewers.ts'
 import { WebrtcOutput } from '../media/webrtc-output.ts'
 import { unixSeconds } from '../pipeline/clock.ts'
-import type { Picture, PictureRequest } from '../render/types.ts'
+import type { FrameRequest, RenderedFrame } from '../render/types.ts'
 import { ClientEvents } from './client-events.ts'
 import { SessionEvents } from './session-events.ts'
 import { SessionLifetime } from './session-lifetime.ts'
@@ -26,7 +26,7 @@ import { SessionStatus } from './status.ts'
 /** What one tick of the clock shows and sounds like; made at the tick, delivered one tick later with its frame. */
 export interface PreparedTick extends SpokenTick {
   /** Undefined: nobody wants to see it. */
-  request: PictureRequest | undefined
+  request: FrameRequest | undefined
 }
 
 export interface SessionOptions {
@@ -70,7 +70,7 @@ export class Session {
     const features = avatars.soundOf(avatar_id)
     this.#audioWindow = features && new AudioWindow(features)
     const onTransport = (change: TransportChange): void => this.#transportChanged(change)
-    const onMic = (pcm: Int16Array): void => this.#listener.hear(pcm)
+    const onMic = (pcm: Int16Array): void => this.#listener.push(pcm)
     const webrtc = rtc && new WebrtcOutput({ parts: rtc, quality, iceServers, log, onTransport, onMic })
     const canNod = avatars.canNod(avatar_id)
     const speech = new Speech({ config, services, canNod, events, lifetime, animator, sockets, webrtc, log, onChange })
@@ -154,7 +154,7 @@ export class Session {
     const sound = this.#audioWindow?.next(spoken.sound?.pcm, this.speech.ahead(this.#audioWindow.aheadSamples))
     const { avatar_id: avatarId, quality } = this.#config
     const jpeg = this.#sockets.wantsFrames
-    const raw = this.#webrtc?.wantsPictures === true
+    const raw = this.#webrtc?.wantsFrames === true
     const request = jpeg || raw ? { avatarId, quality, ...shown, jpeg, raw, ...(sound ? { sound } : {}) } : undefined
     return { ...spoken, request }
   }
@@ -167,14 +167,14 @@ export class Session {
     this.speech.deliver(tick)
   }
 
-  deliverPicture(tick: PreparedTick, picture: Picture): void {
+  deliverFrame(tick: PreparedTick, frame: RenderedFrame): void {
     const { generation, turn, dueMs } = tick
     if (generation !== this.#events.generation || this.#lifetime.ended) return
-    if (picture.jpeg.length > 0) {
+    if (frame.jpeg.length > 0) {
       const stamp: Stamp = { generation, timestamp: unixSeconds(dueMs) }
-      this.#sockets.frame(picture.jpeg, turn ? { ...stamp, taskId: turn.taskId } : stamp)
+      this.#sockets.frame(frame.jpeg, turn ? { ...stamp, taskId: turn.taskId } : stamp)
     }
-    if (picture.rgb) this.#webrtc?.picture(picture.rgb, dueMs)
+    if (frame.rgb) this.#webrtc?.frame(frame.rgb, dueMs)
     this.speech.frameLeft(tick)
   }
 

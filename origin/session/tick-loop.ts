@@ -6,8 +6,8 @@ import { Clock } from '../pipeline/clock.ts'
 import type { Renderer } from '../render/types.ts'
 import type { PreparedTick, Session } from './session.ts'
 
-/** Ticks that a picture may come after its sound; a later one is left out. */
-const MAX_PICTURE_DELAY_TICKS = 3
+/** Ticks that a frame may come after its sound; a later one is left out. */
+const MAX_FRAME_DELAY_TICKS = 3
 
 interface Job {
   session: Session
@@ -21,8 +21,8 @@ export class TickLoop {
   readonly #clock: Clock
   /** Ticks whose sound is due at the next one. */
   #due: { jobs: Job[]; deliver: () => void } | undefined
-  #latePictures = 0
-  #failedPictures = 0
+  #lateFrames = 0
+  #failedFrames = 0
 
   constructor({ renderer, log }: { renderer: Renderer; log: Logger }) {
     this.#renderer = renderer
@@ -44,7 +44,7 @@ export class TickLoop {
   }
 
   stats(): Record<string, number> {
-    return { late_ticks: this.#clock.lateTicks, late_pictures: this.#latePictures, failed_pictures: this.#failedPictures }
+    return { late_ticks: this.#clock.lateTicks, late_pictures: this.#lateFrames, failed_pictures: this.#failedFrames }
   }
 
   stop(): void {
@@ -57,14 +57,14 @@ export class TickLoop {
     this.#due = this.#render(jobs)
   }
 
-  /** Starts the pictures of a tick; sound and the pictures that are ready leave when `deliver` is called, the rest when it is done. */
+  /** Starts the frames of a tick; sound and the frames that are ready leave when `deliver` is called, the rest when it is done. */
   #render(jobs: Job[]): { jobs: Job[]; deliver: () => void } {
     const shown = jobs.filter(({ prepared }) => prepared.request !== undefined)
     let release: () => void = () => undefined
     const delivered = new Promise<void>((resolve) => {
       release = resolve
     })
-    if (shown.length > 0) void this.#showWhenDelivered(shown, delivered)
+    if (shown.length > 0) void this.#deliverFramesWhenReady(shown, delivered)
     return {
       jobs,
       deliver: () => {
@@ -74,18 +74,18 @@ export class TickLoop {
     }
   }
 
-  async #showWhenDelivered(jobs: Job[], delivered: Promise<void>): Promise<void> {
+  async #deliverFramesWhenReady(jobs: Job[], delivered: Promise<void>): Promise<void> {
     try {
       const requests = jobs.flatMap(({ prepared }) => (prepared.request ? [prepared.request] : []))
-      const [pictures] = await Promise.all([this.#renderer.render(requests), delivered])
+      const [frames] = await Promise.all([this.#renderer.render(requests), delivered])
       jobs.forEach(({ session, prepared }, i) => {
-        const picture = pictures[i]
-        if (picture?.status !== 'fulfilled') this.#failedPictures += 1
-        else if (performance.now() - prepared.dueMs > MAX_PICTURE_DELAY_TICKS * TICK_MS) this.#latePictures += 1
-        else session.deliverPicture(prepared, picture.value)
+        const frame = frames[i]
+        if (frame?.status !== 'fulfilled') this.#failedFrames += 1
+        else if (performance.now() - prepared.dueMs > MAX_FRAME_DELAY_TICKS * TICK_MS) this.#lateFrames += 1
+        else session.deliverFrame(prepared, frame.value)
       })
     } catch (thrown) {
-      this.#failedPictures += jobs.length
+      this.#failedFrames += jobs.length
       this.#log.error({ err: thrown }, 'a tick could not be rendered')
     }
   }

@@ -31,10 +31,10 @@ export interface TickSound {
   chunks: SoundStart[]
   /** All sound of the tick, TICK_SAMPLES; silent where there is none. */
   pcm: Int16Array
-  /** VISEMES weights of the tick's picture; undefined where no sound plays. */
+  /** VISEMES weights of the tick's frame; undefined where no sound plays. */
   mouth: Float32Array | undefined
   /** Each segment of the tick: ms of the task at its first sample, and how far it is heard once the tick has left. */
-  heard: { segment: Segment; startMs: number; untilMs: number }[]
+  progress: { segment: Segment; startMs: number; untilMs: number }[]
   /** Where the tick's sound begins and ends, ms from the first sample of its task. */
   fromMs: number
   untilMs: number
@@ -60,7 +60,7 @@ export class Playout {
       chunks: [],
       pcm: new Int16Array(TICK_SAMPLES),
       mouth: undefined,
-      heard: [],
+      progress: [],
       fromMs: at,
       untilMs: at,
       state: 'playing',
@@ -146,7 +146,7 @@ export class Playout {
     sound.mouth ??= mouthAt(segment, this.#position)
     this.#position += taken
     this.#takenMs += toMs(taken)
-    sound.heard.push({ segment, startMs: this.#takenMs - toMs(this.#position), untilMs: toMs(this.#position) })
+    sound.progress.push({ segment, startMs: this.#takenMs - toMs(this.#position), untilMs: toMs(this.#position) })
     if (this.#position >= segment.pcm.length) {
       this.#segment = undefined
       this.#position = 0
@@ -172,7 +172,7 @@ function part({ clause, offsetMs, pcm, mouth }: Segment, from: number, to: numbe
   return { clause, offsetMs: offsetMs + toMs(from), pcm: pcm.subarray(from, to), mouth: mouth.subarray(row(from), row(to)) }
 }
 
-/** The mouth of a picture shown for 40 ms: the mean of its two frames, or the one that closes. */
+/** The mouth of a frame shown for 40 ms: the mean of its two frames, or the one that closes. */
 function mouthAt(segment: Segment, sample: number): Float32Array | undefined {
   const rows = segment.mouth.length / VISEMES.length
   if (rows === 0) return undefined

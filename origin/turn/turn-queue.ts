@@ -91,7 +91,7 @@ export class TurnQueue {
     if (!turn || !this.#held) return undefined
     const { sinceMs, fromMs } = this.#held
     this.#held = undefined
-    turn.heldMs += performance.now() - sinceMs
+    turn.pausedMs += performance.now() - sinceMs
     turn.playedMs = fromMs
     this.#options.onChange()
     return { turn, fromMs }
@@ -159,7 +159,7 @@ export class TurnQueue {
   }
 
   /** @throws AvatarError `PROVIDER_FAILED` */
-  #giveUpWhenOverdue({ startedMs, expectedMs, heldMs }: Turn): void {
+  #giveUpWhenOverdue({ startedMs, expectedMs, pausedMs: heldMs }: Turn): void {
     const nowMs = performance.now()
     this.#waitingSinceMs ??= nowMs
     const waitedMs = nowMs - this.#waitingSinceMs

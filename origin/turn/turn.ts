@@ -12,11 +12,11 @@ import { type WordTime, wordTimes } from './word-times.ts'
 /** ms of speech that may be ready ahead of play-out: enough to ride out a slow voice, little enough to throw away on an interrupt. */
 const AHEAD_MS = 10_000
 /** A word counts as heard when no more than this of it is missing. */
-const HEARD_TOLERANCE_MS = 80
+const WORD_TOLERANCE_MS = 80
 /** Held speech goes on from the beginning of the word that it stopped in, unless that is further back. */
 const MAX_BACK_MS = 1_200
 /** More clauses than can sound within one tick. */
-const LATELY_CLAUSES = 4
+const RECENT_CLAUSES = 4
 
 /** `voice`: a chat that answers what the user said aloud. */
 export type TurnKind = 'speak' | 'chat' | 'audio' | 'voice'
@@ -41,12 +41,12 @@ export interface SoundingWord extends Pick<WordTime, 'word'> {
 }
 
 /** How far one clause was heard. */
-interface HeardClause {
+interface ClauseProgress {
   /** ms of the task at its first sample. */
   startMs: number
   untilMs: number
   /** Words that were told. */
-  words: number
+  wordsSent: number
 }
 
 export class Turn {
@@ -62,14 +62,14 @@ export class Turn {
   /** What it will take to say all of it, about; undefined while that is still being written. */
   expectedMs: number | undefined
   /** ms that it was held. */
-  heldMs = 0
+  pausedMs = 0
   /** Why it ended as failed. */
   failure: AvatarError | undefined
   readonly #estimateS: TurnOptions['estimateS']
   readonly #pipeline: TurnOptions['segments']
   readonly #abort = new AbortController()
   /** In the order of speech. */
-  readonly #heard = new Map<Clause, HeardClause>()
+  readonly #progress = new Map<Clause, ClauseProgress>()
 
   constructor({ taskId, kind, segments, estimateS, userSpeech }: TurnOptions) {
     this.taskId = taskId
@@ -101,14 +101,14 @@ export class Turn {
   }
 
   /** Sound has left for the client. @returns clauses that begin with it */
-  markDelivered({ heard, untilMs }: Pick<TickSound, 'heard' | 'untilMs'>): Clause[] {
+  markDelivered({ progress, untilMs }: Pick<TickSound, 'progress' | 'untilMs'>): Clause[] {
     const begun: Clause[] = []
-    for (const { segment, startMs, untilMs: inSegmentMs } of heard) {
+    for (const { segment, startMs, untilMs: inSegmentMs } of progress) {
       const { clause, offsetMs } = segment
-      const before = this.#heard.get(clause)
+      const before = this.#progress.get(clause)
       if (!before) begun.push(clause)
       const untilMs = Math.max(before?.untilMs ?? 0, offsetMs + inSegmentMs)
-      this.#heard.set(clause, { startMs: startMs - offsetMs, untilMs, words: before?.words ?? 0 })
+      this.#progress.set(clause, { startMs: startMs - offsetMs, untilMs, wordsSent: before?.wordsSent ?? 0 })
     }
     this.playedMs = untilMs
     return begun
@@ -117,14 +117,14 @@ export class Turn {
   /** Words that have begun to sound since the last call. @param isLast nothing more will sound */
   takeWords({ isLast }: { isLast: boolean }): SoundingWord[] {
     const found: SoundingWord[] = []
-    const lately = [...this.#heard].slice(-LATELY_CLAUSES)
+    const lately = [...this.#progress].slice(-RECENT_CLAUSES)
     for (const [i, [clause, heard]] of lately.entries()) {
       const words = wordTimes(clause)
       const isOver = isLast || i < lately.length - 1
-      for (let next = words[heard.words]; next && (isOver || next.startMs < heard.untilMs); next = words[heard.words]) {
+      for (let next = words[heard.wordsSent]; next && (isOver || next.startMs < heard.untilMs); next = words[heard.wordsSent]) {
         const { word, startMs, endMs } = next
         found.push({ word, startMs: heard.startMs + startMs, endMs: heard.startMs + endMs })
-        heard.words += 1
+        heard.wordsSent += 1
       }
     }
     return found
@@ -132,7 +132,7 @@ export class Turn {
 
   /** Where held speech is to go on, ms of the task: with the word that it stopped in. Sound without a text goes on where it stopped. */
   get resumeMs(): number {
-    const current = [...this.#heard].at(-1)
+    const current = [...this.#progress].at(-1)
     if (!current) return this.playedMs
     const [clause, { startMs }] = current
     const inClauseMs = this.playedMs - startMs
@@ -142,14 +142,14 @@ export class Turn {
 
   /** ms of speech that were ready or begun and that nobody will hear. */
   get droppedMs(): number {
-    const current = [...this.#heard].at(-1)
+    const current = [...this.#progress].at(-1)
     return Math.max(0, this.segments.waiting + (current ? current[0].durationMs - current[1].untilMs : 0))
   }
 
   /** The text up to the last word that was heard. */
   get spokenText(): string {
-    return [...this.#heard]
-      .map(([clause, { untilMs }]) => heardPart(clause, untilMs))
+    return [...this.#progress]
+      .map(([clause, { untilMs }]) => deliveredText(clause, untilMs))
       .join(' ')
       .trim()
   }
@@ -165,7 +165,7 @@ export class Turn {
   }
 }
 
-function heardPart(clause: Clause, heardMs: number): string {
-  const last = wordTimes(clause).findLast(({ endMs }) => endMs - HEARD_TOLERANCE_MS <= heardMs)
+function deliveredText(clause: Clause, heardMs: number): string {
+  const last = wordTimes(clause).findLast(({ endMs }) => endMs - WORD_TOLERANCE_MS <= heardMs)
   return last ? clause.text.slice(0, last.textEnd) : ''
 }

@@ -145,7 +145,7 @@ function fromCharacters(
   characters: readonly CharacterTime[],
   whole: Span,
 ): Span[] {
-  const spoken = spokenWords(characters)
+  const spoken = spokenSpans(characters)
   const placed = matches(
     words.map(({ word }) => plain(word)),
     spoken.map(({ text }) => plain(text)),
@@ -168,7 +168,7 @@ function fromCharacters(
   return spans
 }
 
-function spokenWords(characters: readonly CharacterTime[]): (Span & { text: string })[] {
+function spokenSpans(characters: readonly CharacterTime[]): (Span & { text: string })[] {
   const words: (Span & { text: string })[] = []
   let open: (Span & { text: string }) | undefined
   for (const { text, startS, endS } of characters) {

@@ -47,19 +47,19 @@ interface ServerEvent {
   error?: { code?: string | null; message?: string; event_id?: string | null }
 }
 
-type LineOptions = OpenAiLiveOptions & { language: string | undefined; onClose: () => void }
+type ConnectionOptions = OpenAiLiveOptions & { language: string | undefined; onClose: () => void }
 type UtteranceOptions = TranscriptOptions & { send: (event: Record<string, unknown>) => void; onSettled: () => void }
 
 /** The line of one session. Utterances are committed in order, and the server names them in that order. */
 class LiveTranscriber implements Transcriber {
-  readonly #options: LineOptions
+  readonly #options: ConnectionOptions
   #socket: WebSocket | undefined
   #ready: Promise<WebSocket> | undefined
   /** Begun and not settled, oldest first. */
   #utterances: LiveUtterance[] = []
   #closed = false
 
-  constructor(options: LineOptions) {
+  constructor(options: ConnectionOptions) {
     this.#options = options
     // the first word is not to wait for the connection; a failure is told to the utterance that meets it
     this.#connect().catch(() => undefined)

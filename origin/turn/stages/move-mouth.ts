@@ -9,7 +9,7 @@ import type { Segment, Speech } from './types.ts'
 const SAMPLES_PER_MOUTH_FRAME = SAMPLE_RATE / MOUTH_FPS
 const MAX_SEGMENT_SAMPLES = (MAX_CLAUSE_MS / 1000) * SAMPLE_RATE
 /** Samples of sound that a piece waits for a word that is not complete. */
-const WORD_PATIENCE_SAMPLES = 0.5 * SAMPLE_RATE
+const MAX_WORD_WAIT_SAMPLES = 0.5 * SAMPLE_RATE
 
 export interface MoveMouthOptions {
   mouthFromPhones: MouthFromPhones
@@ -29,12 +29,12 @@ export const moveMouth = (options: MoveMouthOptions): Stage<Speech, Segment> =>
   async function* moveMouth(speech, { signal }) {
     let known: MouthFrames | undefined
     let startSample = 0
-    let heard: HeardClause | undefined
+    let heard: LipSyncedClause | undefined
     for await (const piece of speech) {
       if (piece.first) {
         startSample = 0
         known = piece.phones ? options.mouthFromPhones(piece.phones, piece.clause.durationMs / 1000) : undefined
-        heard = known ? undefined : new HeardClause(options)
+        heard = known ? undefined : new LipSyncedClause(options)
       }
       if (known) yield segment(piece, startSample, rows(known, startSample, piece.pcm.length))
       else if (heard) {
@@ -47,7 +47,7 @@ export const moveMouth = (options: MoveMouthOptions): Stage<Speech, Segment> =>
   }
 
 /** A clause whose mouth is not known with its sound. The network looks ahead, so pieces wait here for their rows. */
-class HeardClause {
+class LipSyncedClause {
   readonly #stream
   readonly #text
   #waiting: Int16Array[] = []
@@ -95,7 +95,7 @@ class HeardClause {
   #isCertain(endSample: number): boolean {
     if (endSample > (this.#collected.length / VISEMES.length) * SAMPLES_PER_MOUTH_FRAME) return false
     const wordStart = (this.#text?.knownUntilS ?? Number.POSITIVE_INFINITY) * SAMPLE_RATE
-    return endSample <= wordStart || this.#received - endSample >= WORD_PATIENCE_SAMPLES
+    return endSample <= wordStart || this.#received - endSample >= MAX_WORD_WAIT_SAMPLES
   }
 
   #segment(piece: Speech, pcm: Int16Array): Segment {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { countPictures, readVideo } from '../../../origin/codec/video.ts'
+import { countFrames, readVideo } from '../../../origin/codec/video.ts'
 import { VideoFile } from '../../../origin/codec/video-writer.ts'
 
 // a loaded machine takes its time
@@ -54,7 +54,7 @@ describe("a clip's pictures", () => {
     const writer = new VideoFile({ file, size: SIZE })
     for (let i = 0; i < 3; i++) writer.write(fields())
     writer.finish()
-    expect(countPictures(file)).toBe(3)
+    expect(countFrames(file)).toBe(3)
     let compared = 0
     for (const picture of readVideo(file)) {
       for (const size of [SIZE, SIZE / 2, 1.5 * SIZE]) {

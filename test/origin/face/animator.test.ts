@@ -10,7 +10,7 @@ describe('Presence', () => {
   it('counts pictures on, whatever is shown', () => {
     const presence = new Animator()
     const shown = [...pictures(presence, 5, 'idle'), ...pictures(presence, 20, 'listening'), ...pictures(presence, 5, 'speaking')]
-    expect(shown.map(({ picture }) => picture)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
+    expect(shown.map(({ frame: picture }) => picture)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
   })
 
   it('glides into the listening pose within half a second, slowly at both ends, and stays', () => {

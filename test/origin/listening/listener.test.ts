@@ -72,7 +72,7 @@ describe('the ear', { timeout: 60_000 }, () => {
     const { ear, speech } = rig(transcription)
     ear.start('manual')
     await ear.append(new Int16Array(24_000 * 3))
-    ear.hear(voice)
+    ear.push(voice)
     ear.stop()
     await vi.waitFor(() => expect(speech.acts).toEqual(['answer: Over the socket.']), WAIT)
     expect(Math.abs((transcription.given[0]?.samples ?? 0) - 3 * RATE)).toBeLessThan(100)

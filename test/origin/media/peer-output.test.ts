@@ -28,7 +28,7 @@ const STATS: RtcStats = {
   packetsResent: 0,
   nacks: 0,
   keyframeRequests: 0,
-  picturesSent: 0,
+  framesSent: 0,
   freezes: 0,
   estimateBps: undefined,
 }
@@ -233,15 +233,15 @@ describe('pictures', () => {
     await session.start(offer)
     const before = session.prepare(1_000)
     expect(before.request).toMatchObject({ raw: true })
-    session.deliverPicture(before, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(before, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     peer(0).become('connected')
     await until('the picture', () => peer(0).pictures.length === 1)
     expect(peer(0).pictures[0]).toMatchObject({ keyframe: true, mediaMs: 1_000 })
-    session.deliverPicture(session.prepare(1_040), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(session.prepare(1_040), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     await until('the next picture', () => peer(0).pictures.length === 2)
     expect(peer(0).pictures[1]).toMatchObject({ keyframe: false, mediaMs: 1_040 })
     peer(0).options.onKeyframeRequest()
-    session.deliverPicture(session.prepare(1_080), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(session.prepare(1_080), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     await until('the key frame', () => peer(0).pictures.length === 3)
     expect(peer(0).pictures[2]).toMatchObject({ keyframe: true })
     session.close('client_stop', { afterSpeech: false })
@@ -252,7 +252,7 @@ describe('pictures', () => {
     expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 0, video_streams: 0 })
     await session.start(offer)
     peer(0).become('connected')
-    session.deliverPicture(session.prepare(40), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(session.prepare(40), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     await until('the picture', () => peer(0).pictures.length === 1)
     expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 1, video_streams: 1, rtc_pictures_dropped: 0 })
     expect(rtcLoad([session], encoders).video_encode_ms_p50).toBeGreaterThan(0)
@@ -292,7 +292,7 @@ describe('sound', () => {
     await session.start(offer)
     peer(0).become('connected')
     const first = session.prepare(1_000)
-    session.deliverPicture(first, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(first, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     await until('the picture', () => peer(0).pictures.length === 1)
     for (let dueMs = 1_000; dueMs < 1_600; dueMs += TICK_MS) session.deliverSound(session.prepare(dueMs))
     expect(peer(0).sounds).toEqual([]) // the old one: 15 at least

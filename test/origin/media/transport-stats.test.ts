@@ -22,11 +22,11 @@ const PEER: PeerStats = {
   packetsResent: 0,
   nacks: 0,
   keyframeRequests: 0,
-  picturesSent: 1,
+  framesSent: 1,
   freezes: 2,
   estimateBps: undefined,
   targetBps: 1_000_000,
-  picturesDropped: 3,
+  framesDropped: 3,
   encodeMs: { p50: 4.44, p95: 9 },
 }
 

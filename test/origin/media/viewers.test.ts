@@ -104,14 +104,14 @@ describe('viewers', () => {
   it('all get each picture, which is encoded once, and the sound', async () => {
     const { peers, encoders, options } = createRig()
     const viewers = new Viewers(options)
-    expect(viewers.wantsPictures).toBe(false)
+    expect(viewers.wantsFrames).toBe(false)
     const { sdp } = await viewers.watch('one')
     await viewers.watch('two')
     expect(sdp).toBe('answer to one')
-    expect(viewers.wantsPictures).toBe(true)
+    expect(viewers.wantsFrames).toBe(true)
     for (const peer of peers) peer.become('connected')
     for (let tick = 1; tick <= 100; tick++) {
-      viewers.picture(picture(), tick * TICK_MS)
+      viewers.frame(picture(), tick * TICK_MS)
       await settle()
       viewers.sound(new Int16Array(TICK_SAMPLES).fill(5_000), tick * TICK_MS, { stale: false })
     }
@@ -130,7 +130,7 @@ describe('viewers', () => {
     await out.client.start('client')
     await out.viewers.watch('viewer')
     for (const peer of peers) peer.become('connected')
-    out.picture(picture(), TICK_MS)
+    out.frame(picture(), TICK_MS)
     await settle()
     expect(peers.map(({ pictures }) => pictures.length)).toEqual([1, 1])
     expect(encoders).toHaveLength(2)

@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createRenderer } from '../../../origin/render/index.ts'
 import { decodeJpeg } from '../../../origin/render/jpeg.ts'
-import type { Picture, PictureRequest, Renderer } from '../../../origin/render/types.ts'
+import type { FrameRequest, RenderedFrame, Renderer } from '../../../origin/render/types.ts'
 import { FACE_PARAMS, type FaceParam } from '../../../shared/face.ts'
 import { QUALITIES, type Quality } from '../../../shared/media.ts'
 import {
@@ -53,15 +53,15 @@ async function untilFilled(opened: Renderer): Promise<void> {
 function face(values: Partial<Record<FaceParam, number>>): Float32Array {
   return Float32Array.from(FACE_PARAMS, (name) => values[name] ?? 0)
 }
-function request(more: Partial<PictureRequest> = {}): PictureRequest {
-  return { avatarId: 'tiny', quality: 'medium', clip: 'idle', picture: 3, ...more }
+function request(more: Partial<FrameRequest> = {}): FrameRequest {
+  return { avatarId: 'tiny', quality: 'medium', clip: 'idle', frame: 3, ...more }
 }
-async function draw(more: Partial<PictureRequest> = {}, from = renderer): Promise<Picture> {
+async function draw(more: Partial<FrameRequest> = {}, from = renderer): Promise<RenderedFrame> {
   const [result] = await from.render([request(more)])
   if (result?.status !== 'fulfilled') throw result?.reason
   return result.value
 }
-function pixels({ jpeg, size }: Picture): Buffer {
+function pixels({ jpeg, size }: RenderedFrame): Buffer {
   const rgb = Buffer.alloc(3 * size * size)
   expect(decodeJpeg(Buffer.from(jpeg), rgb)).toEqual({ width: size, height: size })
   return rgb
@@ -96,7 +96,7 @@ function expected(
 const CODEC_ERROR = 2.6
 
 /** Mean difference in the square that a layer's patch covers. */
-function differenceIn(layer: keyof typeof ORIGIN, picture: Picture, wanted: ArrayLike<number>): number {
+function differenceIn(layer: keyof typeof ORIGIN, picture: RenderedFrame, wanted: ArrayLike<number>): number {
   const { size } = picture
   const rgb = pixels(picture)
   const scale = size / PACK_SIZE
@@ -131,15 +131,15 @@ describe('a picture without a face', () => {
   it('comes round at the end of the loop, also backwards', async () => {
     expect(renderer.clipLength('tiny', 'idle')).toBe(IDLE_PICTURES)
     expect(renderer.clipLength('tiny', 'listening')).toBe(LISTENING_PICTURES)
-    const third = (await draw({ picture: 3 })).jpeg
-    expect((await draw({ picture: 3 + 7 * IDLE_PICTURES })).jpeg).toBe(third)
-    expect((await draw({ picture: 3 - IDLE_PICTURES })).jpeg).toBe(third)
+    const third = (await draw({ frame: 3 })).jpeg
+    expect((await draw({ frame: 3 + 7 * IDLE_PICTURES })).jpeg).toBe(third)
+    expect((await draw({ frame: 3 - IDLE_PICTURES })).jpeg).toBe(third)
   })
 })
 
 describe('a picture with a face', () => {
   it.each(Object.keys(QUALITIES) as Quality[])('has the patch where its mask is, at %s quality', async (quality) => {
-    const picture = await draw({ quality, picture: 11, face: face({ aa: 0.5, oh: 0.5 }) })
+    const picture = await draw({ quality, frame: 11, face: face({ aa: 0.5, oh: 0.5 }) })
     // viseme_gain of the pack is 1.1
     const wanted = expected(picture.size, [{ layer: 'mouth', inputs: { aa: 0.55, oh: 0.55 } }])
     expect(differenceIn('mouth', picture, wanted)).toBeLessThan(CODEC_ERROR)
@@ -185,7 +185,7 @@ describe('a picture with a face', () => {
   })
 
   it("keeps the clip's blink when the eyes are drawn for another reason", async () => {
-    const picture = await draw({ picture: BLINK_AT, face: face({ brow_up: 0.5 }) })
+    const picture = await draw({ frame: BLINK_AT, face: face({ brow_up: 0.5 }) })
     const wanted = expected(picture.size, [{ layer: 'eyes', inputs: { brow_up: 0.5, blink: 1 } }])
     expect(differenceIn('eyes', picture, wanted)).toBeLessThan(CODEC_ERROR)
   })
@@ -193,8 +193,8 @@ describe('a picture with a face', () => {
   it('reuses the patch of a face that comes again, on any picture', async () => {
     const before = renderer.stats()
     const again = face({ oh: 0.71, sil: 0.29 })
-    await draw({ picture: 20, face: again })
-    const picture = await draw({ picture: 21, face: again })
+    await draw({ frame: 20, face: again })
+    const picture = await draw({ frame: 21, face: again })
     expect(renderer.stats().patches).toBe((before.patches ?? 0) + 1)
     expect(renderer.stats().reused_patches).toBe((before.reused_patches ?? 0) + 1)
     expect(differenceIn('mouth', picture, expected(picture.size, [{ layer: 'mouth', inputs: { oh: 0.781 } }]))).toBeLessThan(CODEC_ERROR)
@@ -209,7 +209,7 @@ describe('a batch', () => {
         request({
           quality: (['low', 'medium', 'high'] as const)[i % 3] ?? 'low',
           clip: i % 2 ? 'listening' : 'idle',
-          picture: i,
+          frame: i,
           face: one,
         }),
       ),
@@ -229,7 +229,7 @@ describe('a batch', () => {
       request({ avatarId: 'nobody' }),
       request({ face: new Float32Array(3) }),
       request({ face: face({ aa: Number.NaN }) }),
-      request({ picture: 0.5 }),
+      request({ frame: 0.5 }),
       request({ face: face({ aa: 1 }), blend: Number.NaN }),
       request({ face: face({ aa: 1 }) }),
     ])
@@ -254,7 +254,7 @@ describe('a batch', () => {
     delay.enable()
     for (let tick = 0; tick < 25; tick++) {
       const share = (tick + 1) / 26
-      await renderer.render(Array.from({ length: 4 }, (_, i) => request({ picture: tick, face: face({ aa: share, oh: i / 8 }) })))
+      await renderer.render(Array.from({ length: 4 }, (_, i) => request({ frame: tick, face: face({ aa: share, oh: i / 8 }) })))
     }
     delay.disable()
     expect(delay.percentile(90) / 1e6).toBeLessThan(10)

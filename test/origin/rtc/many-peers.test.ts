@@ -47,7 +47,7 @@ async function comeAndGo(): Promise<void> {
     await client.connect(await out.start(await client.offer()))
     await until('the connection', () => out.active)
     const nowMs = performance.now()
-    out.picture(new Uint8Array(3 * size * size).fill(90), nowMs)
+    out.frame(new Uint8Array(3 * size * size).fill(90), nowMs)
     for (let i = 0; i < 3; i++) out.sound(new Int16Array(TICK_SAMPLES).fill(900), nowMs + i * TICK_MS, { stale: false })
     client.speak(Buffer.from([0xf8, 0xff, 0xfe]))
     await until('picture, sound and voice', () => client.video.length > 0 && client.audio.length > 0 && heard > 0)

@@ -54,7 +54,7 @@ describe('holding speech', () => {
     const late = one.session.prepare(10_000)
     one.session.speech.pauseSpeech()
     one.session.deliverSound(late)
-    one.session.deliverPicture(late, { jpeg: new Uint8Array(1), size: 360 })
+    one.session.deliverFrame(late, { jpeg: new Uint8Array(1), size: 360 })
     expect(one.sink.of('speech_paused')).toMatchObject([{ played_ms: 200 }])
     const frames = one.sink.of('frame').length
     one.session.speech.resumeSpeech()

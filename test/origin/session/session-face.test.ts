@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { PictureRequest } from '../../../origin/render/types.ts'
+import type { FrameRequest } from '../../../origin/render/types.ts'
 import { SpeakRequest } from '../../../shared/api.ts'
 import { createRig, type Rig, settle } from '../../support/fakes/session-fakes.ts'
 
@@ -7,8 +7,8 @@ const ID = '550e8400-e29b-41d4-a716-446655440000'
 const nodding = SpeakRequest.parse({ session_id: ID, text: 'Yes, of course.', cues: [{ type: 'nod', at_ms: 40 }] })
 
 /** What the session asks of the renderer, picture by picture. */
-async function pictures({ session }: Rig, count: number): Promise<PictureRequest[]> {
-  const asked: PictureRequest[] = []
+async function pictures({ session }: Rig, count: number): Promise<FrameRequest[]> {
+  const asked: FrameRequest[] = []
   for (let i = 0; i < count; i++) {
     await settle()
     const prepared = session.prepare((i + 1) * 40)

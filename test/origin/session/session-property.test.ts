@@ -144,7 +144,7 @@ async function randomOrder(seed: number): Promise<void> {
     late.push(prepared)
     while (late.length > 0 && !dice.chance(0.2)) {
       const shown = late.shift()
-      if (shown?.request) session.deliverPicture(shown, { jpeg: new Uint8Array(1), size: 360 })
+      if (shown?.request) session.deliverFrame(shown, { jpeg: new Uint8Array(1), size: 360 })
     }
   }
   const acts: (() => void)[] = [

@@ -125,7 +125,7 @@ describe('interrupting', () => {
     session.speech.interrupt()
     const before = sink.events.length
     session.deliverSound(late)
-    session.deliverPicture(late, { jpeg: new Uint8Array(1), size: 360 })
+    session.deliverFrame(late, { jpeg: new Uint8Array(1), size: 360 })
     expect(sink.events).toHaveLength(before)
   })
 

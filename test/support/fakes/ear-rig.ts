@@ -44,7 +44,7 @@ export function rig(transcription: TranscriptionProvider | undefined, settings: 
     onChange: () => undefined,
   })
   const hear = (pcm: Int16Array): void => {
-    for (let at = 0; at < pcm.length; at += PACKET) ear.hear(pcm.subarray(at, at + PACKET))
+    for (let at = 0; at < pcm.length; at += PACKET) ear.push(pcm.subarray(at, at + PACKET))
   }
   return { ear, hear, ...made }
 }

@@ -151,7 +151,7 @@ export function createRig(
         const prepared = session.prepare(dueMs)
         await settle()
         session.deliverSound(prepared)
-        if (prepared.request) session.deliverPicture(prepared, { jpeg: new Uint8Array([i]), size: 360 })
+        if (prepared.request) session.deliverFrame(prepared, { jpeg: new Uint8Array([i]), size: 360 })
       }
     },
   }

@@ -58,7 +58,7 @@ export function turnsIn(room: Room): number[] {
   let nowMs = 0
   const ring = new Int16Array(PLAY_RATE)
   const playedSound = { recent: () => ring, untilMs: 0 } satisfies EchoReference
-  const hearing = new SpeechDetector({ weights, played: playedSound, now: () => nowMs, onLevel: () => undefined })
+  const hearing = new SpeechDetector({ weights, echoReference: playedSound, now: () => nowMs, onLevel: () => undefined })
   const detector = new TurnDetector({ threshold: 0.5, silenceMs: 500, maxMs: 60_000 })
   const begun: number[] = []
   const arrivals = Array.from(

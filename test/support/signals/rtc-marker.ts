@@ -64,7 +64,7 @@ export async function startMarkedStream(
       const pcm = sounds ? Int16Array.from({ length: TICK_SAMPLES }, (_, i) => 12_000 * Math.sin(i / 4)) : undefined
       out.sound(pcm, atMs, { stale: mode === 'cut' })
       if (mode === 'cut') mode = 'silent'
-      out.picture(new Uint8Array(3 * size * size).fill(marked ? 235 : 20), atMs)
+      out.frame(new Uint8Array(3 * size * size).fill(marked ? 235 : 20), atMs)
     },
   })
   const close = async (): Promise<void> => {

@@ -13,7 +13,7 @@ const MAX_WORD_CHARS = 40
 const MAX_REMEMBERED = 5_000
 const MAX_QUEUED = 32
 /** ms; speech does not wait longer for the finer points of its mouth. */
-const PATIENCE_MS = 400
+const MAX_WAIT_MS = 400
 const TIMEOUT_MS = 5_000
 
 export class FlitePronouncer implements Pronouncer {
@@ -34,7 +34,7 @@ export class FlitePronouncer implements Pronouncer {
 
   async pronounce(words: readonly string[]): Promise<readonly (readonly string[])[]> {
     const spoken = words.map(spokenForm)
-    await settledWithin(PATIENCE_MS, this.#learn(spoken))
+    await settledWithin(MAX_WAIT_MS, this.#learn(spoken))
     return spoken.map((word) => this.#remembered.get(word) ?? [])
   }
 
