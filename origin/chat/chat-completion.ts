@@ -35,20 +35,20 @@ type Delta = ChatChunk['choices'][number]['delta']
 export class ChatCompletion {
   readonly model: string
   readonly #options: ChatCompletionOptions
-  readonly #about: { id: string; created: number; model: string; task_id?: string }
+  readonly #common: { id: string; created: number; model: string; task_id?: string }
   /** In the order of their beginning; those before the last are complete. */
   readonly #calls: ToolCall[] = []
-  readonly #positions = new Map<number, number>()
-  #told = 0
+  readonly #positionByIndex = new Map<number, number>()
+  #completeCalls = 0
   #text = ''
-  #begun = false
-  #reason: 'stop' | 'length' | 'tool_calls' = 'stop'
+  #started = false
+  #finishReason: 'stop' | 'length' | 'tool_calls' = 'stop'
 
   constructor(options: ChatCompletionOptions) {
     this.#options = options
     this.model = options.model
     const { model, taskId } = options
-    this.#about = {
+    this.#common = {
       id: `chatcmpl-${randomUUID()}`,
       created: Math.floor(Date.now() / 1000),
       model,
@@ -62,7 +62,7 @@ export class ChatCompletion {
 
   /** Calls that are complete. */
   get toolCalls(): readonly ToolCall[] {
-    return this.#calls.slice(0, this.#told)
+    return this.#calls.slice(0, this.#completeCalls)
   }
 
   /** Adds the next part. @returns false when the reply is as long as one may be @throws AvatarError `PROVIDER_FAILED` */
@@ -72,13 +72,13 @@ export class ChatCompletion {
         this.#text += part.text
         this.#send({ content: part.text }, null)
         if (this.#text.length < MAX_REPLY_CHARS) return true
-        this.#reason = 'length'
+        this.#finishReason = 'length'
         return false
       case 'tool_call':
         this.#takeCall(part)
         return true
       case 'finish':
-        this.#reason = part.reason
+        this.#finishReason = part.reason
         return true
     }
   }
@@ -86,28 +86,28 @@ export class ChatCompletion {
   /** Nothing more will come. @param reason @default what the provider said */
   finish(reason?: 'interrupted'): ChatResponse {
     // arguments that were cut short are no call
-    if (reason === undefined && this.#reason !== 'length') this.#tellUpTo(this.#calls.length)
+    if (reason === undefined && this.#finishReason !== 'length') this.#completeUpTo(this.#calls.length)
     const calls = this.toolCalls
-    const finish_reason: FinishReason = reason ?? (this.#reason === 'length' ? 'length' : calls.length > 0 ? 'tool_calls' : 'stop')
+    const finish_reason: FinishReason = reason ?? (this.#finishReason === 'length' ? 'length' : calls.length > 0 ? 'tool_calls' : 'stop')
     this.#send({}, finish_reason)
     const message = { role: 'assistant' as const, content: this.#text === '' && calls.length > 0 ? null : this.#text }
     return {
-      ...this.#about,
+      ...this.#common,
       object: 'chat.completion',
       choices: [{ index: 0, message: { ...message, ...(calls.length > 0 ? { tool_calls: [...calls] } : {}) }, finish_reason }],
     }
   }
 
   #takeCall({ index, id, name, arguments: text = '' }: Extract<ReplyPart, { type: 'tool_call' }>): void {
-    let position = this.#positions.get(index)
+    let position = this.#positionByIndex.get(index)
     const before = position === undefined ? undefined : this.#calls[position]
     // some servers give every call the same index
     if (before === undefined || (id !== undefined && id !== '' && id !== before.id)) {
       if (!name) throw refused('a call without a function’s name')
       if (this.#calls.length >= MAX_TOOL_CALLS) throw refused('too many calls')
-      this.#tellUpTo(this.#calls.length)
+      this.#completeUpTo(this.#calls.length)
       position = this.#calls.length
-      this.#positions.set(index, position)
+      this.#positionByIndex.set(index, position)
       const call: ToolCall = { id: id || `call_${randomUUID()}`, type: 'function', function: { name, arguments: '' } }
       this.#calls.push(call)
       this.#send({ tool_calls: [{ index: position, id: call.id, type: 'function', function: { name, arguments: '' } }] }, null)
@@ -119,19 +119,19 @@ export class ChatCompletion {
     this.#send({ tool_calls: [{ index: position, function: { arguments: text } }] }, null)
   }
 
-  #tellUpTo(count: number): void {
-    for (const call of this.#calls.slice(this.#told, count)) {
+  #completeUpTo(count: number): void {
+    for (const call of this.#calls.slice(this.#completeCalls, count)) {
       if (call.function.arguments.trim() === '') call.function.arguments = '{}'
       this.#options.onToolCall?.(call)
     }
-    this.#told = Math.max(this.#told, count)
+    this.#completeCalls = Math.max(this.#completeCalls, count)
   }
 
   #send(delta: Delta, finish_reason: FinishReason | null): void {
-    const begun = this.#begun
-    this.#begun = true
+    const begun = this.#started
+    this.#started = true
     const whole = begun ? delta : { role: 'assistant' as const, ...delta }
-    this.#options.onChunk?.({ ...this.#about, object: 'chat.completion.chunk', choices: [{ index: 0, delta: whole, finish_reason }] })
+    this.#options.onChunk?.({ ...this.#common, object: 'chat.completion.chunk', choices: [{ index: 0, delta: whole, finish_reason }] })
   }
 }
 

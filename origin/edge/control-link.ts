@@ -14,7 +14,7 @@ import { SessionLink } from './session-link.ts'
 /** How many times more idle sessions than speaking ones a machine may hold: they cost a cached frame each. */
 const SESSIONS_PER_SPEAKER = 4
 /** Heartbeats from one report of all sessions to the next. */
-const BEATS_PER_REPORT = 3
+const HEARTBEATS_PER_REPORT = 3
 
 export interface ControlLinkOptions {
   edgeUrl: string
@@ -34,7 +34,7 @@ export class ControlLink {
   readonly #socket: ReconnectingSocket
   readonly #heartbeat: NodeJS.Timeout
   readonly #calls: CallResponder
-  #beats = 0
+  #heartbeats = 0
   #draining = false
 
   constructor(options: ControlLinkOptions) {
@@ -58,7 +58,7 @@ export class ControlLink {
       onRefused,
     })
     this.#calls = new CallResponder({ send: (answer) => this.#send(answer), log })
-    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_S * 1000)
+    this.#heartbeat = setInterval(() => this.#sendHeartbeat(), HEARTBEAT_S * 1000)
   }
 
   /** Takes no more sessions; `on` false: takes them again. */
@@ -76,9 +76,10 @@ export class ControlLink {
     this.#socket.close()
   }
 
-  #beat(): void {
+  #sendHeartbeat(): void {
     const { loop, load } = this.#options
-    const sessions = this.#beats++ % BEATS_PER_REPORT === 0 ? [...loop.sessions.values()].map((session) => session.report()) : undefined
+    const sessions =
+      this.#heartbeats++ % HEARTBEATS_PER_REPORT === 0 ? [...loop.sessions.values()].map((session) => session.report()) : undefined
     this.#send({ type: 'heartbeat', load: load.read(), ...(sessions === undefined ? {} : { sessions }) })
   }
 
@@ -100,7 +101,7 @@ export class ControlLink {
         onWelcome()
         return
       case 'session_open':
-        this.#open(message.config)
+        this.#openSession(message.config)
         return
       case 'session_drop':
         this.#options.loop.sessions.get(message.session_id)?.close(message.reason, { afterSpeech: false })
@@ -117,7 +118,7 @@ export class ControlLink {
     }
   }
 
-  #open(config: SessionConfig): void {
+  #openSession(config: SessionConfig): void {
     const { edgeUrl, key, about, services, log, loop, load } = this.#options
     const session_id = config.session_id
     const refuse = (code: string, message: string): void =>

@@ -2,8 +2,8 @@
 import { WebSocket } from 'ws'
 import type { Logger } from '../log.ts'
 
-const FIRST_PAUSE_MS = 200
-const LONGEST_PAUSE_MS = 5_000
+const FIRST_RETRY_MS = 200
+const MAX_RETRY_MS = 5_000
 const HANDSHAKE_TIMEOUT_MS = 5_000
 /** A link without any traffic is pinged; unanswered for one more period it counts as broken. */
 const PING_MS = 5_000
@@ -25,9 +25,9 @@ export interface ReconnectingSocketOptions {
 export class ReconnectingSocket {
   readonly #options: ReconnectingSocketOptions
   #socket: WebSocket | undefined
-  #pauseMs = FIRST_PAUSE_MS
-  #timer: NodeJS.Timeout | undefined
-  #pings: NodeJS.Timeout | undefined
+  #retryMs = FIRST_RETRY_MS
+  #retryTimer: NodeJS.Timeout | undefined
+  #pingTimer: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(options: ReconnectingSocketOptions) {
@@ -54,8 +54,8 @@ export class ReconnectingSocket {
   /** Closes for good, after what was sent has left. */
   close(): void {
     this.#closed = true
-    clearTimeout(this.#timer)
-    clearInterval(this.#pings)
+    clearTimeout(this.#retryTimer)
+    clearInterval(this.#pingTimer)
     this.#socket?.close(1000)
     // a peer that does not answer the close must not keep the socket
     const socket = this.#socket
@@ -74,8 +74,8 @@ export class ReconnectingSocket {
     let refusal: string | undefined
     let alive = true
     socket.on('open', () => {
-      this.#pauseMs = FIRST_PAUSE_MS
-      this.#pings = setInterval(() => {
+      this.#retryMs = FIRST_RETRY_MS
+      this.#pingTimer = setInterval(() => {
         if (!alive) socket.terminate()
         alive = false
         socket.ping()
@@ -97,7 +97,7 @@ export class ReconnectingSocket {
     })
     socket.on('error', (error) => log.debug({ err: error }, 'link error'))
     socket.on('close', (code) => {
-      clearInterval(this.#pings)
+      clearInterval(this.#pingTimer)
       if (this.#closed) return
       if (code >= 4400 && code < 4429) refusal = `the edge closed the link with ${code}`
       if (refusal === undefined) this.#retry()
@@ -107,8 +107,8 @@ export class ReconnectingSocket {
 
   #retry(): void {
     this.#options.onLost?.()
-    const pause = this.#pauseMs * (0.5 + Math.random() / 2)
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
-    this.#timer = setTimeout(() => this.#dial(), pause)
+    const pause = this.#retryMs * (0.5 + Math.random() / 2)
+    this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS)
+    this.#retryTimer = setTimeout(() => this.#dial(), pause)
   }
 }

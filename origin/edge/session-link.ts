@@ -13,7 +13,7 @@ import { ReconnectingSocket } from './reconnecting-socket.ts'
 /** Bytes waiting for the network beyond which frames are left out: about one second of video. */
 const CONGESTED_BYTES = 1_500_000
 /** Control events kept while the link is down; the oldest go first. */
-const MAX_HELD_EVENTS = 256
+const MAX_UNDELIVERED = 256
 /** ms that a session outlives its link; the edge gives up on it at the same age. */
 const LINK_LOST_MS = 30_000
 /** ms between two `stats` events. */
@@ -38,8 +38,8 @@ export class SessionLink implements SessionSink {
   readonly #calls: CallResponder
   readonly meter = new SocketMeter()
   /** Runs while a socket wants figures. */
-  #figures: NodeJS.Timeout | undefined
-  #held: string[] = []
+  #statsTimer: NodeJS.Timeout | undefined
+  #undelivered: string[] = []
   #lostTimer: NodeJS.Timeout | undefined
   #busy = false
   #over = false
@@ -57,7 +57,7 @@ export class SessionLink implements SessionSink {
         this.#lostTimer = undefined
         this.#send({ type: 'hello', protocol_version: PROTOCOL_VERSION, origin_id: originId, boot_id: bootId })
         this.#send({ type: 'activity', busy: this.#busy })
-        for (const message of this.#held.splice(0)) this.#socket.send(message)
+        for (const message of this.#undelivered.splice(0)) this.#socket.send(message)
       },
       onText: (text) => this.#receive(text),
       onRefused: () => this.#session?.close('error', { afterSpeech: false }),
@@ -73,8 +73,8 @@ export class SessionLink implements SessionSink {
     const message = encodeRelay({ class: relayClass, ...(to === undefined ? {} : { to }) }, JSON.stringify(event))
     this.meter.event(relayClass, message.length)
     if (this.#socket.send(message) || relayClass !== 'control') return
-    this.#held.push(message)
-    if (this.#held.length > MAX_HELD_EVENTS) this.#held.shift()
+    this.#undelivered.push(message)
+    if (this.#undelivered.length > MAX_UNDELIVERED) this.#undelivered.shift()
   }
 
   sendBinary(message: Uint8Array): void {
@@ -91,7 +91,7 @@ export class SessionLink implements SessionSink {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#lostTimer)
-    clearInterval(this.#figures)
+    clearInterval(this.#statsTimer)
     this.#calls.cancelAll()
     // a session that the origin abandons is the edge's to place anew
     if (reason !== 'origin_lost') this.#send({ type: 'closed', reason })
@@ -104,17 +104,17 @@ export class SessionLink implements SessionSink {
     return this.#over ? undefined : this.#options.sessions.get(this.#options.sessionId)
   }
 
-  #tellFigures(wanted: boolean): void {
-    if (wanted === (this.#figures !== undefined)) return
-    clearInterval(this.#figures)
-    this.#figures = undefined
+  #sendStatsWhileWanted(wanted: boolean): void {
+    if (wanted === (this.#statsTimer !== undefined)) return
+    clearInterval(this.#statsTimer)
+    this.#statsTimer = undefined
     if (!wanted || this.#over) return
     const { sessionId: session_id } = this.#options
     const tell = (): void => {
       const stats = this.#session?.transportStats
       if (stats) this.sendEvent('stats', { type: 'stats', session_id, stats })
     }
-    this.#figures = setInterval(tell, STATS_MS)
+    this.#statsTimer = setInterval(tell, STATS_MS)
     tell()
   }
 
@@ -142,7 +142,7 @@ export class SessionLink implements SessionSink {
       case 'welcome':
       case 'wants':
         session.want(message.wants, message.beside ?? NO_WANTS)
-        this.#tellFigures(message.wants.stats)
+        this.#sendStatsWhileWanted(message.wants.stats)
         return
       case 'request':
         this.#calls.answer(message.id, message.call.method, (signal, onChunk) => perform(session, message.call, signal, onChunk))

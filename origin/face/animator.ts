@@ -20,7 +20,7 @@ export class Animator {
   readonly #expression = new ExpressionAnimator()
   #frame = 0
   /** Frames of the way from idle to listening, 0 to GLIDE_PICTURES. */
-  #glided = 0
+  #glideFrames = 0
 
   set emotion(emotion: Emotion) {
     this.#expression.emotion = emotion
@@ -45,10 +45,10 @@ export class Animator {
 
   /** Both clips run on the same count, so a way that is turned round midway goes back as it came. */
   #nextClip(listening: boolean): Pick<Shown, 'clip' | 'toward'> {
-    this.#glided = Math.max(0, Math.min(GLIDE_FRAMES, this.#glided + (listening ? 1 : -1)))
-    if (this.#glided === 0) return { clip: 'idle' }
-    if (this.#glided === GLIDE_FRAMES) return { clip: 'listening' }
-    const way = this.#glided / GLIDE_FRAMES
+    this.#glideFrames = Math.max(0, Math.min(GLIDE_FRAMES, this.#glideFrames + (listening ? 1 : -1)))
+    if (this.#glideFrames === 0) return { clip: 'idle' }
+    if (this.#glideFrames === GLIDE_FRAMES) return { clip: 'listening' }
+    const way = this.#glideFrames / GLIDE_FRAMES
     return { clip: 'idle', toward: { clip: 'listening', share: way * way * (3 - 2 * way) } }
   }
 }

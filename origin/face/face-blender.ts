@@ -16,7 +16,7 @@ export interface BlendedFace {
 export class FaceBlender {
   readonly #spoken = new Float32Array(VISEMES.length)
   /** Frames since the last one that had sound. */
-  #silent = Number.POSITIVE_INFINITY
+  #silentFrames = Number.POSITIVE_INFINITY
   #blend = 0
 
   /**
@@ -35,11 +35,11 @@ export class FaceBlender {
   #mouthShare(mouth: Float32Array | undefined): number {
     if (mouth) {
       this.#spoken.set(mouth)
-      this.#silent = 0
+      this.#silentFrames = 0
       return 1
     }
-    const share = CLOSING_SHARES[this.#silent] ?? 0
-    this.#silent += 1
+    const share = CLOSING_SHARES[this.#silentFrames] ?? 0
+    this.#silentFrames += 1
     return share
   }
 }

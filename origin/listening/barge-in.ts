@@ -13,7 +13,7 @@ export class BargeIn {
   readonly #options: BargeInOptions
   #timer: NodeJS.Timeout | undefined
   /** Words may still come: something is being recognised. */
-  #working = 0
+  #recognising = 0
   #overtime = false
 
   constructor(options: BargeInOptions) {
@@ -30,7 +30,7 @@ export class BargeIn {
     if (this.deciding || !speech.pauseSpeech()) return
     this.#overtime = false
     this.#timer = setTimeout(() => {
-      this.#timer = setTimeout(() => this.#timeUp(), resumeMs / 2)
+      this.#timer = setTimeout(() => this.#timeIsUp(), resumeMs / 2)
       onHalfTime()
     }, resumeMs / 2)
   }
@@ -51,12 +51,12 @@ export class BargeIn {
 
   /** Waits for recognition: it may take as long again, but no longer. */
   async awaitText<T>(recognition: Promise<T>): Promise<T> {
-    this.#working += 1
+    this.#recognising += 1
     try {
       return await recognition
     } finally {
-      this.#working -= 1
-      if (this.#overtime && this.#working === 0) queueMicrotask(() => this.dismiss())
+      this.#recognising -= 1
+      if (this.#overtime && this.#recognising === 0) queueMicrotask(() => this.dismiss())
     }
   }
 
@@ -64,8 +64,8 @@ export class BargeIn {
     this.#clear()
   }
 
-  #timeUp(): void {
-    if (this.#working === 0 || this.#overtime) {
+  #timeIsUp(): void {
+    if (this.#recognising === 0 || this.#overtime) {
       this.dismiss()
       return
     }

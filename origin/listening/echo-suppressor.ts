@@ -40,7 +40,7 @@ const CLOCK_RATE = 0.005
 const GONE_FRAMES = 40
 
 export class EchoSuppressor {
-  readonly #played: EchoReference
+  readonly #reference: EchoReference
   readonly #now: () => number
   readonly #resampler: Resampler = createResampler(SAMPLE_RATE, MEL_SAMPLE_RATE)
   /** HISTORY samples that were framed, then those that make no whole frame yet. */
@@ -64,9 +64,9 @@ export class EchoSuppressor {
   readonly #products = new Float64Array(LAGS * MEL_BANDS)
   readonly #micSum = new Float64Array(MEL_BANDS)
   #weight = 0
-  #learned = 0
+  #learnedFrames = 0
   /** What follows from it: the most likely lag, and what each band gives back there. */
-  #likeliest = 0
+  #likeliestLag = 0
   readonly #couplings = new Float64Array(MEL_BANDS)
   readonly #tail = new Float64Array(MEL_BANDS)
   readonly #background = new Float64Array(MEL_BANDS).fill(MEL_FLOOR)
@@ -75,23 +75,23 @@ export class EchoSuppressor {
 
   /** @param now the clock of `played.untilMs`, ms */
   constructor({ played, now }: { played: EchoReference; now: () => number }) {
-    this.#played = played
+    this.#reference = played
     this.#now = now
   }
 
   /** The most likely delay, ms. */
   get delayMs(): number {
-    return this.#likeliest * LAG_FRAMES * FRAME_MS
+    return this.#likeliestLag * LAG_FRAMES * FRAME_MS
   }
 
   /** Frames of the microphone, row-major [frames, MEL_BANDS]; without the echo afterwards. */
   clean(frames: Float32Array): void {
     const count = frames.length / MEL_BANDS
-    this.#takePlayed()
+    this.#readReference()
     this.#alignClocks(count)
     for (let i = 0; i < count; i++) {
       this.#micFrames += 1
-      this.#take(frames.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
+      this.#suppress(frames.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
     }
   }
 
@@ -99,10 +99,10 @@ export class EchoSuppressor {
     this.#resampler.close()
   }
 
-  #takePlayed(): void {
-    const { untilMs } = this.#played
+  #readReference(): void {
+    const { untilMs } = this.#reference
     if (untilMs === this.#seenUntilMs) return
-    const recent = this.#played.recent()
+    const recent = this.#reference.recent()
     const newMs = this.#seenUntilMs === undefined ? 0 : untilMs - this.#seenUntilMs
     const samples = Math.max(0, Math.min(recent.length, Math.round((newMs / 1000) * SAMPLE_RATE)))
     this.#seenUntilMs = untilMs
@@ -111,10 +111,10 @@ export class EchoSuppressor {
     const mel = logMel(this.#pending)
     const frames = mel.length / MEL_BANDS
     this.#pending = this.#pending.slice(frames * HOP)
-    for (let i = 0; i < frames; i++) this.#remember(mel.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
+    for (let i = 0; i < frames; i++) this.#storeReferenceFrame(mel.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
   }
 
-  #remember(frame: Float32Array): void {
+  #storeReferenceFrame(frame: Float32Array): void {
     const at = (this.#playedFrames % KEPT) * MEL_BANDS
     let audible = false
     for (const [band, value] of frame.entries()) {
@@ -138,7 +138,7 @@ export class EchoSuppressor {
   }
 
   /** Ring place of the frame that was played so many frames before the latest of the microphone; undefined where it is not there. */
-  #place(framesBefore: number): number | undefined {
+  #ringOffset(framesBefore: number): number | undefined {
     const index = Math.round(this.#micFrames - 1 + (this.#distance ?? 0)) - framesBefore
     return index < 0 || index >= this.#playedFrames || index < this.#playedFrames - KEPT ? undefined : (index % KEPT) * MEL_BANDS
   }
@@ -146,12 +146,12 @@ export class EchoSuppressor {
   #learn(energies: Float64Array): void {
     const changes = energies.map((energy, band) => follow(this.#micMean, band, Math.log(energy + MEL_FLOOR)))
     if (this.#quietFrames >= KEPT) return
-    if (this.#quietFrames === 0) this.#learned += 1
+    if (this.#quietFrames === 0) this.#learnedFrames += 1
     if (this.#micFrames % LEARN_EVERY !== 0) return
     this.#weight = this.#weight * MEMORY + 1
     for (let band = 0; band < MEL_BANDS; band++) this.#micSum[band] = (this.#micSum[band] ?? 0) * MEMORY + (energies[band] ?? 0)
     for (let lag = 0; lag < LAGS; lag++) {
-      const place = this.#place(lag * LAG_FRAMES)
+      const place = this.#ringOffset(lag * LAG_FRAMES)
       let [alike, changed] = [0, 0]
       for (let band = 0; band < MEL_BANDS; band++) {
         const at = lag * MEL_BANDS + band
@@ -166,12 +166,12 @@ export class EchoSuppressor {
       this.#alike[lag] = (this.#alike[lag] ?? 0) * MEMORY + alike
       this.#changed[lag] = (this.#changed[lag] ?? 0) * MEMORY + changed
     }
-    this.#likeliest = this.#lag()
-    for (let band = 0; band < MEL_BANDS; band++) this.#couplings[band] = this.#coupling(this.#likeliest, band)
+    this.#likeliestLag = this.#mostAlikeLag()
+    for (let band = 0; band < MEL_BANDS; band++) this.#couplings[band] = this.#coupling(this.#likeliestLag, band)
   }
 
   /** The lag at which levels change most alike. */
-  #lag(): number {
+  #mostAlikeLag(): number {
     let best = 0
     let most = Number.NEGATIVE_INFINITY
     for (let lag = 0; lag < LAGS; lag++) {
@@ -190,14 +190,14 @@ export class EchoSuppressor {
   }
 
   /** Takes the echo out of one frame, and learns from it. */
-  #take(frame: Float32Array): void {
+  #suppress(frame: Float32Array): void {
     const energies = Float64Array.from(frame, melEnergy)
     this.#learn(energies)
     const echoes = this.#quietFrames < KEPT
-    const knows = this.#learned >= LEARNING_FRAMES
-    const lag = this.#likeliest
+    const knows = this.#learnedFrames >= LEARNING_FRAMES
+    const lag = this.#likeliestLag
     const [from, to] = knows ? [lag * LAG_FRAMES - SPREAD, lag * LAG_FRAMES + SPREAD] : [0, (LAGS - 1) * LAG_FRAMES]
-    const places = echoes ? Array.from({ length: to - from + 1 }, (_, i) => this.#place(from + i)) : []
+    const places = echoes ? Array.from({ length: to - from + 1 }, (_, i) => this.#ringOffset(from + i)) : []
     for (const [band, heard] of energies.entries()) {
       const noise = Math.max(MEL_FLOOR, (this.#background[band] ?? 0) * NOISE_RISE)
       this.#background[band] = Math.min(heard, noise)

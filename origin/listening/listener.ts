@@ -25,9 +25,9 @@ const MIN_SPEECH_MS = 80
 /** ms of sound that are kept in front of what may become a turn: the longest prefix, the longest speech that it takes, and the detector's delay. */
 const KEPT_MS = 3_400
 /** ms without any sound, beyond the silence that ends a turn, after which it ends all the same: the microphone is gone. */
-const LOST_SOUND_MS = 600
+const NO_AUDIO_MS = 600
 /** Turns whose text is awaited. */
-const MAX_AWAITED = 4
+const MAX_AWAITING_TEXT = 4
 /** Samples of appended sound that are listened to at once. */
 const PIECE_SAMPLES = 0.5 * SAMPLE_RATE
 const SAMPLES_PER_MS = STT_SAMPLE_RATE / 1000
@@ -68,21 +68,21 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #settings: TurnDetection
   readonly #bargeIn: BargeIn
-  #listening: ActiveListening | undefined
+  #active: ActiveListening | undefined
   /** Turns that wait for their text, in order. */
-  readonly #awaited = new Set<Utterance>()
-  #answers: Promise<void> = Promise.resolve()
+  readonly #awaitingText = new Set<Utterance>()
+  #answerOrder: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(options: ListenerOptions) {
     this.#options = options
     this.#settings = options.config.turn_detection ?? TurnDetection.parse({})
     const { resume_ms: resumeMs } = this.#settings
-    this.#bargeIn = new BargeIn({ speech: options.speech, resumeMs, onHalfTime: () => this.#glance() })
+    this.#bargeIn = new BargeIn({ speech: options.speech, resumeMs, onHalfTime: () => this.#transcribeEarly() })
   }
 
   get listening(): boolean {
-    return this.#listening !== undefined
+    return this.#active !== undefined
   }
 
   /** Opens the ear; open already, only the mode may change. @throws AvatarError `STT_UNAVAILABLE`; `SESSION_NOT_FOUND` after `close` */
@@ -92,17 +92,17 @@ export class Listener {
     // a message of the client may have waited for longer than the session lasted
     if (this.#closed) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
     if (!services.stt) throw noStt()
-    if (this.#listening) {
-      if (this.#listening.mode === mode) return
+    if (this.#active) {
+      if (this.#active.mode === mode) return
       this.stop()
     }
-    this.#listening = {
+    this.#active = {
       mode,
       speechDetector: new SpeechDetector({
         weights: services.vad,
         echoReference: speech.echoReference,
         now: () => performance.now(),
-        onLevel: (reading) => this.#level(reading),
+        onLevel: (reading) => this.#publishLevel(reading),
       }),
       turnDetector: new TurnDetector({
         threshold,
@@ -121,7 +121,7 @@ export class Listener {
 
   /** Closes the ear; what is being said is over with it, and answered. @throws AvatarError `INVALID_REQUEST` when it is not open */
   stop(): void {
-    const listening = this.#listening
+    const listening = this.#active
     if (!listening) {
       throw new AvatarError('INVALID_REQUEST', 'Nothing is being listened to: send start_listening before stop_listening.')
     }
@@ -132,56 +132,56 @@ export class Listener {
 
   /** Sound of the user's microphone; nothing happens while the ear is closed. @param pcm HEARING_SAMPLE_RATE */
   push(pcm: Int16Array): void {
-    if (this.#listening && !this.#listening.appendResampler) this.#hear(this.#listening, pcm)
+    if (this.#active && !this.#active.appendResampler) this.#process(this.#active, pcm)
   }
 
   /** Sound that the client brings over the socket, of any length. @param pcm SAMPLE_RATE */
   async append(pcm: Int16Array): Promise<void> {
-    const listening = this.#listening
+    const listening = this.#active
     if (!listening) return
     listening.appendResampler ??= createResampler(SAMPLE_RATE, STT_SAMPLE_RATE)
-    for (let at = 0; at < pcm.length && this.#listening === listening; at += PIECE_SAMPLES) {
+    for (let at = 0; at < pcm.length && this.#active === listening; at += PIECE_SAMPLES) {
       // the clock of frames and sound is not to wait for a minute that comes at once
       if (at > 0) await setImmediate()
-      if (this.#listening === listening) this.#hear(listening, listening.appendResampler.push(pcm.subarray(at, at + PIECE_SAMPLES)))
+      if (this.#active === listening) this.#process(listening, listening.appendResampler.push(pcm.subarray(at, at + PIECE_SAMPLES)))
     }
   }
 
   /** The session is over. */
   close(): void {
     this.#closed = true
-    for (const utterance of this.#awaited) utterance.abort()
+    for (const utterance of this.#awaitingText) utterance.abort()
     this.#bargeIn.close()
-    if (!this.#listening) return
-    this.#listening.utterance?.abort()
-    this.#close(this.#listening)
+    if (!this.#active) return
+    this.#active.utterance?.abort()
+    this.#close(this.#active)
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #hear(listening: ActiveListening, pcm: Int16Array): void {
+  #process(listening: ActiveListening, pcm: Int16Array): void {
     if (pcm.length === 0) return
     listening.recentAudio.push(pcm)
-    if (listening.mode === 'manual') listening.utterance ??= this.#begin(listening)
+    if (listening.mode === 'manual') listening.utterance ??= this.#beginUtterance(listening)
     listening.utterance?.push(pcm)
     if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.turnDetector.stop())
     listening.speechDetector.push(pcm, (probability, untilMs) => {
       // a row of the same sound may have closed the ear
-      if (this.#listening === listening) this.#judge(listening, probability, untilMs)
+      if (this.#active === listening) this.#detectTurn(listening, probability, untilMs)
     })
     listening.soundTimeout?.refresh()
   }
 
   /** The avatar speaks, and is not to be spoken to. */
-  #ignores(): boolean {
-    return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#listening?.mode === 'vad'
+  #ignoresUser(): boolean {
+    return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#active?.mode === 'vad'
   }
 
-  #judge(listening: ActiveListening, probability: number, untilMs: number): void {
+  #detectTurn(listening: ActiveListening, probability: number, untilMs: number): void {
     const { speech } = this.#options
     const { barge_in, barge_in_ms } = this.#settings
     const { turnDetector: detector, mode } = listening
-    if (!detector.inTurn && this.#ignores()) {
+    if (!detector.inTurn && this.#ignoresUser()) {
       detector.reset()
       return
     }
@@ -196,13 +196,13 @@ export class Listener {
     const { prefix_ms, silence_ms } = this.#settings
     this.#options.events.publish({ type: 'user_speech_started' })
     if (listening.mode === 'manual') return
-    const utterance = this.#begin(listening)
+    const utterance = this.#beginUtterance(listening)
     utterance.push(listening.recentAudio.since(Math.round((startMs - prefix_ms) * SAMPLES_PER_MS)))
     listening.utterance = utterance
-    listening.soundTimeout = setTimeout(() => this.#endTurn(listening, listening.turnDetector.stop()), silence_ms + LOST_SOUND_MS)
+    listening.soundTimeout = setTimeout(() => this.#endTurn(listening, listening.turnDetector.stop()), silence_ms + NO_AUDIO_MS)
   }
 
-  #begin({ transcriber }: ActiveListening): Utterance {
+  #beginUtterance({ transcriber }: ActiveListening): Utterance {
     return new Utterance({
       transcriber,
       onPartial: (content) => {
@@ -229,27 +229,27 @@ export class Listener {
   }
 
   #transcribe(utterance: Utterance, listening: ActiveListening, times: UserSpeechTimes): void {
-    if (this.#awaited.size >= MAX_AWAITED) {
+    if (this.#awaitingText.size >= MAX_AWAITING_TEXT) {
       utterance.abort()
       this.#bargeIn.dismiss()
       const message = 'Speech comes faster than it can be transcribed; this turn was left out.'
-      this.#options.events.error(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaited.size }))
+      this.#options.events.error(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaitingText.size }))
       return
     }
-    this.#awaited.add(utterance)
+    this.#awaitingText.add(utterance)
     const text = this.#bargeIn.awaitText(utterance.finish())
     // listened to from now on: a text may fail while an earlier one is awaited
     listening.transcripts = Promise.allSettled([listening.transcripts, text]).then(() => undefined)
-    this.#answers = this.#answers
+    this.#answerOrder = this.#answerOrder
       .then(async () => this.#answer(await text, listening.mode, times))
-      .catch((thrown: unknown) => this.#failed(thrown))
-      .finally(() => void this.#awaited.delete(utterance))
+      .catch((thrown: unknown) => this.#transcriptionFailed(thrown))
+      .finally(() => void this.#awaitingText.delete(utterance))
   }
 
   #answer(words: string, mode: ListenMode, times: UserSpeechTimes): void {
     if (this.#closed) return
     if (words === '') {
-      this.#letGoOn()
+      this.#resumeUnlessSpeaking()
       return
     }
     if (mode === 'manual' || this.#settings.barge_in === 'vad') this.#bargeIn.confirm()
@@ -257,12 +257,12 @@ export class Listener {
   }
 
   /** Nothing was said, unless the user speaks on. */
-  #letGoOn(): void {
-    if (!this.#listening?.utterance) this.#bargeIn.dismiss()
+  #resumeUnlessSpeaking(): void {
+    if (!this.#active?.utterance) this.#bargeIn.dismiss()
   }
 
-  #failed(thrown: unknown): void {
-    this.#letGoOn()
+  #transcriptionFailed(thrown: unknown): void {
+    this.#resumeUnlessSpeaking()
     if (thrown instanceof DOMException && thrown.name === 'AbortError') return
     const timedOut = thrown instanceof DOMException && thrown.name === 'TimeoutError'
     const { name: provider } = this.#options.services.stt ?? {}
@@ -271,12 +271,12 @@ export class Listener {
   }
 
   /** She is held and the user speaks on: whole utterances would tell too late whether these are words. */
-  #glance(): void {
-    const utterance = this.#listening?.utterance
+  #transcribeEarly(): void {
+    const utterance = this.#active?.utterance
     if (!utterance || this.#options.services.stt?.live) return
     this.#bargeIn.awaitText(utterance.transcribeEarly()).then(
       (words) => {
-        const counts = this.#listening?.utterance === utterance || this.#awaited.has(utterance)
+        const counts = this.#active?.utterance === utterance || this.#awaitingText.has(utterance)
         if (words !== '' && counts && this.#bargeIn.deciding) this.#bargeIn.confirm()
       },
       // the whole utterance will tell, or fail aloud
@@ -284,13 +284,13 @@ export class Listener {
     )
   }
 
-  #level({ levelDb: level_db, speech }: LevelReading): void {
+  #publishLevel({ levelDb: level_db, speech }: LevelReading): void {
     this.#options.events.optional('level', { type: 'level', level_db, speech })
   }
 
   #close(listening: ActiveListening): void {
     clearTimeout(listening.soundTimeout)
-    this.#listening = undefined
+    this.#active = undefined
     listening.speechDetector.close()
     listening.appendResampler?.close()
     // the line stays until the text of what was said has come over it

@@ -23,7 +23,7 @@ export type OnProbability = (probability: number, untilMs: number) => void
 export class SpeechDetector {
   readonly #delayMs: number
   readonly #vad: Vad
-  readonly #echo: EchoSuppressor
+  readonly #echoSuppressor: EchoSuppressor
   readonly #levels: LevelMeter
   /** HISTORY samples that were framed, then those that make no whole row yet. */
   #pending = new Int16Array(HISTORY)
@@ -32,7 +32,7 @@ export class SpeechDetector {
   constructor({ weights, echoReference: played, now, onLevel }: SpeechDetectorOptions) {
     this.#delayMs = weights.delayMs
     this.#vad = new Vad(weights)
-    this.#echo = new EchoSuppressor({ played, now })
+    this.#echoSuppressor = new EchoSuppressor({ played, now })
     this.#levels = new LevelMeter({ sampleRate: STT_SAMPLE_RATE, onReading: onLevel })
   }
 
@@ -42,7 +42,7 @@ export class SpeechDetector {
     const rows = Math.floor((sound.length - HISTORY) / ROW_SAMPLES)
     const mel = logMel(sound.subarray(0, HISTORY + rows * ROW_SAMPLES))
     this.#pending = sound.slice(rows * ROW_SAMPLES)
-    this.#echo.clean(mel)
+    this.#echoSuppressor.clean(mel)
     for (let i = 0; i < mel.length; i += MEL_BANDS) {
       const probability = this.#vad.push(mel.subarray(i, i + MEL_BANDS))
       if (probability === undefined) continue
@@ -54,6 +54,6 @@ export class SpeechDetector {
   }
 
   close(): void {
-    this.#echo.close()
+    this.#echoSuppressor.close()
   }
 }

@@ -17,8 +17,8 @@ const NOT_CONNECTED_MS = 3_000
  * ms of silence that are left out after the first frame, and at most without one: browsers begin to play with the first frame,
  * and all sound that waits for it then comes late, by 90 ms in the first seconds. Speech is never left out.
  */
-const SETTLE_MS = 600
-const MAX_HUSH_MS = 2_000
+const AUDIO_AFTER_FRAME_MS = 600
+const MAX_HELD_BACK_MS = 2_000
 const SILENCE = new Int16Array(TICK_SAMPLES)
 
 export type TransportChange = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
@@ -50,7 +50,7 @@ export interface PeerOutputOptions {
 interface Connection {
   peer: RtcPeer
   video: Encoding | undefined
-  rate: BitrateControl
+  bitrate: BitrateControl
   /** When its first sound and its first frame were due. */
   firstSoundMs: number | undefined
   firstFrameMs: number | undefined
@@ -63,16 +63,16 @@ export class PeerOutput {
   readonly #opus = new OpusEncoder()
   #ear = new OpusMicDecoder()
   /** Carries the media. */
-  #line: Connection | undefined
+  #connection: Connection | undefined
   /** Answered, and not connected yet. */
-  #next: Connection | undefined
-  #patience: NodeJS.Timeout | undefined
+  #pending: Connection | undefined
+  #connectTimer: NodeJS.Timeout | undefined
   /** The second half of a tick's sound, which leaves half a tick later. */
-  #half: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
+  #secondHalf: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
   /** The sound that was going on has died away: what was prepared of it is not to be heard. */
   #faded = true
   /** The latest frame while no connection stands: the first thing to be seen on the next. */
-  #held: { rgb: Uint8Array<ArrayBuffer>; dueMs: number } | undefined
+  #latestFrame: { rgb: Uint8Array<ArrayBuffer>; dueMs: number } | undefined
   #ticks = 0
   #closed = false
 
@@ -82,12 +82,12 @@ export class PeerOutput {
 
   /** True while frames and sound reach the client this way. */
   get active(): boolean {
-    return this.#line?.peer.state === 'connected'
+    return this.#connection?.peer.state === 'connected'
   }
 
   /** True while frames are needed, also just before there is a connection. */
   get wantsFrames(): boolean {
-    return (this.#line ?? this.#next)?.video !== undefined
+    return (this.#connection ?? this.#pending)?.video !== undefined
   }
 
   /**
@@ -103,27 +103,27 @@ export class PeerOutput {
     const { peer, sdp } = await parts.answer(offerSdp, {
       iceServers,
       onState: (state) => {
-        if (line) this.#changed(line, state)
+        if (line) this.#stateChanged(line, state)
       },
       onKeyframeRequest: () => line?.video?.forceKeyframe(),
       onMic: (piece) => this.#hear(piece),
     })
     if (this.#closed) {
-      quietly(peer.close())
+      ignoreFailure(peer.close())
       throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
     }
-    this.#drop(this.#next)
-    if (this.#line?.peer.offeredBy === peer.offeredBy) {
-      this.#drop(this.#line)
-      this.#line = undefined
+    this.#drop(this.#pending)
+    if (this.#connection?.peer.offeredBy === peer.offeredBy) {
+      this.#drop(this.#connection)
+      this.#connection = undefined
     }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
-    line = { peer, video, rate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
-    this.#next = line
-    clearTimeout(this.#patience)
-    this.#patience = setTimeout(() => {
-      if (!this.#line) this.#options.onTransport({ active: 'socket', reason: 'not_connected' })
+    line = { peer, video, bitrate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
+    this.#pending = line
+    clearTimeout(this.#connectTimer)
+    this.#connectTimer = setTimeout(() => {
+      if (!this.#connection) this.#options.onTransport({ active: 'socket', reason: 'not_connected' })
     }, NOT_CONNECTED_MS)
     log.info({ video_codec: peer.videoCodec, audio: peer.hasAudio }, 'answered a WebRTC offer')
     return sdp
@@ -131,7 +131,7 @@ export class PeerOutput {
 
   /** @throws AvatarError `INVALID_REQUEST` */
   async addCandidate(candidate: RtcCandidate): Promise<void> {
-    const line = this.#next ?? this.#line
+    const line = this.#pending ?? this.#connection
     if (!line) throw new AvatarError('INVALID_REQUEST', 'Call streaming.start with an offer before sending candidates.')
     await line.peer.addCandidate(candidate)
   }
@@ -144,78 +144,78 @@ export class PeerOutput {
    * @param stale prepared before an interrupt: at most 20 ms of it die away
    */
   sound(pcm: Int16Array | undefined, dueMs: number, { stale }: { stale: boolean }): void {
-    const line = this.#line
+    const line = this.#connection
     if (!line) return
     this.#ticks += 1
-    if (this.#ticks % FPS === 0) this.#adapt(line)
-    if (!line.peer.hasAudio || (!pcm && isHushed(line, dueMs))) return
+    if (this.#ticks % FPS === 0) this.#adaptBitrate(line)
+    if (!line.peer.hasAudio || (!pcm && isHeldBack(line, dueMs))) return
     line.sounding = true
-    this.#sendHalf()
+    this.#sendSecondHalf()
     const heard = stale ? (this.#faded || !pcm ? SILENCE : fadedOut(pcm)) : (pcm ?? SILENCE)
     this.#faded = stale || !pcm
     line.peer.sendAudio(this.#opus.encode(heard.subarray(0, OPUS_FRAME_SAMPLES)), dueMs)
     // evenly spaced, packets wait less at the receiver
-    const timer = setTimeout(() => this.#sendHalf(), OPUS_FRAME_MS)
-    this.#half = { pcm: heard.subarray(OPUS_FRAME_SAMPLES), dueMs: dueMs + OPUS_FRAME_MS, timer }
+    const timer = setTimeout(() => this.#sendSecondHalf(), OPUS_FRAME_MS)
+    this.#secondHalf = { pcm: heard.subarray(OPUS_FRAME_SAMPLES), dueMs: dueMs + OPUS_FRAME_MS, timer }
   }
 
   /** Speech was interrupted: it dies away in the next packet. */
   cutOff(): void {
-    if (!this.#half || this.#faded) return
-    this.#half.pcm = fadedOut(this.#half.pcm)
+    if (!this.#secondHalf || this.#faded) return
+    this.#secondHalf.pcm = fadedOut(this.#secondHalf.pcm)
     this.#faded = true
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
   frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    const line = this.#line
-    if (!line) this.#held = { rgb, dueMs }
+    const line = this.#connection
+    if (!line) this.#latestFrame = { rgb, dueMs }
     else if (line.video) void this.#encode(line, line.video, rgb, dueMs)
   }
 
   /** Undefined without a connection. */
   stats(): PeerStats | undefined {
-    if (!this.#line) return undefined
-    const { peer, video, rate } = this.#line
+    if (!this.#connection) return undefined
+    const { peer, video, bitrate: rate } = this.#connection
     return { ...peer.stats(), targetBps: rate.bitrateBps, framesDropped: video?.dropped ?? 0, encodeMs: video?.encodeMs }
   }
 
   close(): void {
     this.#closed = true
-    clearTimeout(this.#patience)
-    clearTimeout(this.#half?.timer)
-    this.#drop(this.#line)
-    this.#drop(this.#next)
-    this.#line = undefined
-    this.#next = undefined
-    this.#held = undefined
+    clearTimeout(this.#connectTimer)
+    clearTimeout(this.#secondHalf?.timer)
+    this.#drop(this.#connection)
+    this.#drop(this.#pending)
+    this.#connection = undefined
+    this.#pending = undefined
+    this.#latestFrame = undefined
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #changed(line: Connection, state: RtcState): void {
-    if (this.#closed || (line !== this.#line && line !== this.#next)) return
+  #stateChanged(line: Connection, state: RtcState): void {
+    if (this.#closed || (line !== this.#connection && line !== this.#pending)) return
     const { onTransport } = this.#options
     if (state === 'connected') {
-      if (line === this.#next) {
-        clearTimeout(this.#patience)
-        this.#drop(this.#line)
-        this.#line = line
-        this.#next = undefined
+      if (line === this.#pending) {
+        clearTimeout(this.#connectTimer)
+        this.#drop(this.#connection)
+        this.#connection = line
+        this.#pending = undefined
         this.#ear = new OpusMicDecoder()
       }
       line.video?.forceKeyframe()
-      if (this.#held) this.frame(this.#held.rgb, this.#held.dueMs)
-      this.#held = undefined
+      if (this.#latestFrame) this.frame(this.#latestFrame.rgb, this.#latestFrame.dueMs)
+      this.#latestFrame = undefined
       const { videoCodec } = line.peer
       onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
-    } else if (state === 'disconnected' && line === this.#line) {
+    } else if (state === 'disconnected' && line === this.#connection) {
       onTransport({ active: 'socket', reason: 'lost' })
     } else if (state === 'failed') {
-      const stands = line === this.#next && this.active
+      const stands = line === this.#pending && this.active
       this.#drop(line)
-      if (line === this.#line) this.#line = undefined
-      else this.#next = undefined
+      if (line === this.#connection) this.#connection = undefined
+      else this.#pending = undefined
       if (!stands) onTransport({ active: 'socket', reason: 'failed' })
     }
   }
@@ -223,7 +223,7 @@ export class PeerOutput {
   #drop(line: Connection | undefined): void {
     if (!line) return
     line.video?.close()
-    quietly(line.peer.close())
+    ignoreFailure(line.peer.close())
   }
 
   async #encode(line: Connection, video: Encoding, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
@@ -237,7 +237,7 @@ export class PeerOutput {
     }
   }
 
-  #adapt({ peer, video, rate }: Connection): void {
+  #adaptBitrate({ peer, video, bitrate: rate }: Connection): void {
     if (!video) return
     const before = video.bitrateBps
     video.bitrateBps = rate.next(peer.stats())
@@ -263,19 +263,19 @@ export class PeerOutput {
   }
 
   /** Also called before its time: a clock that makes up for lost time must not let sound overtake sound. */
-  #sendHalf(): void {
-    const half = this.#half
+  #sendSecondHalf(): void {
+    const half = this.#secondHalf
     if (!half) return
     clearTimeout(half.timer)
-    this.#half = undefined
-    this.#line?.peer.sendAudio(this.#opus.encode(half.pcm), half.dueMs)
+    this.#secondHalf = undefined
+    this.#connection?.peer.sendAudio(this.#opus.encode(half.pcm), half.dueMs)
   }
 }
 
-function isHushed(line: Connection, dueMs: number): boolean {
+function isHeldBack(line: Connection, dueMs: number): boolean {
   if (line.sounding || !line.video) return false
   line.firstSoundMs ??= dueMs
-  return dueMs < (line.firstFrameMs === undefined ? line.firstSoundMs + MAX_HUSH_MS : line.firstFrameMs + SETTLE_MS)
+  return dueMs < (line.firstFrameMs === undefined ? line.firstSoundMs + MAX_HELD_BACK_MS : line.firstFrameMs + AUDIO_AFTER_FRAME_MS)
 }
 
 /** Falls to nothing over its first packet; the rest is silent. */
@@ -284,6 +284,6 @@ function fadedOut(pcm: Int16Array): Int16Array {
 }
 
 /** Sockets that are gone already need no closing. */
-function quietly(closing: Promise<void>): void {
+function ignoreFailure(closing: Promise<void>): void {
   closing.catch(() => {})
 }

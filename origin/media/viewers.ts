@@ -10,12 +10,12 @@ import { SharedEncoders } from './shared-encoders.ts'
 /** Each costs 0.5 to 2 Mbit/s of the line, and its own packets. */
 export const MAX_VIEWERS = 8
 /** ms after which one that does not come, or is silent, is given up. */
-const SILENCE_MS = 30_000
+const NOT_CONNECTED_MS = 30_000
 
 interface Viewer {
-  out: PeerOutput
+  output: PeerOutput
   /** Runs while it is not connected. */
-  silence: NodeJS.Timeout | undefined
+  removal: NodeJS.Timeout | undefined
 }
 
 export interface ViewersOptions {
@@ -42,7 +42,7 @@ export class Viewers {
   }
 
   get wantsFrames(): boolean {
-    return this.#outs().some(({ wantsFrames: wantsPictures }) => wantsPictures)
+    return this.#outputs().some(({ wantsFrames: wantsPictures }) => wantsPictures)
   }
 
   /**
@@ -61,15 +61,15 @@ export class Viewers {
       quality,
       iceServers,
       log: log.child({ viewer_id }),
-      onTransport: (news) => this.#changed(viewer_id, news),
+      onTransport: (news) => this.#transportChanged(viewer_id, news),
       onMic: () => undefined,
     })
     // noted before the answer, so that many at once stay within the bound
-    this.#viewers.set(viewer_id, { out, silence: this.#patience(viewer_id) })
+    this.#viewers.set(viewer_id, { output: out, removal: this.#removeLater(viewer_id) })
     try {
       return { viewer_id, sdp: await out.start(offerSdp) }
     } catch (thrown) {
-      this.#drop(viewer_id)
+      this.#remove(viewer_id)
       throw thrown
     }
   }
@@ -77,70 +77,70 @@ export class Viewers {
   /** Candidates that the viewer found after its offer. @throws AvatarError `NOT_FOUND`, `INVALID_REQUEST` */
   async addCandidates(viewerId: string, candidates: readonly RtcCandidate[]): Promise<void> {
     const viewer = this.#viewers.get(viewerId)
-    if (!viewer) throw unknown(viewerId)
-    for (const candidate of candidates) await viewer.out.addCandidate(candidate)
+    if (!viewer) throw noSuchViewer(viewerId)
+    for (const candidate of candidates) await viewer.output.addCandidate(candidate)
   }
 
   /** @throws AvatarError `NOT_FOUND` */
   unwatch(viewerId: string): void {
-    if (!this.#drop(viewerId)) throw unknown(viewerId)
+    if (!this.#remove(viewerId)) throw noSuchViewer(viewerId)
   }
 
   /** The sound of one tick, as PeerOut takes it. */
   sound(pcm: Int16Array | undefined, dueMs: number, { stale }: { stale: boolean }): void {
-    for (const out of this.#outs()) out.sound(pcm, dueMs, { stale })
+    for (const out of this.#outputs()) out.sound(pcm, dueMs, { stale })
   }
 
   /** Speech was interrupted: it dies away. */
   cutOff(): void {
-    for (const out of this.#outs()) out.cutOff()
+    for (const out of this.#outputs()) out.cutOff()
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
   frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    for (const out of this.#outs()) out.frame(rgb, dueMs)
+    for (const out of this.#outputs()) out.frame(rgb, dueMs)
   }
 
   close(): void {
     this.#closed = true
-    for (const viewerId of [...this.#viewers.keys()]) this.#drop(viewerId)
+    for (const viewerId of [...this.#viewers.keys()]) this.#remove(viewerId)
   }
 
-  #outs(): PeerOutput[] {
-    return [...this.#viewers.values()].map(({ out }) => out)
+  #outputs(): PeerOutput[] {
+    return [...this.#viewers.values()].map(({ output: out }) => out)
   }
 
-  #changed(viewerId: string, { active, reason }: TransportChange): void {
+  #transportChanged(viewerId: string, { active, reason }: TransportChange): void {
     const viewer = this.#viewers.get(viewerId)
     if (!viewer || this.#closed) return
     if (active === 'webrtc') {
-      clearTimeout(viewer.silence)
-      viewer.silence = undefined
+      clearTimeout(viewer.removal)
+      viewer.removal = undefined
     } else if (reason === 'failed') {
-      this.#drop(viewerId)
+      this.#remove(viewerId)
     } else {
-      viewer.silence ??= this.#patience(viewerId)
+      viewer.removal ??= this.#removeLater(viewerId)
     }
   }
 
-  #patience(viewerId: string): NodeJS.Timeout {
+  #removeLater(viewerId: string): NodeJS.Timeout {
     return setTimeout(() => {
       this.#options.log.info({ viewer_id: viewerId }, 'a viewer was silent and is given up')
-      this.#drop(viewerId)
-    }, SILENCE_MS)
+      this.#remove(viewerId)
+    }, NOT_CONNECTED_MS)
   }
 
   /** False when there is none. */
-  #drop(viewerId: string): boolean {
+  #remove(viewerId: string): boolean {
     const viewer = this.#viewers.get(viewerId)
     if (!viewer) return false
     this.#viewers.delete(viewerId)
-    clearTimeout(viewer.silence)
-    viewer.out.close()
+    clearTimeout(viewer.removal)
+    viewer.output.close()
     return true
   }
 }
 
-function unknown(viewerId: string): AvatarError {
+function noSuchViewer(viewerId: string): AvatarError {
   return new AvatarError('NOT_FOUND', 'There is no such viewer, or no longer; offer again.', { viewer_id: viewerId })
 }

@@ -26,7 +26,7 @@ const MAX_RESENDS = 8
 const RESEND_SHARE = 0.3
 const RESEND_ROOM = 60_000
 
-export interface OutStreamOptions {
+export interface RtpSenderOptions {
   transceiver: RTCRtpTransceiver
   /** Of its RTP timestamps. */
   clockRateHz: number
@@ -50,7 +50,7 @@ interface Sent {
 }
 
 export class RtpSender {
-  readonly #options: OutStreamOptions
+  readonly #options: RtpSenderOptions
   readonly #clock: RtpClock
   /** Used again for each packet: to encrypt is to be done with it. */
   readonly #header = new RtpHeader()
@@ -58,7 +58,7 @@ export class RtpSender {
   #sequence = randomInt(2 ** 15)
   #rtxSequence = randomInt(2 ** 15)
   /** Octets that may be sent again now. */
-  #room = RESEND_ROOM
+  #resendRoom = RESEND_ROOM
   /** Payloads sent, without those sent again. */
   packets = 0
   octets = 0
@@ -67,7 +67,7 @@ export class RtpSender {
   loss = 0
   jitterMs = 0
 
-  constructor(options: OutStreamOptions) {
+  constructor(options: RtpSenderOptions) {
     this.#options = options
     this.#clock = new RtpClock(options.clockRateHz)
   }
@@ -88,8 +88,8 @@ export class RtpSender {
     this.#history[sequence % HISTORY] = { sequence, timestamp, marker, payload, resentMs: Number.NEGATIVE_INFINITY, resends: 0 }
     this.packets += 1
     this.octets += payload.length
-    this.#room = Math.min(RESEND_ROOM, this.#room + payload.length * RESEND_SHARE)
-    this.#leave({ sequence, timestamp, marker, payload }, this.ssrc, this.#options.payloadType)
+    this.#resendRoom = Math.min(RESEND_ROOM, this.#resendRoom + payload.length * RESEND_SHARE)
+    this.#transmit({ sequence, timestamp, marker, payload }, this.ssrc, this.#options.payloadType)
   }
 
   /** @returns false when the packet is no longer kept, was sent again in vain too often, or would be one too many of those sent again */
@@ -98,14 +98,14 @@ export class RtpSender {
     if (sent?.sequence !== sequence || sent.resends >= MAX_RESENDS) return false
     const now = performance.now()
     if (now - sent.resentMs < RESEND_PAUSE_MS) return true
-    if (sent.payload.length > this.#room) return false
-    this.#room -= sent.payload.length
+    if (sent.payload.length > this.#resendRoom) return false
+    this.#resendRoom -= sent.payload.length
     sent.resentMs = now
     sent.resends += 1
     this.resent += 1
     const { rtxPayloadType, transceiver, payloadType } = this.#options
     if (rtxPayloadType === undefined) {
-      this.#leave(sent, this.ssrc, payloadType)
+      this.#transmit(sent, this.ssrc, payloadType)
       return true
     }
     // RFC 4588 section 4: the number it had comes first
@@ -113,7 +113,7 @@ export class RtpSender {
     original.writeUInt16BE(sequence)
     const again = { ...sent, sequence: this.#rtxSequence, payload: Buffer.concat([original, sent.payload]) }
     this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff
-    this.#leave(again, transceiver.sender.rtxSsrc, rtxPayloadType)
+    this.#transmit(again, transceiver.sender.rtxSsrc, rtxPayloadType)
     return true
   }
 
@@ -134,7 +134,7 @@ export class RtpSender {
     this.#options.transceiver.sender.dtlsTransport.sendRtcp(packet).catch(() => {})
   }
 
-  #leave(packet: Pick<Sent, 'sequence' | 'timestamp' | 'marker' | 'payload'>, ssrc: number, payloadType: number): void {
+  #transmit(packet: Pick<Sent, 'sequence' | 'timestamp' | 'marker' | 'payload'>, ssrc: number, payloadType: number): void {
     const { transceiver, absSendTimeId, midId } = this.#options
     const header = this.#header
     header.sequenceNumber = packet.sequence

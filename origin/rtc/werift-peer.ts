@@ -82,14 +82,14 @@ class WeriftPeer implements RtcPeer {
   #pictureId = randomInt(2 ** 15)
   #reports: NodeJS.Timeout | undefined
   #connectTimer: NodeJS.Timeout | undefined
-  #heardMs = 0
+  #lastPacketMs = 0
   #askedForKeyframeMs = Number.NEGATIVE_INFINITY
   #rtt: number | undefined
   #estimateBps: number | undefined
   #nacks = 0
   #keyframeRequests = 0
   #reported = 0
-  readonly #flow = new SendStats()
+  readonly #sendStats = new SendStats()
   readonly #pacer = new Pacer<() => void>((leave) => leave())
 
   constructor({ video, audio, offeredBy }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
@@ -123,7 +123,7 @@ class WeriftPeer implements RtcPeer {
     this.#video = video && this.#addStream('video', 'sendonly', video)
     this.#audio = audio && this.#addStream('audio', audio.sendsMic ? 'sendrecv' : 'sendonly', audio)
     this.#pc.connectionStateChange.subscribe((state) => this.#connectionChanged(state))
-    this.#pc.onTrack.subscribe((track) => this.#listen(track))
+    this.#pc.onTrack.subscribe((track) => this.#receiveMic(track))
   }
 
   get state(): RtcState {
@@ -148,7 +148,7 @@ class WeriftPeer implements RtcPeer {
       const message = `The SDP offer cannot be answered: ${reason}.`
       throw new AvatarError('INVALID_REQUEST', message, { field: 'sdp.sdp', reason }, { cause: thrown })
     }
-    this.#connectTimer = setTimeout(() => this.#become('failed'), CONNECT_MS)
+    this.#connectTimer = setTimeout(() => this.#setState('failed'), CONNECT_MS)
     const { publicAddresses } = this.#options.settings
     return announceAddresses(this.#pc.localDescription?.sdp ?? '', publicAddresses.length > 0 ? publicAddresses : this.#addresses)
   }
@@ -174,7 +174,7 @@ class WeriftPeer implements RtcPeer {
     if (!stream || !this.#open) return
     const payloads = this.videoCodec === 'vp8' ? packetizeVp8(frame, this.#pictureId) : packetizeH264(frame)
     this.#pictureId = (this.#pictureId + 1) & 0x7fff
-    this.#flow.countFrame()
+    this.#sendStats.countFrame()
     const last = payloads.length - 1
     const packets = payloads.map((payload, i) => () => stream.send(payload, mediaMs, i === last))
     this.#pacer.push(packets, mediaMs + FRAMES_BEHIND_MS)
@@ -186,7 +186,7 @@ class WeriftPeer implements RtcPeer {
 
   stats(): RtcStats {
     const streams = this.#streams
-    const { videoBps, audioBps, fps } = this.#flow.rates(this.#video?.octets ?? 0, this.#audio?.octets ?? 0)
+    const { videoBps, audioBps, fps } = this.#sendStats.rates(this.#video?.octets ?? 0, this.#audio?.octets ?? 0)
     return {
       state: this.#state,
       videoCodec: this.videoCodec,
@@ -202,15 +202,15 @@ class WeriftPeer implements RtcPeer {
       packetsResent: streams.reduce((sum, { resent }) => sum + resent, 0),
       nacks: this.#nacks,
       keyframeRequests: this.#keyframeRequests,
-      framesSent: this.#flow.frames,
-      freezes: this.#flow.freezes,
+      framesSent: this.#sendStats.frames,
+      freezes: this.#sendStats.freezes,
       estimateBps: this.#estimateBps,
     }
   }
 
   async close(): Promise<void> {
     if (this.#state === 'closed') return
-    this.#become('closed')
+    this.#setState('closed')
     await this.#pc.close()
   }
 
@@ -243,15 +243,15 @@ class WeriftPeer implements RtcPeer {
   }
 
   #connectionChanged(state: string): void {
-    if (state === 'connected' || state === 'disconnected') this.#become(state)
-    else if (state === 'failed' || state === 'closed') this.#become('failed')
+    if (state === 'connected' || state === 'disconnected') this.#setState(state)
+    else if (state === 'failed' || state === 'closed') this.#setState('failed')
   }
 
-  #become(state: RtcState): void {
+  #setState(state: RtcState): void {
     if (state === this.#state || this.#state === 'closed' || (this.#state === 'failed' && state !== 'closed')) return
     this.#state = state
     clearTimeout(this.#connectTimer)
-    this.#heardMs = performance.now()
+    this.#lastPacketMs = performance.now()
     if (state === 'connected' && !this.#reports) this.#report()
     if (state === 'failed' || state === 'closed') {
       clearTimeout(this.#reports)
@@ -261,9 +261,9 @@ class WeriftPeer implements RtcPeer {
     this.#options.onState(state)
   }
 
-  #hear(): void {
-    if (this.#state === 'disconnected') this.#become('connected')
-    this.#heardMs = performance.now()
+  #packetCame(): void {
+    if (this.#state === 'disconnected') this.#setState('connected')
+    this.#lastPacketMs = performance.now()
   }
 
   /** Ties both streams' timestamps to one wall clock. Sees too whether the client is still there. */
@@ -271,24 +271,24 @@ class WeriftPeer implements RtcPeer {
     this.#reported += 1
     this.#reports = setTimeout(() => this.#report(), this.#reported < FIRST_REPORTS ? FIRST_REPORTS_MS : REPORT_MS)
     const now = performance.now()
-    const silentMs = now - this.#heardMs
+    const silentMs = now - this.#lastPacketMs
     if (silentMs > SILENT_MS && this.#state === 'connected') {
-      this.#become('disconnected')
-      this.#heardMs = now - silentMs
-    } else if (silentMs > GIVE_UP_MS) this.#become('failed')
+      this.#setState('disconnected')
+      this.#lastPacketMs = now - silentMs
+    } else if (silentMs > GIVE_UP_MS) this.#setState('failed')
     if (this.#open) for (const stream of this.#streams) stream.report(now)
   }
 
-  #listen(track: MediaStreamTrack): void {
+  #receiveMic(track: MediaStreamTrack): void {
     if (track.kind !== 'audio') return
     track.onReceiveRtp.subscribe(({ header, payload }) => {
-      this.#hear()
+      this.#packetCame()
       this.#mic.push({ sequence: header.sequenceNumber, timestamp: header.timestamp, payload })
     })
   }
 
   #feedback(packet: RtcpPacket): void {
-    this.#hear()
+    this.#packetCame()
     if (packet instanceof RtcpRrPacket || packet instanceof RtcpSrPacket) {
       for (const { ssrc, fractionLost, jitter, lsr, dlsr } of packet.reports) {
         const stream = this.#streams.find((other) => other.ssrc === ssrc)

@@ -3,30 +3,30 @@ import type { Cue } from '../../shared/api.ts'
 import type { Segment } from '../turn/stages/types.ts'
 
 export class CueSheet {
-  readonly #words: Cue[]
-  #timed: { atMs: number; cue: Cue }[]
+  readonly #byWord: Cue[]
+  #byTime: { atMs: number; cue: Cue }[]
 
   constructor(cues: readonly Cue[]) {
-    this.#words = cues.filter((cue) => cue.word !== undefined)
-    this.#timed = cues.flatMap((cue) => (cue.at_ms === undefined ? [] : [{ atMs: cue.at_ms, cue }]))
+    this.#byWord = cues.filter((cue) => cue.word !== undefined)
+    this.#byTime = cues.flatMap((cue) => (cue.at_ms === undefined ? [] : [{ atMs: cue.at_ms, cue }]))
   }
 
   /** A clause begins to sound: its words get their times, by their share of its text. @param ptsMs when it begins, from the task's first sample */
   begin({ clause, offsetMs }: Segment, ptsMs: number): void {
     if (offsetMs > 0) return
     const text = clause.text.toLowerCase()
-    for (const cue of [...this.#words]) {
+    for (const cue of [...this.#byWord]) {
       const place = wordPlace(text, cue.word?.toLowerCase() ?? '')
       if (place < 0) continue
-      this.#words.splice(this.#words.indexOf(cue), 1)
-      this.#timed.push({ atMs: ptsMs + (place / text.length) * clause.durationMs, cue })
+      this.#byWord.splice(this.#byWord.indexOf(cue), 1)
+      this.#byTime.push({ atMs: ptsMs + (place / text.length) * clause.durationMs, cue })
     }
   }
 
   /** Cues that are due when so much of the task has played. */
   due(playedMs: number): Cue[] {
-    const now = this.#timed.filter(({ atMs }) => atMs <= playedMs)
-    this.#timed = this.#timed.filter(({ atMs }) => atMs > playedMs)
+    const now = this.#byTime.filter(({ atMs }) => atMs <= playedMs)
+    this.#byTime = this.#byTime.filter(({ atMs }) => atMs > playedMs)
     return now.sort((a, b) => a.atMs - b.atMs).map(({ cue }) => cue)
   }
 }

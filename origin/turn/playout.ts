@@ -11,7 +11,7 @@ const CLOSURE = VISEMES.indexOf('PP')
 /** A closed mouth within the tick wins over its neighbours: averaged away, it would not close at all. */
 const CLOSURE_THRESHOLD = 0.6
 /** ms of taken sound that can be gone back to: the longest word, and the tick that has not left. */
-const KEPT_MS = 2_000
+const RECENT_MS = 2_000
 /** 5 ms. */
 const FADE_IN_SAMPLES = 0.005 * SAMPLE_RATE
 
@@ -48,9 +48,9 @@ export class Playout {
   /** ms of the task that were taken. */
   #takenMs = 0
   /** Sound that was taken back: comes before the turn's own. */
-  #again: Segment[] = []
+  #rewound: Segment[] = []
   /** What was taken lately, the segment being played included. */
-  #taken: { segment: Segment; fromMs: number }[] = []
+  #recent: { segment: Segment; fromMs: number }[] = []
 
   /** The next 40 ms. @throws what the turn's pipeline failed with, once all sound before it was taken */
   next(segments: Channel<Segment>): TickSound {
@@ -68,17 +68,17 @@ export class Playout {
     let filled = 0
     while (filled < TICK_SAMPLES) {
       if (!this.#segment) {
-        this.#segment = this.#again.shift() ?? segments.shift()
+        this.#segment = this.#rewound.shift() ?? segments.shift()
         this.#position = 0
         if (!this.#segment) {
           // sound that ends within this tick still has to be heard: the turn is over with the next one
           if (filled === 0) sound.state = segments.ended ? 'finished' : 'waiting'
           break
         }
-        this.#remember(this.#segment)
+        this.#keepRecent(this.#segment)
         sound.segments.push({ segment: this.#segment, pcm: this.#segment.pcm, atSample: filled, ptsMs: this.#takenMs })
       }
-      filled += this.#take(this.#segment, filled, sound)
+      filled += this.#takeFrom(this.#segment, filled, sound)
     }
     sound.untilMs = this.#takenMs
     return sound
@@ -88,7 +88,7 @@ export class Playout {
   ahead(segments: Channel<Segment>, samples: number): Int16Array[] {
     const found = this.#segment ? [this.#segment.pcm.subarray(this.#position)] : []
     let length = found[0]?.length ?? 0
-    for (const { pcm } of [...this.#again, ...segments.items]) {
+    for (const { pcm } of [...this.#rewound, ...segments.items]) {
       if (length >= samples) break
       found.push(pcm)
       length += pcm.length
@@ -103,15 +103,15 @@ export class Playout {
    * @returns where the next tick begins
    */
   rewind(backToMs: number): number {
-    const first = this.#taken.findIndex(({ segment, fromMs }) => fromMs + lengthMs(segment) > backToMs)
-    const from = this.#taken[first]
+    const first = this.#recent.findIndex(({ segment, fromMs }) => fromMs + lengthMs(segment) > backToMs)
+    const from = this.#recent[first]
     if (!from) return this.#takenMs
     const asked = Math.floor(((backToMs - from.fromMs) * SAMPLE_RATE) / 1000 / SAMPLES_PER_MOUTH_FRAME) * SAMPLES_PER_MOUTH_FRAME
     const cut = Math.max(0, asked)
-    const later = this.#taken.slice(first + 1).map(({ segment }) => segment)
-    this.#again = [fadedIn(part(from.segment, cut, from.segment.pcm.length)), ...later, ...this.#again]
-    this.#taken = this.#taken.slice(0, first)
-    if (cut > 0) this.#taken.push({ segment: part(from.segment, 0, cut), fromMs: from.fromMs })
+    const later = this.#recent.slice(first + 1).map(({ segment }) => segment)
+    this.#rewound = [fadedIn(part(from.segment, cut, from.segment.pcm.length)), ...later, ...this.#rewound]
+    this.#recent = this.#recent.slice(0, first)
+    if (cut > 0) this.#recent.push({ segment: part(from.segment, 0, cut), fromMs: from.fromMs })
     this.#segment = undefined
     this.#position = 0
     this.#takenMs = from.fromMs + toMs(cut)
@@ -123,17 +123,17 @@ export class Playout {
     this.#segment = undefined
     this.#position = 0
     this.#takenMs = 0
-    this.#again = []
-    this.#taken = []
+    this.#rewound = []
+    this.#recent = []
   }
 
-  #remember(segment: Segment): void {
-    this.#taken.push({ segment, fromMs: this.#takenMs })
-    const oldest = this.#takenMs - KEPT_MS
-    this.#taken = this.#taken.filter((one) => one.fromMs + lengthMs(one.segment) > oldest)
+  #keepRecent(segment: Segment): void {
+    this.#recent.push({ segment, fromMs: this.#takenMs })
+    const oldest = this.#takenMs - RECENT_MS
+    this.#recent = this.#recent.filter((one) => one.fromMs + lengthMs(one.segment) > oldest)
   }
 
-  #take(segment: Segment, filled: number, sound: TickSound): number {
+  #takeFrom(segment: Segment, filled: number, sound: TickSound): number {
     const taken = Math.min(TICK_SAMPLES - filled, segment.pcm.length - this.#position)
     for (let start = Math.ceil(this.#position / CHUNK_SAMPLES) * CHUNK_SAMPLES; start < this.#position + taken; start += CHUNK_SAMPLES) {
       sound.chunks.push({

@@ -31,9 +31,9 @@ export class TurnQueue {
   readonly #options: TurnQueueOptions
   readonly #playout = new Playout()
   #turns: Turn[] = []
-  #waitingSinceMs: number | undefined
+  #starvedSinceMs: number | undefined
   /** Since when the current task is held, and from which ms of its sound it will go on. */
-  #held: { sinceMs: number; fromMs: number } | undefined
+  #pause: { sinceMs: number; fromMs: number } | undefined
 
   constructor(options: TurnQueueOptions) {
     this.#options = options
@@ -49,7 +49,7 @@ export class TurnQueue {
   }
 
   get paused(): boolean {
-    return this.#held !== undefined
+    return this.#pause !== undefined
   }
 
   has(turn: Turn): boolean {
@@ -79,8 +79,8 @@ export class TurnQueue {
     const turn = this.current
     if (!turn || this.paused) return undefined
     const fromMs = this.#playout.rewind(turn.resumeMs)
-    this.#held = { sinceMs: performance.now(), fromMs }
-    this.#waitingSinceMs = undefined
+    this.#pause = { sinceMs: performance.now(), fromMs }
+    this.#starvedSinceMs = undefined
     this.#options.onChange()
     return turn
   }
@@ -88,9 +88,9 @@ export class TurnQueue {
   /** @returns the task that goes on, and from which ms of its sound; undefined where none is held */
   resume(): { turn: Turn; fromMs: number } | undefined {
     const turn = this.current
-    if (!turn || !this.#held) return undefined
-    const { sinceMs, fromMs } = this.#held
-    this.#held = undefined
+    if (!turn || !this.#pause) return undefined
+    const { sinceMs, fromMs } = this.#pause
+    this.#pause = undefined
     turn.pausedMs += performance.now() - sinceMs
     turn.playedMs = fromMs
     this.#options.onChange()
@@ -99,13 +99,13 @@ export class TurnQueue {
 
   /** The next 40 ms of sound; undefined when nothing is to be said. */
   next(): TickSound | undefined {
-    if (this.#held && performance.now() - this.#held.sinceMs > MAX_PAUSE_MS) this.#options.onPausedTooLong()
+    if (this.#pause && performance.now() - this.#pause.sinceMs > MAX_PAUSE_MS) this.#options.onPausedTooLong()
     const turn = this.current
     if (!turn || this.paused) return undefined
     try {
       const sound = this.#playout.next(turn.segments)
-      if (sound.state === 'waiting') this.#giveUpWhenOverdue(turn)
-      else this.#waitingSinceMs = undefined
+      if (sound.state === 'waiting') this.#failWhenOverdue(turn)
+      else this.#starvedSinceMs = undefined
       return sound
     } catch (thrown) {
       turn.failure = toAvatarError(thrown)
@@ -123,7 +123,7 @@ export class TurnQueue {
   /** Takes one task out, wherever it waits. */
   end(turn: Turn, reason: TurnEnd): void {
     if (!this.has(turn)) return
-    if (this.current === turn) this.#forget()
+    if (this.current === turn) this.#resetPlayout()
     this.#turns = this.#turns.filter((other) => other !== turn)
     this.#finish(turn, reason)
     this.#options.onChange()
@@ -140,17 +140,17 @@ export class TurnQueue {
       dropped_ms: Math.round(stopped.reduce((sum, turn) => sum + turn.droppedMs, 0)),
     }
     this.#turns = []
-    this.#forget()
+    this.#resetPlayout()
     announce(facts)
     for (const turn of stopped) this.#finish(turn, 'interrupted')
     this.#options.onChange()
     return { status: current ? 'interrupted' : 'nothing_to_interrupt', ...facts }
   }
 
-  #forget(): void {
+  #resetPlayout(): void {
     this.#playout.stop()
-    this.#waitingSinceMs = undefined
-    this.#held = undefined
+    this.#starvedSinceMs = undefined
+    this.#pause = undefined
   }
 
   #finish(turn: Turn, reason: TurnEnd): void {
@@ -159,10 +159,10 @@ export class TurnQueue {
   }
 
   /** @throws AvatarError `PROVIDER_FAILED` */
-  #giveUpWhenOverdue({ startedMs, expectedMs, pausedMs: heldMs }: Turn): void {
+  #failWhenOverdue({ startedMs, expectedMs, pausedMs: heldMs }: Turn): void {
     const nowMs = performance.now()
-    this.#waitingSinceMs ??= nowMs
-    const waitedMs = nowMs - this.#waitingSinceMs
+    this.#starvedSinceMs ??= nowMs
+    const waitedMs = nowMs - this.#starvedSinceMs
     if (waitedMs > STALL_MS) {
       throw new AvatarError('PROVIDER_FAILED', `Nothing to say came for ${STALL_MS / 1000} s; the task was given up.`)
     }

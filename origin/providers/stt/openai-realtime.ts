@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT_MS = 8_000
 /** Connections that one utterance may take: a line that breaks is replaced once. */
 const ATTEMPTS = 2
 /** The service's word for an utterance too short to be heard. */
-const NOTHING_HEARD = 'input_audio_buffer_commit_empty'
+const TOO_SHORT = 'input_audio_buffer_commit_empty'
 
 export interface OpenAiLiveOptions {
   apiKey: string
@@ -74,7 +74,7 @@ class LiveTranscriber implements Transcriber {
       },
     })
     this.#utterances.push(utterance)
-    this.#carry(utterance)
+    this.#sendAll(utterance)
     return utterance
   }
 
@@ -87,17 +87,17 @@ class LiveTranscriber implements Transcriber {
   }
 
   /** Sees that an utterance's sound gets over, from its beginning, on the connection that there is or a new one. */
-  #carry(utterance: LiveUtterance): void {
+  #sendAll(utterance: LiveUtterance): void {
     utterance.attempts += 1
     this.#connect().then(
       () => utterance.start(),
-      (thrown: unknown) => this.#again(utterance, thrown),
+      (thrown: unknown) => this.#retryOrFail(utterance, thrown),
     )
   }
 
-  #again(utterance: LiveUtterance, thrown: unknown): void {
+  #retryOrFail(utterance: LiveUtterance, thrown: unknown): void {
     const lost = !(thrown instanceof AvatarError) || thrown.details.status === undefined || Number(thrown.details.status) >= 500
-    if (lost && utterance.attempts < ATTEMPTS && !this.#closed) this.#carry(utterance)
+    if (lost && utterance.attempts < ATTEMPTS && !this.#closed) this.#sendAll(utterance)
     else utterance.fail(thrown)
   }
 
@@ -136,7 +136,7 @@ class LiveTranscriber implements Transcriber {
         if (this.#socket !== socket) return
         this.#socket = undefined
         this.#ready = undefined
-        for (const utterance of this.#utterances.filter(({ started }) => started)) this.#again(utterance, failure)
+        for (const utterance of this.#utterances.filter(({ started }) => started)) this.#retryOrFail(utterance, failure)
       })
       socket.on('message', (data) => this.#receive(String(data)))
     })
@@ -177,7 +177,7 @@ class LiveTranscriber implements Transcriber {
   #refused({ error }: ServerEvent): void {
     const named = this.#utterances.filter(({ commitId }) => commitId === error?.event_id)
     for (const utterance of named.length > 0 ? named : this.#utterances.filter(({ committed }) => committed)) {
-      if (error?.code === NOTHING_HEARD) utterance.complete('')
+      if (error?.code === TOO_SHORT) utterance.complete('')
       else utterance.fail(this.#failure(new Error(error?.message ?? 'the request was refused')))
     }
   }
