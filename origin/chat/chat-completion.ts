@@ -1,4 +1,4 @@
-/** A reply in the shape of OpenAI's chat completions: chunks while it comes, and the whole of it at the end. */
+/** Builds a reply in the format of OpenAI's chat completions: chunks while it streams, the whole at the end. */
 import { randomUUID } from 'node:crypto'
 import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
@@ -10,14 +10,14 @@ export const MAX_REPLY_CHARS = 20_000
 const MAX_TOOL_CALLS = 64
 const MAX_ARGUMENTS_CHARS = 20_000
 
-/** The scripted persona is never passed off as a model that somebody asked for. */
+/** The scripted persona never answers under the name of a model that was asked for. */
 export function answeringModel({ name, defaultModel }: ChatProvider, wanted: string | undefined): string {
   return name === 'demo' ? defaultModel : (wanted ?? defaultModel)
 }
 
 type Settings = Omit<ReplyRequest, 'messages' | 'model'>
 
-/** What of a request is the model's. */
+/** The request's fields that go to the LLM. */
 export function settingsOf({ temperature, max_tokens, max_completion_tokens, tools, tool_choice }: Settings): Settings {
   return { temperature, max_tokens, max_completion_tokens, tools, tool_choice }
 }
@@ -26,7 +26,7 @@ export interface ChatCompletionOptions {
   model: string
   taskId?: string
   onChunk?: ((chunk: ChatChunk) => void) | undefined
-  /** Told each call once, when it is complete. */
+  /** Called once for each tool call, when it is complete. */
   onToolCall?: (call: ToolCall) => void
 }
 
@@ -36,7 +36,7 @@ export class ChatCompletion {
   readonly model: string
   readonly #options: ChatCompletionOptions
   readonly #common: { id: string; created: number; model: string; task_id?: string }
-  /** In the order of their beginning; those before the last are complete. */
+  /** In order; all before the last are complete. */
   readonly #calls: ToolCall[] = []
   readonly #positionByIndex = new Map<number, number>()
   #completeCalls = 0
@@ -83,9 +83,9 @@ export class ChatCompletion {
     }
   }
 
-  /** Nothing more will come. @param reason @default what the provider said */
+  /** Ends the reply. @param reason @default the LLM's */
   finish(reason?: 'interrupted'): ChatResponse {
-    // arguments that were cut short are no call
+    // a call whose arguments were cut off is incomplete
     if (reason === undefined && this.#finishReason !== 'length') this.#completeUpTo(this.#calls.length)
     const calls = this.toolCalls
     const finish_reason: FinishReason = reason ?? (this.#finishReason === 'length' ? 'length' : calls.length > 0 ? 'tool_calls' : 'stop')

@@ -1,4 +1,4 @@
-/** Messages to answer: the reply streams to its caller and, as a turn, to the voice; tool calls go out as events. */
+/** Runs replies: streams each from the LLM to its caller and, as a turn, to synthesis; tool calls become events. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
 import { toAvatarError } from '../../shared/errors.ts'
 import type { SessionConfig } from '../../shared/link.ts'
@@ -16,7 +16,7 @@ export type ChatTask = Omit<ChatRequest, 'session_id' | 'stream' | 'mode'> & Par
 export interface AnswerOptions {
   /** Called for every piece of the reply where `stream` is asked for. */
   onChunk?: ((chunk: ChatChunk) => void) | undefined
-  /** The caller has gone: the turn ends. @default nobody can go */
+  /** Aborted when the caller has gone: the turn ends. */
   cancelled?: AbortSignal
   /** Of the speech that is answered. */
   userSpeech?: UserSpeechTimes | undefined
@@ -56,17 +56,17 @@ export class ReplyRunner {
     this.#exchanges.set(turn, exchange)
   }
 
-  /** A task is over: what was heard of it stays. */
+  /** A turn has ended: the conversation keeps the part of it that was spoken. */
   ended(turn: Turn): void {
     const exchange = this.#exchanges.get(turn)
     if (exchange) exchange.said = turn.spokenText
   }
 
   /**
-   * Begins to answer.
+   * Starts a reply.
    *
-   * @returns the whole reply; rejects with AvatarError where the model or the voice fails
-   * @throws AvatarError at once where the messages make no sense or no more tasks can be taken
+   * @returns the whole reply; rejects with AvatarError where the LLM or the TTS provider fails
+   * @throws AvatarError at once where the messages are invalid or no more tasks can be taken
    */
   begin(task: ChatTask, options: AnswerOptions): Promise<ChatResponse> {
     const { events, begin } = this.#options
@@ -117,7 +117,7 @@ export class ReplyRunner {
       exchange.toolCalls = reply.toolCalls
       return response
     } catch (thrown) {
-      // a turn that was stopped has its end already; the caller is told why
+      // a stopped turn has already ended: only the caller is told why
       if (signal.aborted) {
         if (turn.failure) throw turn.failure
         return reply.finish('interrupted')

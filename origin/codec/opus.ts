@@ -9,15 +9,13 @@ const { Encoder, Decoder } = createRequire(import.meta.url)('@evan/opus') as typ
 export const OPUS_FRAME_MS = 20
 /** Samples of SAMPLE_RATE in one packet. */
 export const OPUS_FRAME_SAMPLES = (SAMPLE_RATE * OPUS_FRAME_MS) / 1000
-/** Hz of its RTP clock, whatever the sound's own rate (RFC 7587 section 4.1). */
-export const OPUS_CLOCK_HZ = 48_000
 /** Speech is clear from 24 kbit/s on; the rest buys the built-in error correction. */
 const BITRATE_BPS = 40_000
 /** Percent of loss that the error correction is laid out for. */
 const EXPECTED_LOSS = 5
 /** Of 10; the default 9 buys nothing audible for speech at this rate. */
 const COMPLEXITY = 5
-/** Hz that listening models take. */
+/** Hz of the microphone's audio: what voice detection and STT take. */
 export const MIC_SAMPLE_RATE = 16_000
 
 export class OpusEncoder {
@@ -36,7 +34,7 @@ export class OpusEncoder {
   }
 }
 
-/** Packets of a sender of any rate and channel count to EAR_SAMPLE_RATE mono. */
+/** Packets of a sender of any rate and channel count to MIC_SAMPLE_RATE mono. */
 export class OpusMicDecoder {
   readonly #decoder = new Decoder({ channels: 1, sample_rate: MIC_SAMPLE_RATE })
   /** First byte of the last packet: how its sound is laid out. */

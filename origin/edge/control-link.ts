@@ -1,4 +1,4 @@
-/** The control socket: announces this origin to the pool, takes sessions, tells its load. */
+/** The control socket: registers this origin with the pool, accepts sessions, reports load. */
 import { ControlDown, type ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../../shared/link.ts'
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { textChat } from '../chat/text-chat.ts'
@@ -11,9 +11,9 @@ import { CallResponder } from './call-responder.ts'
 import { ReconnectingSocket } from './reconnecting-socket.ts'
 import { SessionLink } from './session-link.ts'
 
-/** How many times more idle sessions than speaking ones a machine may hold: they cost a cached frame each. */
+/** How many times more idle sessions than speaking ones a machine may have: they cost a cached frame each. */
 const SESSIONS_PER_SPEAKER = 4
-/** Heartbeats from one report of all sessions to the next. */
+/** Every so many heartbeats, one carries a report of all sessions. */
 const HEARTBEATS_PER_REPORT = 3
 
 export interface ControlLinkOptions {
@@ -24,7 +24,7 @@ export interface ControlLinkOptions {
   services: SessionServices
   load: LoadMeter
   log: Logger
-  /** The edge has welcomed this origin, for the first time or again. */
+  /** The edge has accepted this origin, for the first time or after a reconnect. */
   onWelcome: () => void
   onRefused: (why: string) => void
 }
@@ -61,14 +61,14 @@ export class ControlLink {
     this.#heartbeat = setInterval(() => this.#sendHeartbeat(), HEARTBEAT_S * 1000)
   }
 
-  /** Takes no more sessions; `on` false: takes them again. */
+  /** Accepts no more sessions; `on` false: accepts them again. */
   drain(on = true): void {
     this.#draining = on
     if (on) this.#send({ type: 'draining' })
     this.#options.log.info({ on }, 'drain')
   }
 
-  /** Ends all sessions and leaves. */
+  /** Ends all sessions and closes the socket. */
   close(): void {
     clearInterval(this.#heartbeat)
     this.#calls.cancelAll()
@@ -152,7 +152,7 @@ export class ControlLink {
   }
 }
 
-/** Leaves without ending the session for its clients: another origin may go on with it. */
+/** Ends the session here, not for its clients: the edge may place it on another origin. */
 function abandon(session: Session): void {
   session.close('origin_lost', { afterSpeech: false })
 }

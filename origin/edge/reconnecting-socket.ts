@@ -1,13 +1,13 @@
-/** A socket that the origin dials to the edge and dials again when it breaks, with growing, jittered pauses. */
+/** A WebSocket that the origin opens to the edge, and opens again when it breaks, with exponential, jittered pauses. */
 import { WebSocket } from 'ws'
 import type { Logger } from '../log.ts'
 
 const FIRST_RETRY_MS = 200
 const MAX_RETRY_MS = 5_000
 const HANDSHAKE_TIMEOUT_MS = 5_000
-/** A link without any traffic is pinged; unanswered for one more period it counts as broken. */
+/** ms between pings; a link without any message or pong for one period counts as broken. */
 const PING_MS = 5_000
-/** Largest message from the edge: a minute of sound in base64, with room. */
+/** Largest message from the edge: a minute of audio in base64, with room. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 export interface ReconnectingSocketOptions {
@@ -16,9 +16,9 @@ export interface ReconnectingSocketOptions {
   log: Logger
   onOpen: () => void
   onText: (text: string) => void
-  /** The edge refused the link for good (a status or close code of the 4xx kind): no further try. */
+  /** The edge rejected the link for good (a status or close code of the 4xx kind): there is no further attempt. */
   onRefused: (why: string) => void
-  /** The socket broke; the next try follows. */
+  /** The socket broke; the next attempt follows. */
   onLost?: () => void
 }
 
@@ -44,7 +44,7 @@ export class ReconnectingSocket {
     return this.#socket?.bufferedAmount ?? 0
   }
 
-  /** False when the link is down: the message is gone. */
+  /** @returns false when the link is down and the message is lost */
   send(message: string | Uint8Array): boolean {
     if (!this.#socket || !this.isOpen) return false
     this.#socket.send(message)
@@ -57,7 +57,7 @@ export class ReconnectingSocket {
     clearTimeout(this.#retryTimer)
     clearInterval(this.#pingTimer)
     this.#socket?.close(1000)
-    // a peer that does not answer the close must not keep the socket
+    // a peer that does not answer the close must not keep the socket open
     const socket = this.#socket
     setTimeout(() => socket?.terminate(), 1_000).unref()
   }
@@ -92,7 +92,7 @@ export class ReconnectingSocket {
     socket.on('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
       if (status >= 400 && status < 500 && status !== 408 && status !== 429) refusal = `the edge answered ${status}`
-      // who listens to this must end the attempt, or neither `error` nor `close` follows
+      // with a listener for this event, `ws` emits neither `error` nor `close` until the socket is terminated
       socket.terminate()
     })
     socket.on('error', (error) => log.debug({ err: error }, 'link error'))

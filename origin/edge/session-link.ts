@@ -1,4 +1,4 @@
-/** One session's socket to its object on the edge: calls in, events and media out. */
+/** One session's socket to its Durable Object on the edge: calls and client events in, events and media out. */
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
 import { encodeRelay, type LinkCall, type RelayClass, SessionDown, type SessionUp } from '../../shared/link.ts'
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
@@ -10,11 +10,11 @@ import type { SessionSink } from '../session/session-sink.ts'
 import { CallResponder } from './call-responder.ts'
 import { ReconnectingSocket } from './reconnecting-socket.ts'
 
-/** Bytes waiting for the network beyond which frames are left out: about one second of video. */
+/** Bytes waiting for the network beyond which frames are not sent: about one second of video. */
 const CONGESTED_BYTES = 1_500_000
-/** Control events kept while the link is down; the oldest go first. */
+/** Control events kept while the link is down; the oldest are dropped first. */
 const MAX_UNDELIVERED = 256
-/** ms that a session outlives its link; the edge gives up on it at the same age. */
+/** ms that a session survives without its link; the edge ends it after the same time. */
 const LINK_LOST_MS = 30_000
 /** ms between two `stats` events. */
 const STATS_MS = 5_000
@@ -25,7 +25,7 @@ export interface SessionLinkOptions {
   originId: string
   bootId: string
   sessionId: string
-  /** Where the session is found; messages for one that is not there are left out. */
+  /** The live sessions; messages for one that is not among them are ignored. */
   sessions: ReadonlyMap<string, Session>
   log: Logger
   /** The session is over, and its link with it. */
@@ -37,7 +37,7 @@ export class SessionLink implements SessionSink {
   readonly #socket: ReconnectingSocket
   readonly #calls: CallResponder
   readonly meter = new SocketMeter()
-  /** Runs while a socket wants figures. */
+  /** Runs while a client wants `stats` events. */
   #statsTimer: NodeJS.Timeout | undefined
   #undelivered: string[] = []
   #lostTimer: NodeJS.Timeout | undefined
@@ -93,7 +93,7 @@ export class SessionLink implements SessionSink {
     clearTimeout(this.#lostTimer)
     clearInterval(this.#statsTimer)
     this.#calls.cancelAll()
-    // a session that the origin abandons is the edge's to place anew
+    // the edge may place a session that this origin abandons elsewhere: it is not over
     if (reason !== 'origin_lost') this.#send({ type: 'closed', reason })
     this.#socket.close()
     this.#options.onEnd()
@@ -188,7 +188,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // the schema check that follows refuses it
+    // the schema check that follows rejects it
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-/** What an avatar shows from frame to frame: its mouth and expression, and which clip it is in or gliding into. */
+/** What each frame of an avatar shows: mouth, expression, and the clip it plays or is in transition to. */
 import type { Cue, Emotion } from '../../shared/api.ts'
 import type { FrameRequest } from '../render/types.ts'
 import { ExpressionAnimator } from './expression.ts'
@@ -43,7 +43,7 @@ export class Animator {
     }
   }
 
-  /** Both clips run on the same count, so a way that is turned round midway goes back as it came. */
+  /** Both clips use the same frame count, so a transition reversed midway retraces its frames. */
   #nextClip(listening: boolean): Pick<Shown, 'clip' | 'toward'> {
     this.#glideFrames = Math.max(0, Math.min(GLIDE_FRAMES, this.#glideFrames + (listening ? 1 : -1)))
     if (this.#glideFrames === 0) return { clip: 'idle' }

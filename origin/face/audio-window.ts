@@ -1,4 +1,4 @@
-/** What a sound-driven avatar hears at each frame: the sound being played and, because it is ready sooner, some of what follows. */
+/** Model input of an audio-driven avatar: for each frame, features of the audio being played and of some that follows it. */
 import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
 import { FULL_SCALE } from '../dsp/pcm.ts'
@@ -68,7 +68,7 @@ export class AudioWindow {
     return { window, blend: this.#blend }
   }
 
-  /** Gives the memory back; `next` begins anew. Safe to call twice. */
+  /** Frees the stream's memory; the next call of `next` opens a new stream. Safe to call twice. */
   close(): void {
     this.#stream?.resampler.close()
     this.#stream = undefined
@@ -86,7 +86,7 @@ export class AudioWindow {
     return sound
   }
 
-  /** What was given turned out otherwise: an interrupt, or sound that came late. */
+  /** The audio differs from what the stream was given in advance: an interrupt, or audio that was late. */
   #restart(sound: Int16Array): void {
     this.close()
     this.#stream = { features: this.#features.open(), resampler: createResampler(SAMPLE_RATE, this.#features.sampleRate) }

@@ -1,4 +1,4 @@
-/** What the face does besides speaking: emotions, glances, nods and thought, each eased in and out. */
+/** Facial expression apart from speech: emotions, gaze, nods and the look of thinking, each eased in and out. */
 import type { Cue, Emotion } from '../../shared/api.ts'
 import { EXPRESSIONS, type Expression } from '../../shared/face.ts'
 import { TICK_MS } from '../../shared/media.ts'
@@ -18,7 +18,7 @@ const FACE_MS = 180
 const GAZE_MS = 50
 /** Below this a value counts as reached. */
 const STILL = 0.004
-/** An answer that comes sooner is not thought about visibly, ms. */
+/** Thinking becomes visible only after this many ms. */
 const THOUGHT_AFTER_MS = 280
 /** Share of the `thinking` emotion that waiting for an answer shows, and how long the eyes stay on one side, ms. */
 const THOUGHT_SHARE = 0.7
@@ -58,7 +58,7 @@ export class ExpressionAnimator {
     else if (this.#nods.length < MAX_NODS) this.#nods.push({ degrees: cue.value, durationMs: cue.duration_ms, doneMs: 0 })
   }
 
-  /** The face of the next frame. @param thinking she has been asked and does not answer yet */
+  /** The face of the next frame. @param thinking a reply is awaited */
   next({ thinking = false }: { thinking?: boolean } = {}): ExpressedFace {
     this.#thoughtMs = thinking ? this.#thoughtMs + TICK_MS : 0
     const target: Partial<Record<Expression, number>> = { ...EMOTIONS[this.#emotion], ...this.#thought() }
@@ -84,7 +84,7 @@ export class ExpressionAnimator {
     return { values, nodDegrees }
   }
 
-  /** Only over a face that shows nothing else: who speaks with an emotion keeps it. */
+  /** Only while no emotion is set: an emotion that was asked for stays. */
   #thought(): Partial<Record<Expression, number>> {
     if (this.#thoughtMs < THOUGHT_AFTER_MS || this.#emotion !== 'neutral') return {}
     const { gaze_x = 0, gaze_y = 0, brow_up = 0 } = EMOTIONS.thinking

@@ -1,18 +1,18 @@
-/** Speech of the user while the avatar speaks: she is held at once, ended by words, and goes on where no words come. */
+/** Barge-in: pauses playout when the user starts to speak, interrupts once a transcript arrives, resumes after `resumeMs` without one. */
 import type { SpeechControl } from './types.ts'
 
 export interface BargeInOptions {
   speech: SpeechControl
-  /** ms without words after which she goes on. */
+  /** ms without a transcript after which playout resumes. */
   resumeMs: number
-  /** Half of that is over without words: a recogniser of whole utterances may have a look. */
+  /** Half of that is over without a transcript: a recogniser of whole utterances may transcribe what there is. */
   onHalfTime: () => void
 }
 
 export class BargeIn {
   readonly #options: BargeInOptions
   #timer: NodeJS.Timeout | undefined
-  /** Words may still come: something is being recognised. */
+  /** Transcriptions under way: a transcript may still arrive. */
   #recognising = 0
   #overtime = false
 
@@ -20,7 +20,7 @@ export class BargeIn {
     this.#options = options
   }
 
-  /** She is held, and what the user said is being found out. */
+  /** Playout is paused until it is known whether the user said words. */
   get deciding(): boolean {
     return this.#timer !== undefined
   }
@@ -35,21 +35,21 @@ export class BargeIn {
     }, resumeMs / 2)
   }
 
-  /** The user said words: what she says, or is about to say, is over. */
+  /** The user said words: interrupts the current task, sounding or not. */
   confirm(): void {
     const { speech } = this.#options
     this.#clear()
     if (speech.current !== undefined) speech.interrupt()
   }
 
-  /** Nothing was said after all. */
+  /** No words were said: playout resumes. */
   dismiss(): void {
     if (!this.deciding) return
     this.#clear()
     this.#options.speech.resumeSpeech()
   }
 
-  /** Waits for recognition: it may take as long again, but no longer. */
+  /** Lets a transcription extend the wait: by `resumeMs` once, no longer. */
   async awaitText<T>(recognition: Promise<T>): Promise<T> {
     this.#recognising += 1
     try {

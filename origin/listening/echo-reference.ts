@@ -1,4 +1,4 @@
-/** The last second of what left for the clients. */
+/** The last second of audio sent to the clients: the reference of echo suppression. */
 import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import type { EchoReference } from './types.ts'
 

@@ -1,7 +1,7 @@
 /**
- * Takes the avatar's own voice, as it comes back from the user's loudspeakers, out of what the detector hears. Works on log-mel
- * frames: by which delay and how much quieter the echo comes back is learned from what was played and what the microphone gave;
- * energy that this explains is taken away. The sound itself stays as it is.
+ * Removes the avatar's own voice, as the user's loudspeakers return it, from the detector's input. Works on log-mel frames: learns
+ * the echo's delay and attenuation from played and recorded frames, and subtracts the energy that they explain. The audio itself is
+ * not changed.
  */
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
@@ -11,32 +11,32 @@ import type { EchoReference } from './types.ts'
 
 /** ms in one frame. */
 const FRAME_MS = (HOP / MEL_SAMPLE_RATE) * 1000
-/** Ways from here to the microphone's sound that are told apart: up to 800 ms (network both ways, buffers, the room), every 20 ms. */
+/** Delays that are distinguished, from sending audio to its echo: up to 800 ms (network both ways, buffers, the room), every 20 ms. */
 const LAGS = 41
 const LAG_FRAMES = 2
 /** Frames of played sound that are kept. */
 const KEPT = 2 * LAGS * LAG_FRAMES
-/** Every so many frames something is learned: neighbours say the same. */
+/** Learns from every third frame only: neighbouring frames carry the same information. */
 const LEARN_EVERY = 3
-/** Share of what was learned that is left after that: a memory of about three seconds of her speech. */
+/** Share of the sums that remains after each: a memory of about three seconds of the avatar's speech. */
 const MEMORY = 0.99
-/** Frames of audible play-out before what was learned is trusted; until then an echo may come at any time, as loud as it was played. */
+/** Frames of audible playout before the estimate is used; until then an echo may come at any delay, as loud as it was played. */
 const LEARNING_FRAMES = 40
-/** Frames around the delay: microphone packets do not come evenly. */
+/** Frames around the delay that are searched: microphone packets arrive unevenly. */
 const SPREAD = 3
 /** Of ln(energy) a frame: how quickly a room falls silent (0.4 s for 60 dB). */
 const ROOM_DECAY = 0.35
 /** Energy that is taken away, over what is learned: 6 dB. */
 const MARGIN = 4
-/** ln(energy) above which a played band says something about the coupling. */
+/** ln(energy) above which a played band tells about the coupling. */
 const AUDIBLE = Math.log(MEL_FLOOR) + 4
 /** Of a band's mean level a frame, for what correlates is change. */
 const MEAN_RATE = 0.01
 /** Of the background's energy a frame: 3 dB a second upwards, at once downwards. */
 const NOISE_RISE = 1.007
-/** Of the clocks' distance a frame: packets that come late do not move it, drifting clocks do. */
+/** Change of the clocks' distance a frame: late packets do not move it, drifting clocks do. */
 const CLOCK_RATE = 0.005
-/** Frames by which no packet is late: the microphone was gone, and its sound goes on from another time. */
+/** No packet is later than this many frames: beyond it the microphone was off, and its stream continues at another time. */
 const GONE_FRAMES = 40
 
 export class EchoSuppressor {
@@ -128,13 +128,13 @@ export class EchoSuppressor {
     this.#quietFrames = audible ? 0 : this.#quietFrames + 1
   }
 
-  /** Microphone packets that come in time are the measure: late ones only seem to be further away. */
+  /** Uses the packets that arrive earliest: late ones only seem to be further away. */
   #alignClocks(coming: number): void {
     const ahead = ((this.#seenUntilMs ?? 0) - this.#now()) / FRAME_MS
     const distance = this.#playedFrames - ahead - (this.#micFrames + coming)
     const known = this.#distance
-    const anew = known === undefined || distance < known || distance > known + GONE_FRAMES
-    this.#distance = anew ? distance : known + (distance - known) * CLOCK_RATE * coming
+    const isReset = known === undefined || distance < known || distance > known + GONE_FRAMES
+    this.#distance = isReset ? distance : known + (distance - known) * CLOCK_RATE * coming
   }
 
   /** Ring place of the frame that was played so many frames before the latest of the microphone; undefined where it is not there. */

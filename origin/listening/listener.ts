@@ -1,4 +1,4 @@
-/** The ear of one session: takes the user's sound, finds their turns in it, has them transcribed, and answers. */
+/** Listens to the user of one session: finds turns in their audio, has them transcribed, and has the transcripts answered. */
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
@@ -6,7 +6,7 @@ import type { SessionConfig } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { type ListenMode, TurnDetection } from '../../shared/turn-detection.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
-import { noStt } from '../providers/stt/choose.ts'
+import { sttUnavailable } from '../providers/stt/choose.ts'
 import { STT_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
 import type { SessionEvents } from '../session/session-events.ts'
 import { AudioRing } from './audio-ring.ts'
@@ -22,13 +22,13 @@ import type { VadWeights } from './vad.ts'
 export const MAX_UTTERANCE_MS = 60_000
 /** ms of speech that begin a turn while the avatar is silent: more than a click, less than a word. */
 const MIN_SPEECH_MS = 80
-/** ms of sound that are kept in front of what may become a turn: the longest prefix, the longest speech that it takes, and the detector's delay. */
+/** ms of audio kept before a turn is detected: the longest prefix, the longest speech that starts a turn, and the detector's delay. */
 const KEPT_MS = 3_400
-/** ms without any sound, beyond the silence that ends a turn, after which it ends all the same: the microphone is gone. */
+/** A turn also ends when no audio arrives for this many ms more than the silence that ends it: the microphone is gone. */
 const NO_AUDIO_MS = 600
-/** Turns whose text is awaited. */
+/** Turns that may wait for their transcript. */
 const MAX_AWAITING_TEXT = 4
-/** Samples of appended sound that are listened to at once. */
+/** Samples of appended audio that are analysed without a pause for the event loop. */
 const PIECE_SAMPLES = 0.5 * SAMPLE_RATE
 const SAMPLES_PER_MS = STT_SAMPLE_RATE / 1000
 
@@ -48,19 +48,19 @@ export interface ListenerOptions {
   onChange: () => void
 }
 
-/** What an open ear has. */
+/** State while listening. */
 interface ActiveListening {
   mode: ListenMode
   speechDetector: SpeechDetector
   turnDetector: TurnDetector
   recentAudio: AudioRing
   transcriber: Transcriber
-  /** Settles with all texts that come from `transcriber`. */
+  /** Settles with all transcripts of `transcriber`. */
   transcripts: Promise<void>
   utterance: Utterance | undefined
-  /** From SAMPLE_RATE; once sound comes over the socket, the microphone does not count. */
+  /** From SAMPLE_RATE; once audio comes over the socket, the WebRTC microphone is ignored. */
   appendResampler: Resampler | undefined
-  /** Fires when sound stays away in the middle of a turn. */
+  /** Fires when no more audio arrives in the middle of a turn. */
   soundTimeout: NodeJS.Timeout | undefined
 }
 
@@ -69,7 +69,7 @@ export class Listener {
   readonly #settings: TurnDetection
   readonly #bargeIn: BargeIn
   #active: ActiveListening | undefined
-  /** Turns that wait for their text, in order. */
+  /** Turns that wait for their transcript, in order. */
   readonly #awaitingText = new Set<Utterance>()
   #answerOrder: Promise<void> = Promise.resolve()
   #closed = false
@@ -85,13 +85,13 @@ export class Listener {
     return this.#active !== undefined
   }
 
-  /** Opens the ear; open already, only the mode may change. @throws AvatarError `STT_UNAVAILABLE`; `SESSION_NOT_FOUND` after `close` */
+  /** Starts listening; when it listens already, only the mode changes. @throws AvatarError `STT_UNAVAILABLE`; `SESSION_NOT_FOUND` after `close` */
   start(mode: ListenMode = this.#settings.mode): void {
     const { services, config, speech, onChange } = this.#options
     const { threshold, silence_ms: silenceMs } = this.#settings
-    // a message of the client may have waited for longer than the session lasted
+    // the client's message may have waited in the queue until after the end of the session
     if (this.#closed) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
-    if (!services.stt) throw noStt()
+    if (!services.stt) throw sttUnavailable()
     if (this.#active) {
       if (this.#active.mode === mode) return
       this.stop()
@@ -119,7 +119,7 @@ export class Listener {
     onChange()
   }
 
-  /** Closes the ear; what is being said is over with it, and answered. @throws AvatarError `INVALID_REQUEST` when it is not open */
+  /** Stops listening; a turn under way ends and is answered. @throws AvatarError `INVALID_REQUEST` when it does not listen */
   stop(): void {
     const listening = this.#active
     if (!listening) {
@@ -130,18 +130,18 @@ export class Listener {
     this.#options.onChange()
   }
 
-  /** Sound of the user's microphone; nothing happens while the ear is closed. @param pcm HEARING_SAMPLE_RATE */
+  /** Audio of the user's WebRTC microphone; ignored while it does not listen. @param pcm STT_SAMPLE_RATE */
   push(pcm: Int16Array): void {
     if (this.#active && !this.#active.appendResampler) this.#process(this.#active, pcm)
   }
 
-  /** Sound that the client brings over the socket, of any length. @param pcm SAMPLE_RATE */
+  /** Audio that the client sends over the socket, of any length. @param pcm SAMPLE_RATE */
   async append(pcm: Int16Array): Promise<void> {
     const listening = this.#active
     if (!listening) return
     listening.appendResampler ??= createResampler(SAMPLE_RATE, STT_SAMPLE_RATE)
     for (let at = 0; at < pcm.length && this.#active === listening; at += PIECE_SAMPLES) {
-      // the clock of frames and sound is not to wait for a minute that comes at once
+      // a minute of audio in one message must not delay the tick loop
       if (at > 0) await setImmediate()
       if (this.#active === listening) this.#process(listening, listening.appendResampler.push(pcm.subarray(at, at + PIECE_SAMPLES)))
     }
@@ -166,13 +166,13 @@ export class Listener {
     listening.utterance?.push(pcm)
     if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.turnDetector.stop())
     listening.speechDetector.push(pcm, (probability, untilMs) => {
-      // a row of the same sound may have closed the ear
+      // an earlier row of the same audio may have ended listening
       if (this.#active === listening) this.#detectTurn(listening, probability, untilMs)
     })
     listening.soundTimeout?.refresh()
   }
 
-  /** The avatar speaks, and is not to be spoken to. */
+  /** The avatar speaks, and barge-in is off. */
   #ignoresUser(): boolean {
     return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#active?.mode === 'vad'
   }
@@ -212,7 +212,7 @@ export class Listener {
     })
   }
 
-  /** @param change what the detector knows of it; undefined where it heard no speech, and somebody else said that the turn is over */
+  /** @param change what the detector says of the turn; undefined where it detected no speech and the turn was ended by the client or a limit */
   #endTurn(listening: ActiveListening, change: TurnChange | undefined): void {
     const { utterance, recentAudio: recent } = listening
     const vadEndMs = performance.now()
@@ -238,7 +238,7 @@ export class Listener {
     }
     this.#awaitingText.add(utterance)
     const text = this.#bargeIn.awaitText(utterance.finish())
-    // listened to from now on: a text may fail while an earlier one is awaited
+    // handled from now on: a transcript may fail while an earlier one is awaited
     listening.transcripts = Promise.allSettled([listening.transcripts, text]).then(() => undefined)
     this.#answerOrder = this.#answerOrder
       .then(async () => this.#answer(await text, listening.mode, times))
@@ -256,7 +256,7 @@ export class Listener {
     this.#options.speech.answer(words, { ...times, sttFinalMs: performance.now() })
   }
 
-  /** Nothing was said, unless the user speaks on. */
+  /** No words were said: playout resumes, unless the user still speaks. */
   #resumeUnlessSpeaking(): void {
     if (!this.#active?.utterance) this.#bargeIn.dismiss()
   }
@@ -270,7 +270,7 @@ export class Listener {
     this.#options.events.error(timedOut ? tooSlow : toAvatarError(thrown))
   }
 
-  /** She is held and the user speaks on: whole utterances would tell too late whether these are words. */
+  /** Playout is paused and the user still speaks: the transcript of the whole utterance would come too late to decide. */
   #transcribeEarly(): void {
     const utterance = this.#active?.utterance
     if (!utterance || this.#options.services.stt?.live) return
@@ -279,7 +279,7 @@ export class Listener {
         const counts = this.#active?.utterance === utterance || this.#awaitingText.has(utterance)
         if (words !== '' && counts && this.#bargeIn.deciding) this.#bargeIn.confirm()
       },
-      // the whole utterance will tell, or fail aloud
+      // the whole utterance decides, or its failure is published
       () => undefined,
     )
   }
@@ -293,7 +293,7 @@ export class Listener {
     this.#active = undefined
     listening.speechDetector.close()
     listening.appendResampler?.close()
-    // the line stays until the text of what was said has come over it
+    // the transcriber stays open until all transcripts have arrived
     void listening.transcripts.then(() => listening.transcriber.close())
   }
 }

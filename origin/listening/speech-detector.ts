@@ -1,4 +1,4 @@
-/** A stream of the user's sound, listened to: levels, and how likely it is that somebody other than the avatar speaks. */
+/** Analyses the user's audio: its level, and the probability that the user, not the avatar's echo, speaks. */
 import { HISTORY, HOP, logMel, MEL_BANDS } from '../dsp/log-mel.ts'
 import { concatPcm } from '../dsp/pcm.ts'
 import { STT_SAMPLE_RATE } from '../providers/stt/types.ts'
@@ -17,7 +17,7 @@ export interface SpeechDetectorOptions {
   onLevel: (reading: LevelReading) => void
 }
 
-/** @param untilMs time of the sound that the probability is about, from the first sample on */
+/** @param untilMs end of the audio that the probability is about, ms from the stream's first sample */
 export type OnProbability = (probability: number, untilMs: number) => void
 
 export class SpeechDetector {
@@ -36,7 +36,7 @@ export class SpeechDetector {
     this.#levels = new LevelMeter({ sampleRate: STT_SAMPLE_RATE, onReading: onLevel })
   }
 
-  /** @param pcm HEARING_SAMPLE_RATE */
+  /** @param pcm STT_SAMPLE_RATE */
   push(pcm: Int16Array, onProbability: OnProbability): void {
     const sound = concatPcm([this.#pending, pcm])
     const rows = Math.floor((sound.length - HISTORY) / ROW_SAMPLES)

@@ -1,21 +1,22 @@
-/** A session's media over WebRTC: the connection that carries it, and the one that is to replace it. */
+/** A session's media over one client's WebRTC connection, and the new connection that is to replace it after another offer. */
 import { AvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { FPS, QUALITIES, type Quality, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import type { VideoStream } from '../codec/encoder-pool.ts'
-import { MIC_SAMPLE_RATE, OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEncoder, OpusMicDecoder } from '../codec/opus.ts'
+import { OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEncoder } from '../codec/opus.ts'
 import type { VideoEncoderOptions } from '../codec/video-encoder.ts'
 import type { Logger } from '../log.ts'
-import type { MicPiece, PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from '../rtc/types.ts'
+import type { PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from '../rtc/types.ts'
 import { BitrateControl } from './bitrate-control.ts'
+import { MicReceiver } from './mic-receiver.ts'
 
 export type { PeerStats }
 
-/** ms after which clients are told that WebRTC is not there yet; it is tried further. */
+/** ms after an answer after which clients get `not_connected`; the connection may still succeed. */
 const NOT_CONNECTED_MS = 3_000
 /**
- * ms of silence that are left out after the first frame, and at most without one: browsers begin to play with the first frame,
- * and all sound that waits for it then comes late, by 90 ms in the first seconds. Speech is never left out.
+ * Leading silence is not sent until this many ms after the first frame, and without a frame for MAX_HELD_BACK_MS: browsers start
+ * playing with the first frame, and audio that waited for it stays late, by 90 ms in the first seconds. Speech is always sent.
  */
 const AUDIO_AFTER_FRAME_MS = 600
 const MAX_HELD_BACK_MS = 2_000
@@ -26,7 +27,7 @@ export type TransportChange = Pick<Extract<OriginEvent, { type: 'transport' }>, 
 /** What a connection needs of the stream that encodes its frames. */
 export type Encoding = Pick<VideoStream, 'bitrateBps' | 'dropped' | 'encodeMs' | 'encode' | 'forceKeyframe' | 'close'>
 
-/** What WebRTC takes of the process. */
+/** What WebRTC uses of the process. */
 export interface RtcServices {
   /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
   answer: (
@@ -42,7 +43,7 @@ export interface PeerOutputOptions {
   iceServers: readonly RtcIceServer[]
   log: Logger
   onTransport: (news: TransportChange) => void
-  /** The client's voice: 20 ms or so of mono sound at EAR_SAMPLE_RATE. */
+  /** The client's microphone: about 20 ms of mono PCM at MIC_SAMPLE_RATE. */
   onMic: (pcm: Int16Array) => void
 }
 
@@ -51,7 +52,7 @@ interface Connection {
   peer: RtcPeer
   video: Encoding | undefined
   bitrate: BitrateControl
-  /** When its first sound and its first frame were due. */
+  /** When its first sound and its first frame were due, ms. */
   firstSoundMs: number | undefined
   firstFrameMs: number | undefined
   /** Sound has begun to go out. */
@@ -61,23 +62,24 @@ interface Connection {
 export class PeerOutput {
   readonly #options: PeerOutputOptions
   readonly #opus = new OpusEncoder()
-  #ear = new OpusMicDecoder()
-  /** Carries the media. */
+  readonly #mic: MicReceiver
+  /** The connection that carries the media. */
   #connection: Connection | undefined
-  /** Answered, and not connected yet. */
+  /** The connection that is answered and not connected yet. */
   #pending: Connection | undefined
   #connectTimer: NodeJS.Timeout | undefined
-  /** The second half of a tick's sound, which leaves half a tick later. */
+  /** The second half of a tick's sound, sent half a tick later. */
   #secondHalf: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
-  /** The sound that was going on has died away: what was prepared of it is not to be heard. */
+  /** The sound before an interrupt has faded out: what was prepared of it is replaced by silence. */
   #faded = true
-  /** The latest frame while no connection stands: the first thing to be seen on the next. */
+  /** The latest frame while there is no connection: the first to be sent on the next. */
   #latestFrame: { rgb: Uint8Array<ArrayBuffer>; dueMs: number } | undefined
   #ticks = 0
   #closed = false
 
   constructor(options: PeerOutputOptions) {
     this.#options = options
+    this.#mic = new MicReceiver(options.onMic)
   }
 
   /** True while frames and sound reach the client this way. */
@@ -85,28 +87,28 @@ export class PeerOutput {
     return this.#connection?.peer.state === 'connected'
   }
 
-  /** True while frames are needed, also just before there is a connection. */
+  /** True while frames are needed, also while the first connection is being made. */
   get wantsFrames(): boolean {
     return (this.#connection ?? this.#pending)?.video !== undefined
   }
 
   /**
-   * Answers an offer. A connection that stands carries the media until the new one does; only where the client offers again
-   * on the same connection it ends at once, for it would answer the client's new handshake in place of the new one.
+   * Answers an offer. An existing connection carries the media until the new one is connected. Where the client offers again on the
+   * same connection, the existing one ends at once: it would answer the client's new handshake in place of the new one.
    *
    * @returns the answer's SDP
    * @throws AvatarError `INVALID_REQUEST`
    */
   async start(offerSdp: string): Promise<string> {
     const { parts, quality, iceServers, log } = this.#options
-    let line: Connection | undefined
+    let connection: Connection | undefined
     const { peer, sdp } = await parts.answer(offerSdp, {
       iceServers,
       onState: (state) => {
-        if (line) this.#stateChanged(line, state)
+        if (connection) this.#stateChanged(connection, state)
       },
-      onKeyframeRequest: () => line?.video?.forceKeyframe(),
-      onMic: (piece) => this.#hear(piece),
+      onKeyframeRequest: () => connection?.video?.forceKeyframe(),
+      onMic: (piece) => this.#mic.receive(piece),
     })
     if (this.#closed) {
       ignoreFailure(peer.close())
@@ -119,8 +121,8 @@ export class PeerOutput {
     }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
-    line = { peer, video, bitrate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
-    this.#pending = line
+    connection = { peer, video, bitrate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
+    this.#pending = connection
     clearTimeout(this.#connectTimer)
     this.#connectTimer = setTimeout(() => {
       if (!this.#connection) this.#options.onTransport({ active: 'socket', reason: 'not_connected' })
@@ -131,9 +133,9 @@ export class PeerOutput {
 
   /** @throws AvatarError `INVALID_REQUEST` */
   async addCandidate(candidate: RtcCandidate): Promise<void> {
-    const line = this.#pending ?? this.#connection
-    if (!line) throw new AvatarError('INVALID_REQUEST', 'Call streaming.start with an offer before sending candidates.')
-    await line.peer.addCandidate(candidate)
+    const connection = this.#pending ?? this.#connection
+    if (!connection) throw new AvatarError('INVALID_REQUEST', 'Call streaming.start with an offer before sending candidates.')
+    await connection.peer.addCandidate(candidate)
   }
 
   /**
@@ -141,25 +143,25 @@ export class PeerOutput {
    *
    * @param pcm TICK_SAMPLES at SAMPLE_RATE
    * @param dueMs when its first sample is due: now
-   * @param stale prepared before an interrupt: at most 20 ms of it die away
+   * @param stale prepared before an interrupt: at most 20 ms of it are sent, fading out
    */
   sound(pcm: Int16Array | undefined, dueMs: number, { stale }: { stale: boolean }): void {
-    const line = this.#connection
-    if (!line) return
+    const connection = this.#connection
+    if (!connection) return
     this.#ticks += 1
-    if (this.#ticks % FPS === 0) this.#adaptBitrate(line)
-    if (!line.peer.hasAudio || (!pcm && isHeldBack(line, dueMs))) return
-    line.sounding = true
+    if (this.#ticks % FPS === 0) this.#adaptBitrate(connection)
+    if (!connection.peer.hasAudio || (!pcm && isHeldBack(connection, dueMs))) return
+    connection.sounding = true
     this.#sendSecondHalf()
     const heard = stale ? (this.#faded || !pcm ? SILENCE : fadedOut(pcm)) : (pcm ?? SILENCE)
     this.#faded = stale || !pcm
-    line.peer.sendAudio(this.#opus.encode(heard.subarray(0, OPUS_FRAME_SAMPLES)), dueMs)
-    // evenly spaced, packets wait less at the receiver
+    connection.peer.sendAudio(this.#opus.encode(heard.subarray(0, OPUS_FRAME_SAMPLES)), dueMs)
+    // evenly spaced packets keep the receiver's jitter buffer short
     const timer = setTimeout(() => this.#sendSecondHalf(), OPUS_FRAME_MS)
     this.#secondHalf = { pcm: heard.subarray(OPUS_FRAME_SAMPLES), dueMs: dueMs + OPUS_FRAME_MS, timer }
   }
 
-  /** Speech was interrupted: it dies away in the next packet. */
+  /** Speech was interrupted: the packet that is still to leave fades out. */
   cutOff(): void {
     if (!this.#secondHalf || this.#faded) return
     this.#secondHalf.pcm = fadedOut(this.#secondHalf.pcm)
@@ -168,16 +170,16 @@ export class PeerOutput {
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
   frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    const line = this.#connection
-    if (!line) this.#latestFrame = { rgb, dueMs }
-    else if (line.video) void this.#encode(line, line.video, rgb, dueMs)
+    const connection = this.#connection
+    if (!connection) this.#latestFrame = { rgb, dueMs }
+    else if (connection.video) void this.#encode(connection, connection.video, rgb, dueMs)
   }
 
   /** Undefined without a connection. */
   stats(): PeerStats | undefined {
     if (!this.#connection) return undefined
-    const { peer, video, bitrate: rate } = this.#connection
-    return { ...peer.stats(), targetBps: rate.bitrateBps, framesDropped: video?.dropped ?? 0, encodeMs: video?.encodeMs }
+    const { peer, video, bitrate } = this.#connection
+    return { ...peer.stats(), targetBps: bitrate.bitrateBps, framesDropped: video?.dropped ?? 0, encodeMs: video?.encodeMs }
   }
 
   close(): void {
@@ -193,76 +195,58 @@ export class PeerOutput {
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #stateChanged(line: Connection, state: RtcState): void {
-    if (this.#closed || (line !== this.#connection && line !== this.#pending)) return
+  #stateChanged(connection: Connection, state: RtcState): void {
+    if (this.#closed || (connection !== this.#connection && connection !== this.#pending)) return
     const { onTransport } = this.#options
     if (state === 'connected') {
-      if (line === this.#pending) {
+      if (connection === this.#pending) {
         clearTimeout(this.#connectTimer)
         this.#drop(this.#connection)
-        this.#connection = line
+        this.#connection = connection
         this.#pending = undefined
-        this.#ear = new OpusMicDecoder()
+        this.#mic.reset()
       }
-      line.video?.forceKeyframe()
+      connection.video?.forceKeyframe()
       if (this.#latestFrame) this.frame(this.#latestFrame.rgb, this.#latestFrame.dueMs)
       this.#latestFrame = undefined
-      const { videoCodec } = line.peer
+      const { videoCodec } = connection.peer
       onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
-    } else if (state === 'disconnected' && line === this.#connection) {
+    } else if (state === 'disconnected' && connection === this.#connection) {
       onTransport({ active: 'socket', reason: 'lost' })
     } else if (state === 'failed') {
-      const stands = line === this.#pending && this.active
-      this.#drop(line)
-      if (line === this.#connection) this.#connection = undefined
+      const otherStands = connection === this.#pending && this.active
+      this.#drop(connection)
+      if (connection === this.#connection) this.#connection = undefined
       else this.#pending = undefined
-      if (!stands) onTransport({ active: 'socket', reason: 'failed' })
+      if (!otherStands) onTransport({ active: 'socket', reason: 'failed' })
     }
   }
 
-  #drop(line: Connection | undefined): void {
-    if (!line) return
-    line.video?.close()
-    ignoreFailure(line.peer.close())
+  #drop(connection: Connection | undefined): void {
+    if (!connection) return
+    connection.video?.close()
+    ignoreFailure(connection.peer.close())
   }
 
-  async #encode(line: Connection, video: Encoding, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
+  async #encode(connection: Connection, video: Encoding, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
     try {
       const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
       if (!encoded) return
-      line.peer.sendVideo(encoded.data, dueMs)
-      line.firstFrameMs ??= dueMs
+      connection.peer.sendVideo(encoded.data, dueMs)
+      connection.firstFrameMs ??= dueMs
     } catch (thrown) {
       this.#options.log.warn({ err: thrown }, 'a picture could not be encoded')
     }
   }
 
-  #adaptBitrate({ peer, video, bitrate: rate }: Connection): void {
+  #adaptBitrate({ peer, video, bitrate }: Connection): void {
     if (!video) return
     const before = video.bitrateBps
-    video.bitrateBps = rate.next(peer.stats())
+    video.bitrateBps = bitrate.next(peer.stats())
     if (video.bitrateBps !== before) this.#options.log.debug({ from_bps: before, to_bps: video.bitrateBps }, 'video bitrate changed')
   }
 
-  #hear(piece: MicPiece): void {
-    let pcm: Int16Array
-    try {
-      pcm = this.#heard(piece)
-    } catch {
-      // a damaged packet is a lost packet
-      return
-    }
-    this.#options.onMic(pcm)
-  }
-
-  /** @throws Error when the bytes are no Opus packet */
-  #heard(piece: MicPiece): Int16Array {
-    if (piece.kind === 'sound') return this.#ear.decode(piece.opus)
-    if (piece.kind === 'lost') return this.#ear.conceal(piece.ms)
-    return new Int16Array(Math.round((piece.ms * MIC_SAMPLE_RATE) / 1000))
-  }
-
-  /** Also called before its time: a clock that makes up for lost time must not let sound overtake sound. */
+  /** Also called early: when the clock catches up after a delay, packets must not overtake each other. */
   #sendSecondHalf(): void {
     const half = this.#secondHalf
     if (!half) return
@@ -272,18 +256,21 @@ export class PeerOutput {
   }
 }
 
-function isHeldBack(line: Connection, dueMs: number): boolean {
-  if (line.sounding || !line.video) return false
-  line.firstSoundMs ??= dueMs
-  return dueMs < (line.firstFrameMs === undefined ? line.firstSoundMs + MAX_HELD_BACK_MS : line.firstFrameMs + AUDIO_AFTER_FRAME_MS)
+function isHeldBack(connection: Connection, dueMs: number): boolean {
+  if (connection.sounding || !connection.video) return false
+  connection.firstSoundMs ??= dueMs
+  return (
+    dueMs <
+    (connection.firstFrameMs === undefined ? connection.firstSoundMs + MAX_HELD_BACK_MS : connection.firstFrameMs + AUDIO_AFTER_FRAME_MS)
+  )
 }
 
-/** Falls to nothing over its first packet; the rest is silent. */
+/** Fades to zero over the first packet; the rest is silent. */
 function fadedOut(pcm: Int16Array): Int16Array {
   return pcm.map((sample, i) => (i < OPUS_FRAME_SAMPLES ? Math.round(sample * (1 - i / OPUS_FRAME_SAMPLES)) : 0))
 }
 
-/** Sockets that are gone already need no closing. */
+/** Closing sockets that are already closed may fail. */
 function ignoreFailure(closing: Promise<void>): void {
   closing.catch(() => {})
 }

@@ -1,11 +1,11 @@
-/** Frames and sound in the forms that the session's clients asked for, each made once. */
+/** Frames and audio for sockets, in the forms that the session's clients want, each encoded once. */
 import { type BinaryKind, encodeBinaryMedia } from '../../shared/binary-media.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import type { MediaWants, RelayClass } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { encodeWav } from '../codec/wav.ts'
 
-/** Where events and media go; the session's socket to the edge. */
+/** Where events and media go: the session's socket to the edge. */
 export interface MediaSink {
   sendEvent(relayClass: RelayClass, event: OriginEvent): void
   sendBinary(message: Uint8Array): void

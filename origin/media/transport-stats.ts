@@ -1,11 +1,11 @@
-/** How one session's media travels, in figures: over WebRTC as the connection counts it, over sockets as they are fed. */
+/** Transport statistics of one session: of its WebRTC connection, or of what is sent to sockets. */
 import { performance } from 'node:perf_hooks'
 import { BINARY_KIND } from '../../shared/binary-media.ts'
 import type { RelayClass } from '../../shared/link.ts'
 import type { TransportStats } from '../../shared/stats.ts'
 import type { PeerStats } from './peer-output.ts'
 
-/** s over which rates are taken: a clause of sound goes out at once and lasts up to 2.5 s. */
+/** s over which rates are averaged: a clause of audio leaves at once and lasts up to 2.5 s. */
 const SPAN_S = 5
 
 interface SecondOfTraffic {
@@ -16,7 +16,7 @@ interface SecondOfTraffic {
   frames: { json: number; binary: number }
 }
 
-/** What goes to the edge for sockets. */
+/** Counts what is sent to the edge for sockets. */
 export class SocketMeter {
   readonly #now: () => number
   readonly #sinceS: number
@@ -68,7 +68,7 @@ export class SocketMeter {
   }
 }
 
-/** @param peer undefined without a WebRTC connection @param droppedFrames frames left out on the way to sockets */
+/** @param peer undefined without a WebRTC connection @param droppedFrames frames not sent to sockets, because the socket to the edge was congested */
 export function transportStats(peer: PeerStats | undefined, sockets: SocketMeter, droppedFrames: number): TransportStats {
   if (peer?.state !== 'connected') {
     const { videoBps, audioBps, fps } = sockets.read()

@@ -1,4 +1,4 @@
-/** Further receivers of a session's frames and sound, beside its own client: each a WebRTC connection without a microphone. */
+/** Viewers of a session besides its own client: each a WebRTC connection that receives frames and sound and sends no microphone. */
 import { randomUUID } from 'node:crypto'
 import { AvatarError } from '../../shared/errors.ts'
 import type { Quality } from '../../shared/media.ts'
@@ -7,14 +7,14 @@ import type { RtcCandidate, RtcIceServer } from '../rtc/types.ts'
 import { PeerOutput, type RtcServices, type TransportChange } from './peer-output.ts'
 import { SharedEncoders } from './shared-encoders.ts'
 
-/** Each costs 0.5 to 2 Mbit/s of the line, and its own packets. */
+/** Each costs 0.5 to 2 Mbit/s of bandwidth, and its own packets. */
 export const MAX_VIEWERS = 8
-/** ms after which one that does not come, or is silent, is given up. */
+/** A viewer that is not connected for this long (ms) is removed. */
 const NOT_CONNECTED_MS = 30_000
 
 interface Viewer {
   output: PeerOutput
-  /** Runs while it is not connected. */
+  /** Removes it; runs while it is not connected. */
   removal: NodeJS.Timeout | undefined
 }
 
@@ -27,7 +27,7 @@ export interface ViewersOptions {
 
 export class Viewers {
   readonly #options: ViewersOptions
-  /** Apart from those of the session's own client, whose frames must not suffer from another's line. */
+  /** Not shared with the session's own client, whose bitrate must not depend on a viewer's network. */
   readonly #encoders: SharedEncoders
   readonly #viewers = new Map<string, Viewer>()
   #closed = false
@@ -64,7 +64,7 @@ export class Viewers {
       onTransport: (news) => this.#transportChanged(viewer_id, news),
       onMic: () => undefined,
     })
-    // noted before the answer, so that many at once stay within the bound
+    // entered before the answer, so that concurrent offers stay within the bound
     this.#viewers.set(viewer_id, { output: out, removal: this.#removeLater(viewer_id) })
     try {
       return { viewer_id, sdp: await out.start(offerSdp) }
@@ -86,12 +86,12 @@ export class Viewers {
     if (!this.#remove(viewerId)) throw noSuchViewer(viewerId)
   }
 
-  /** The sound of one tick, as PeerOut takes it. */
+  /** The sound of one tick, see PeerOutput. */
   sound(pcm: Int16Array | undefined, dueMs: number, { stale }: { stale: boolean }): void {
     for (const out of this.#outputs()) out.sound(pcm, dueMs, { stale })
   }
 
-  /** Speech was interrupted: it dies away. */
+  /** Speech was interrupted: it fades out. */
   cutOff(): void {
     for (const out of this.#outputs()) out.cutOff()
   }

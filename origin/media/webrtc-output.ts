@@ -1,4 +1,4 @@
-/** All of a session that leaves by WebRTC: its own client's connection, and those of its viewers. */
+/** A session's WebRTC output: its own client's connection, and those of its viewers. */
 import { PeerOutput, type PeerOutputOptions } from './peer-output.ts'
 import { Viewers } from './viewers.ts'
 
@@ -15,13 +15,13 @@ export class WebrtcOutput {
     return this.client.wantsFrames || this.viewers.wantsFrames
   }
 
-  /** The sound of one tick, as PeerOut takes it. */
+  /** The sound of one tick, see PeerOutput. */
   sound(pcm: Int16Array | undefined, dueMs: number, about: { stale: boolean }): void {
     this.client.sound(pcm, dueMs, about)
     this.viewers.sound(pcm, dueMs, about)
   }
 
-  /** Speech was interrupted: it dies away. */
+  /** Speech was interrupted: it fades out. */
   cutOff(): void {
     this.client.cutOff()
     this.viewers.cutOff()
@@ -29,7 +29,7 @@ export class WebrtcOutput {
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
   frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    // whoever encodes a frame takes its bytes along
+    // encoding transfers the frame's bytes to another thread
     if (this.viewers.wantsFrames) this.viewers.frame(rgb.slice(), dueMs)
     this.client.frame(rgb, dueMs)
   }

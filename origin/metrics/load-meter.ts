@@ -1,4 +1,4 @@
-/** What this process and its machine are doing, for heartbeats: measured, never guessed. */
+/** Measures the load of this process and its machine, for heartbeats. */
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import process from 'node:process'
 import type { OriginLoad } from '../../shared/link.ts'

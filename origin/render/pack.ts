@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import type { AvatarInfo } from '../../shared/api.ts'
 import { AvatarManifest, type ClipName, type Layer, type WeightsLicence } from '../../shared/avatar-pack.ts'
-import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
+import { FACE_PARAMS } from '../../shared/face.ts'
 import { STANCE_VALUES } from './head-warp.ts'
 import type { InferModel } from './infer-worker.ts'
 import { decodeGreyPng } from './png.ts'
@@ -261,6 +261,3 @@ class PackFiles {
     return values
   }
 }
-
-/** Index of the first expression in FACE_PARAMS. */
-export const FIRST_EXPRESSION = VISEMES.length

@@ -72,11 +72,6 @@ export class AvatarRenderer implements Renderer {
     this.#crops = new ReferenceCrops({ store: parts.store, idlestComposer: () => this.#idlest() })
   }
 
-  clipLength(avatarId: string, clip: ClipName): number {
-    const { clips } = this.#served(avatarId).pack
-    return (clips[clip] ?? clips.idle).pictures
-  }
-
   soundOf(avatarId: string): SoundFeatures | undefined {
     return soundFeatures(this.#packs.get(avatarId)?.layers ?? [])
   }
@@ -145,8 +140,9 @@ export class AvatarRenderer implements Renderer {
     return { jpeg: first.jpeg, size: QUALITIES[quality].size }
   }
 
-  #stored({ pack }: ServedPack, clip: ClipName, { avatarId, frame, quality }: FrameRequest): StoredFrame {
-    const length = this.clipLength(avatarId, clip)
+  #stored({ pack }: ServedPack, clip: ClipName, { frame, quality }: FrameRequest): StoredFrame {
+    // packs may lack the listening clip
+    const length = (pack.clips[clip] ?? pack.clips.idle).pictures
     return this.#parts.store.frame(pack, clip, ((frame % length) + length) % length, quality)
   }
 

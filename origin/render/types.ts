@@ -51,8 +51,6 @@ export interface Renderer {
   readonly device: string
   /** Speaking sessions at medium quality that this machine carries in real time: measured at start, raised if a quiet moment shows more. */
   readonly capacity: number
-  /** Frames in the loop of a clip; `listening` falls back to `idle` where a pack has none. */
-  clipLength(avatarId: string, clip: ClipName): number
   /** What this avatar's model wants to hear for every frame; undefined where face parameters are enough, or there is no such avatar. */
   soundOf(avatarId: string): SoundFeatures | undefined
   /** Whether this avatar's pack says how its head turns; a nod of others is not shown. */

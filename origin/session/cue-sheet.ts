@@ -1,4 +1,4 @@
-/** The cues of one task, handed out when their moment comes. */
+/** The cues of one task, each returned once it is due. */
 import type { Cue } from '../../shared/api.ts'
 import type { Segment } from '../turn/stages/types.ts'
 
@@ -11,7 +11,7 @@ export class CueSheet {
     this.#byTime = cues.flatMap((cue) => (cue.at_ms === undefined ? [] : [{ atMs: cue.at_ms, cue }]))
   }
 
-  /** A clause begins to sound: its words get their times, by their share of its text. @param ptsMs when it begins, from the task's first sample */
+  /** A clause begins to sound: cues at its words get their times, by the word's position in the text. @param ptsMs when it begins, from the task's first sample */
   begin({ clause, offsetMs }: Segment, ptsMs: number): void {
     if (offsetMs > 0) return
     const text = clause.text.toLowerCase()
@@ -23,7 +23,7 @@ export class CueSheet {
     }
   }
 
-  /** Cues that are due when so much of the task has played. */
+  /** Cues that are due by this time of the task; each is returned once. */
   due(playedMs: number): Cue[] {
     const now = this.#byTime.filter(({ atMs }) => atMs <= playedMs)
     this.#byTime = this.#byTime.filter(({ atMs }) => atMs > playedMs)
@@ -31,7 +31,7 @@ export class CueSheet {
   }
 }
 
-/** Where a whole word stands in a text, -1 where it does not. */
+/** Index of a whole word in a text, -1 where it is not there. */
 function wordPlace(text: string, word: string): number {
   for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
     const isLetter = (character: string | undefined): boolean => character !== undefined && /[\p{L}\p{N}]/u.test(character)

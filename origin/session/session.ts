@@ -25,7 +25,7 @@ import { SessionStatus } from './status.ts'
 
 /** What one tick of the clock shows and sounds like; made at the tick, delivered one tick later with its frame. */
 export interface PreparedTick extends SpokenTick {
-  /** Undefined: nobody wants to see it. */
+  /** Undefined where no client wants frames. */
   request: FrameRequest | undefined
 }
 
@@ -52,7 +52,7 @@ export class Session {
   readonly #animator = new Animator()
   /** Only for avatars whose model is driven by audio. */
   readonly #audioWindow: AudioWindow | undefined
-  /** What sockets want, and what of it also while WebRTC carries the media. */
+  /** Media that sockets want, and the part of it that they also want while WebRTC carries the media. */
   #wants = { all: NO_WANTS, beside: NO_WANTS }
 
   constructor({ config, services, sink, log: processLog }: SessionOptions) {
@@ -102,13 +102,13 @@ export class Session {
     return { session_id, avatar_id, quality, state, created_at, stats: this.transportStats, last_turn: this.speech.lastTurn }
   }
 
-  /** Those who watch beside the session's own client. @throws AvatarError `SESSION_NOT_FOUND`; `WEBRTC_NOT_READY` where there is no WebRTC */
+  /** WebRTC connections besides the session's own client. @throws AvatarError `SESSION_NOT_FOUND`; `WEBRTC_NOT_READY` where there is no WebRTC */
   get viewers(): Viewers {
     this.#lifetime.requireOpen()
     return this.#requireWebrtc().viewers
   }
 
-  /** Which media sockets want. @param beside the part of it that holds also while WebRTC carries the media */
+  /** @param all media that sockets want @param beside the part of it that they also want while WebRTC carries the media */
   want(all: MediaWants, beside: MediaWants): void {
     this.#wants = { all, beside }
     this.#events.wants = all
@@ -147,7 +147,7 @@ export class Session {
 
   // --- the clock --------------------------------------------------------------------------------------------------
 
-  /** Takes the next 40 ms of speech, and says what the frame that goes with it is to show. */
+  /** Takes the next 40 ms of speech, and describes the frame that goes with it. */
   prepare(dueMs: number): PreparedTick {
     const spoken = this.speech.next(dueMs)
     const shown = this.#animator.next({ mouth: spoken.sound?.mouth, status: this.#status.current })
@@ -159,7 +159,7 @@ export class Session {
     return { ...spoken, request }
   }
 
-  /** Sound and facts of a tick leave; its frame may come with them or a little later. */
+  /** Sends a tick's sound and events; its frame may be ready with them or a little later. */
   deliverSound(tick: PreparedTick): void {
     this.#endWhenDue()
     // after an interrupt, the tick that was prepared before it fades out

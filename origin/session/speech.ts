@@ -61,7 +61,7 @@ export interface SpeechOptions {
   /** Undefined where this process has no WebRTC. */
   webrtc: Pick<WebrtcOutput, 'cutOff'> | undefined
   log: Logger
-  /** What the avatar does may have changed; called once for each change. */
+  /** The current task, or whether it sounds or is paused, has changed; called once for each change. */
   onChange: () => void
 }
 

@@ -6,7 +6,7 @@ import { Clock } from '../pipeline/clock.ts'
 import type { Renderer } from '../render/types.ts'
 import type { PreparedTick, Session } from './session.ts'
 
-/** Ticks that a frame may come after its sound; a later one is left out. */
+/** Ticks that a frame may be later than its sound; a later one is dropped. */
 const MAX_FRAME_DELAY_TICKS = 3
 
 interface Job {
@@ -19,8 +19,8 @@ export class TickLoop {
   readonly #log: Logger
   readonly #sessions = new Map<string, Session>()
   readonly #clock: Clock
-  /** Ticks whose sound is due at the next one. */
-  #due: { jobs: Job[]; deliver: () => void } | undefined
+  /** Delivers the tick before: its sound is due now. */
+  #deliverDue: (() => void) | undefined
   #lateFrames = 0
   #failedFrames = 0
 
@@ -51,33 +51,24 @@ export class TickLoop {
     this.#clock.stop()
   }
 
+  /** Delivers the tick before; then takes the next 40 ms of every session, and starts to render the frames that go with it. */
   #tick(atMs: number): void {
-    this.#due?.deliver()
+    this.#deliverDue?.()
     const jobs = [...this.#sessions.values()].map((session) => ({ session, prepared: session.prepare(atMs + TICK_MS) }))
-    this.#due = this.#render(jobs)
-  }
-
-  /** Starts the frames of a tick; sound and the frames that are ready leave when `deliver` is called, the rest when it is done. */
-  #render(jobs: Job[]): { jobs: Job[]; deliver: () => void } {
-    const shown = jobs.filter(({ prepared }) => prepared.request !== undefined)
-    let release: () => void = () => undefined
-    const delivered = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    if (shown.length > 0) void this.#deliverFramesWhenReady(shown, delivered)
-    return {
-      jobs,
-      deliver: () => {
-        for (const { session, prepared } of jobs) session.deliverSound(prepared)
-        release()
-      },
+    const soundDelivered = Promise.withResolvers<void>()
+    this.#deliverDue = () => {
+      for (const { session, prepared } of jobs) session.deliverSound(prepared)
+      soundDelivered.resolve()
     }
+    const shown = jobs.filter(({ prepared }) => prepared.request !== undefined)
+    if (shown.length > 0) void this.#deliverFramesWhenReady(shown, soundDelivered.promise)
   }
 
-  async #deliverFramesWhenReady(jobs: Job[], delivered: Promise<void>): Promise<void> {
+  /** Frames leave with the sound of their tick, or, where they are not ready by then, as soon as they are. */
+  async #deliverFramesWhenReady(jobs: Job[], soundDelivered: Promise<void>): Promise<void> {
     try {
       const requests = jobs.flatMap(({ prepared }) => (prepared.request ? [prepared.request] : []))
-      const [frames] = await Promise.all([this.#renderer.render(requests), delivered])
+      const [frames] = await Promise.all([this.#renderer.render(requests), soundDelivered])
       jobs.forEach(({ session, prepared }, i) => {
         const frame = frames[i]
         if (frame?.status !== 'fulfilled') this.#failedFrames += 1

@@ -1,4 +1,4 @@
-/** Takes a turn's segments tick by tick: which sound begins, and where the mouth is. Can go back to sound that was taken. */
+/** Takes a turn's segments tick by tick: 40 ms of sound and the mouth that goes with it. Can rewind by RECENT_MS. */
 import { VISEMES } from '../../shared/face.ts'
 import { CHUNK_MS, MOUTH_FPS, SAMPLE_RATE, TICK_SAMPLES } from '../../shared/media.ts'
 import { toMs } from '../dsp/pcm.ts'
@@ -8,9 +8,9 @@ import type { Segment } from './stages/types.ts'
 const CHUNK_SAMPLES = (CHUNK_MS / 1000) * SAMPLE_RATE
 const SAMPLES_PER_MOUTH_FRAME = SAMPLE_RATE / MOUTH_FPS
 const CLOSURE = VISEMES.indexOf('PP')
-/** A closed mouth within the tick wins over its neighbours: averaged away, it would not close at all. */
+/** A closed mouth within the tick is shown instead of the mean: averaged, the mouth would not close at all. */
 const CLOSURE_THRESHOLD = 0.6
-/** ms of taken sound that can be gone back to: the longest word, and the tick that has not left. */
+/** ms of taken sound that `rewind` can return to: the longest word, and the tick that has not left. */
 const RECENT_MS = 2_000
 /** 5 ms. */
 const FADE_IN_SAMPLES = 0.005 * SAMPLE_RATE
@@ -33,7 +33,7 @@ export interface TickSound {
   pcm: Int16Array
   /** VISEMES weights of the tick's frame; undefined where no sound plays. */
   mouth: Float32Array | undefined
-  /** Each segment of the tick: ms of the task at its first sample, and how far it is heard once the tick has left. */
+  /** Each segment of the tick: ms of the task at its first sample, and how much of it has left once the tick has. */
   progress: { segment: Segment; startMs: number; untilMs: number }[]
   /** Where the tick's sound begins and ends, ms from the first sample of its task. */
   fromMs: number
@@ -45,14 +45,14 @@ export interface TickSound {
 export class Playout {
   #segment: Segment | undefined
   #position = 0
-  /** ms of the task that were taken. */
+  /** ms of the task that were taken so far. */
   #takenMs = 0
-  /** Sound that was taken back: comes before the turn's own. */
+  /** Segments that were put back: played before those of the channel. */
   #rewound: Segment[] = []
-  /** What was taken lately, the segment being played included. */
+  /** Segments taken within the last RECENT_MS, the one being played included. */
   #recent: { segment: Segment; fromMs: number }[] = []
 
-  /** The next 40 ms. @throws what the turn's pipeline failed with, once all sound before it was taken */
+  /** Takes the next 40 ms. @throws what the turn's pipeline failed with, once all sound before it was taken */
   next(segments: Channel<Segment>): TickSound {
     const at = this.#takenMs
     const sound: TickSound = {
@@ -71,7 +71,7 @@ export class Playout {
         this.#segment = this.#rewound.shift() ?? segments.shift()
         this.#position = 0
         if (!this.#segment) {
-          // sound that ends within this tick still has to be heard: the turn is over with the next one
+          // sound that ends within this tick still has to leave: the turn ends with the next tick
           if (filled === 0) sound.state = segments.ended ? 'finished' : 'waiting'
           break
         }
@@ -97,9 +97,9 @@ export class Playout {
   }
 
   /**
-   * Takes sound back, so that the next tick begins there: at most one mouth frame earlier than asked.
+   * Puts taken sound back, so that the next tick begins there: at most one mouth frame earlier than asked.
    *
-   * @param backToMs ms from the first sample of the task; sound of up to KEPT_MS is at hand
+   * @param backToMs ms from the first sample of the task; RECENT_MS of sound are kept
    * @returns where the next tick begins
    */
   rewind(backToMs: number): number {
@@ -118,7 +118,7 @@ export class Playout {
     return this.#takenMs
   }
 
-  /** Forgets the task being played. */
+  /** Discards the turn being played. */
   stop(): void {
     this.#segment = undefined
     this.#position = 0
@@ -159,7 +159,7 @@ function lengthMs({ pcm }: Segment): number {
   return toMs(pcm.length)
 }
 
-/** Sound that begins in its middle would click. */
+/** Fades in: sound that starts at full amplitude would click. */
 function fadedIn(segment: Segment): Segment {
   const pcm = segment.pcm.slice()
   for (let i = 0; i < Math.min(FADE_IN_SAMPLES, pcm.length); i++) pcm[i] = Math.round(((pcm[i] ?? 0) * i) / FADE_IN_SAMPLES)

@@ -1,4 +1,9 @@
-/** The session's tasks: one plays or is held, the others wait; each ends exactly once. */
+/**
+ * The session's turns: one plays or is paused, the others wait; each ends exactly once.
+ *
+ * Here the two halves of a turn meet. `add` starts its pipeline, which pushes segments into `turn.segments` until AHEAD_MS of them
+ * wait. The tick loop pulls: `next`, called every 40 ms, takes 40 ms of the current turn out of that channel by `Playout`.
+ */
 import { performance } from 'node:perf_hooks'
 import type { InterruptResponse } from '../../shared/api.ts'
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
@@ -6,24 +11,24 @@ import { newId } from '../../shared/ids.ts'
 import { Playout, type TickSound } from './playout.ts'
 import { Turn, type TurnEnd, type TurnOptions } from './turn.ts'
 
-/** Tasks that may wait their turn. */
+/** Turns of one session, the current one included. */
 const MAX_TURNS = 16
-/** ms without any sound after which a turn is given up: voices and minds have shorter limits of their own. */
+/** ms without any segment after which a turn fails; TTS and LLM providers have shorter limits of their own. */
 const STALL_MS = 30_000
-/** ms that a task whose text is known may take longer than expected, and how far an estimate is off. */
+/** ms that a turn whose text is known may exceed its estimate, and by which factor estimates may be wrong. */
 const OVERDUE_MS = 2_000
 const ESTIMATE_TOLERANCE = 1.25
-/** ms after which held speech goes on by itself: longer than an utterance and its transcription may take. */
+/** ms after which paused speech resumes by itself: longer than an utterance and its transcription may take. */
 const MAX_PAUSE_MS = 90_000
 
 export interface TurnQueueOptions {
-  /** A task is over; called exactly once for each. */
+  /** A turn has ended; called exactly once for each. */
   onFinished: (turn: Turn, reason: TurnEnd) => void
-  /** Before `onFinished` of a task that failed. */
+  /** Called before `onFinished` of a turn that failed. */
   onFailed: (turn: Turn, error: AvatarError) => void
-  /** Nobody has resumed or ended the paused speech: it is to go on. */
+  /** Speech was paused for MAX_PAUSE_MS: it is to be resumed. */
   onPausedTooLong: () => void
-  /** Which task is current, or whether it is paused, has changed. */
+  /** The current turn, or whether it is paused, has changed. */
   onChange: () => void
 }
 
@@ -32,7 +37,7 @@ export class TurnQueue {
   readonly #playout = new Playout()
   #turns: Turn[] = []
   #starvedSinceMs: number | undefined
-  /** Since when the current task is held, and from which ms of its sound it will go on. */
+  /** Since when the current turn is paused, and from which ms of its sound it resumes. */
   #pause: { sinceMs: number; fromMs: number } | undefined
 
   constructor(options: TurnQueueOptions) {
@@ -43,7 +48,7 @@ export class TurnQueue {
     return this.#turns[0]
   }
 
-  /** The current task has begun to sound, paused or not. */
+  /** The current turn has begun to sound, paused or not. */
   get underWay(): boolean {
     return this.current?.startedMs !== undefined
   }
@@ -70,10 +75,10 @@ export class TurnQueue {
   }
 
   /**
-   * Holds the current task, before its first sound too; its work goes on within its bounds. Sound that was taken and has
-   * not left is taken back, so that `resume` loses nothing.
+   * Pauses the current turn, also before its first sound; its pipeline continues until AHEAD_MS wait. Sound that was taken and has
+   * not left is put back, so that `resume` loses nothing.
    *
-   * @returns the task held; undefined where there is none, or it is held already
+   * @returns the paused turn; undefined where there is none, or it is paused already
    */
   pause(): Turn | undefined {
     const turn = this.current
@@ -85,7 +90,7 @@ export class TurnQueue {
     return turn
   }
 
-  /** @returns the task that goes on, and from which ms of its sound; undefined where none is held */
+  /** @returns the turn that continues, and from which ms of its sound; undefined where none is paused */
   resume(): { turn: Turn; fromMs: number } | undefined {
     const turn = this.current
     if (!turn || !this.#pause) return undefined
@@ -97,7 +102,7 @@ export class TurnQueue {
     return { turn, fromMs }
   }
 
-  /** The next 40 ms of sound; undefined when nothing is to be said. */
+  /** Takes the next 40 ms of sound; undefined while no turn plays. */
   next(): TickSound | undefined {
     if (this.#pause && performance.now() - this.#pause.sinceMs > MAX_PAUSE_MS) this.#options.onPausedTooLong()
     const turn = this.current
@@ -115,12 +120,12 @@ export class TurnQueue {
     }
   }
 
-  /** Sound of the current task that follows the last tick, as far as it is ready. */
+  /** Sound of the current turn that follows the last tick, as far as it is ready. */
   ahead(samples: number): Int16Array[] {
     return this.current && !this.paused ? this.#playout.ahead(this.current.segments, samples) : []
   }
 
-  /** Takes one task out, wherever it waits. */
+  /** Ends one turn, wherever it waits. */
   end(turn: Turn, reason: TurnEnd): void {
     if (!this.has(turn)) return
     if (this.current === turn) this.#resetPlayout()
@@ -129,7 +134,7 @@ export class TurnQueue {
     this.#options.onChange()
   }
 
-  /** Stops everything. @param announce told the facts before the tasks' ends are */
+  /** Ends all turns. @param announce called with the facts before each turn's `onFinished` */
   interrupt(announce: (facts: Omit<InterruptResponse, 'status'>) => void): InterruptResponse {
     const stopped = this.#turns
     const current = this.current

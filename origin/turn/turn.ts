@@ -1,4 +1,4 @@
-/** One turn: what the avatar was asked to say, the work that makes it, and what of it was heard. */
+/** One turn: what the avatar was asked to say, the pipeline that makes its segments, and how much of it has left for the client. */
 import { performance } from 'node:perf_hooks'
 import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
 import { toMs } from '../dsp/pcm.ts'
@@ -9,23 +9,23 @@ import type { Clause, Segment } from './stages/types.ts'
 import { TurnMetrics } from './turn-metrics.ts'
 import { type WordTime, wordTimes } from './word-times.ts'
 
-/** ms of speech that may be ready ahead of play-out: enough to ride out a slow voice, little enough to throw away on an interrupt. */
+/** ms of speech that may wait for playout: enough to bridge a slow TTS provider, little enough to discard on an interrupt. */
 const AHEAD_MS = 10_000
-/** A word counts as heard when no more than this of it is missing. */
+/** A word counts as spoken when at most this many ms of it are missing. */
 const WORD_TOLERANCE_MS = 80
-/** Held speech goes on from the beginning of the word that it stopped in, unless that is further back. */
+/** Paused speech resumes at the start of the word that it stopped in, unless that is further back than this. */
 const MAX_BACK_MS = 1_200
 /** More clauses than can sound within one tick. */
 const RECENT_CLAUSES = 4
 
-/** `voice`: a chat that answers what the user said aloud. */
+/** `voice`: a chat that answers the user's speech. */
 export type TurnKind = 'speak' | 'chat' | 'audio' | 'voice'
 export type TurnEnd = 'completed' | 'interrupted' | 'failed'
 
 export interface TurnOptions {
   taskId: string
   kind: TurnKind
-  /** The pipeline from the request to its segments. */
+  /** The pipeline that makes the segments. */
   segments: (turn: Turn) => AsyncIterable<Segment>
   /** Seconds of speech in a text. */
   estimateS: (text: string) => number
@@ -40,12 +40,12 @@ export interface SoundingWord extends Pick<WordTime, 'word'> {
   endMs: number
 }
 
-/** How far one clause was heard. */
+/** How much of one clause has left for the client. */
 interface ClauseProgress {
   /** ms of the task at its first sample. */
   startMs: number
   untilMs: number
-  /** Words that were told. */
+  /** Words whose event was sent. */
   wordsSent: number
 }
 
@@ -55,13 +55,13 @@ export class Turn {
   readonly requestedMs = performance.now()
   readonly metrics: TurnMetrics
   readonly segments = new Channel<Segment>({ capacity: AHEAD_MS, weigh: (segment) => toMs(segment.pcm.length) })
-  /** How far into its sound the task has left for the client, ms; falls when held speech goes on with a word's beginning. */
+  /** ms of the task's sound that have left for the client; falls when paused speech resumes at the start of a word. */
   playedMs = 0
   /** When the first sound left; undefined before. */
   startedMs: number | undefined
-  /** What it will take to say all of it, about; undefined while that is still being written. */
+  /** Estimated duration of all of it; undefined while the text is not complete. */
   expectedMs: number | undefined
-  /** ms that it was held. */
+  /** ms that it was paused. */
   pausedMs = 0
   /** Why it ended as failed. */
   failure: AvatarError | undefined
@@ -88,7 +88,7 @@ export class Turn {
     void this.#run()
   }
 
-  /** Stops all work of the turn; what waits is gone. */
+  /** Stops the pipeline and discards the segments that wait. */
   abort(): void {
     this.#abort.abort(new DOMException('the turn was stopped', 'AbortError'))
     this.segments.clear()
@@ -130,7 +130,7 @@ export class Turn {
     return found
   }
 
-  /** Where held speech is to go on, ms of the task: with the word that it stopped in. Sound without a text goes on where it stopped. */
+  /** Where paused speech resumes, ms of the task: at the start of the word that it stopped in; audio without a text where it stopped. */
   get resumeMs(): number {
     const current = [...this.#progress].at(-1)
     if (!current) return this.playedMs
@@ -140,13 +140,13 @@ export class Turn {
     return word && inClauseMs - word.startMs <= MAX_BACK_MS ? startMs + Math.max(0, word.startMs) : this.playedMs
   }
 
-  /** ms of speech that were ready or begun and that nobody will hear. */
+  /** ms of speech that were ready and will not be sent. */
   get droppedMs(): number {
     const current = [...this.#progress].at(-1)
     return Math.max(0, this.segments.waiting + (current ? current[0].durationMs - current[1].untilMs : 0))
   }
 
-  /** The text up to the last word that was heard. */
+  /** The text up to the last word that has left. */
   get spokenText(): string {
     return [...this.#progress]
       .map(([clause, { untilMs }]) => deliveredText(clause, untilMs))

@@ -1,4 +1,4 @@
-/** The worker's side of a `WorkerClient`, in a thread or in a process: sets up, says so, then does jobs one after another. */
+/** The worker's side of a `WorkerClient`, in a thread or in a process: sets up, reports `ready`, then does jobs one after another. */
 import process from 'node:process'
 import { parentPort, type Transferable, workerData } from 'node:worker_threads'
 import type { JobMessage, JobReply, ThreadData } from './job-worker.ts'

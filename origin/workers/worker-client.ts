@@ -231,7 +231,7 @@ export class WorkerClient<Job, Result> {
     }
     if (this.#worker !== worker) return
     this.#worker = undefined
-    // one that cannot be set up has not crashed: whoever asked is told
+    // a worker whose set-up fails has not crashed: its callers get the reason
     if (kind !== 'failed') this.#options.onCrash?.(cause)
     // a worker that is gone has nothing to kill, and one that cannot be killed is no longer ours to use either way
     worker.kill().catch(() => {})
@@ -266,7 +266,7 @@ export class WorkerClient<Job, Result> {
 
   #retire(worker: JobWorker): void {
     this.#worker = undefined
-    // nobody waits for it any more
+    // no job waits for it
     worker.close(CLOSE_MS).catch(() => {})
   }
 
@@ -279,7 +279,7 @@ export class WorkerClient<Job, Result> {
 
   #error(kind: JobErrorKind, why: string, cause?: Error): Error {
     const { name, toError = (error) => error } = this.#options
-    // what the job itself says stands alone
+    // the job's own message is not prefixed
     return toError(new JobError(kind, kind === 'failed' ? why : `${name}: ${why}`, cause ? { cause } : undefined))
   }
 }

@@ -40,7 +40,7 @@ export async function chooseStt(env: SttEnv): Promise<TranscriptionProvider | un
 }
 
 /** What `start_listening` is answered with where nobody hears. */
-export function noStt(): AvatarError {
+export function sttUnavailable(): AvatarError {
   return new AvatarError(
     'STT_UNAVAILABLE',
     'This origin cannot hear: set OPENAI_API_KEY or STT_API_KEY (STT_BASE_URL for another server), or SHERPA_MODEL_DIR for a recogniser on its machine. Text works without.',

@@ -1,4 +1,4 @@
-/** Long segments in, segments of at most MAX_CLAUSE_MS out, cut where it is quiet. */
+/** Stage: cuts segments to at most MAX_CLAUSE_MS, where they are quiet. */
 import { VISEMES } from '../../../shared/face.ts'
 import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
 import { toMs } from '../../dsp/pcm.ts'

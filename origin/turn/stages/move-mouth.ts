@@ -1,4 +1,4 @@
-/** Sound in, sound with its mouth out: from phones where the voice knows them, else by the lip-sync network and the text. */
+/** Stage: adds the mouth to speech, from phones where the TTS provider knows them, else by the lip-sync network and the text. */
 import { VISEMES } from '../../../shared/face.ts'
 import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
 import { concatPcm, toMs } from '../../dsp/pcm.ts'
@@ -8,13 +8,13 @@ import type { Segment, Speech } from './types.ts'
 
 const SAMPLES_PER_MOUTH_FRAME = SAMPLE_RATE / MOUTH_FPS
 const MAX_SEGMENT_SAMPLES = (MAX_CLAUSE_MS / 1000) * SAMPLE_RATE
-/** Samples of sound that a piece waits for a word that is not complete. */
+/** Samples of further audio after which a piece no longer waits for an incomplete word. */
 const MAX_WORD_WAIT_SAMPLES = 0.5 * SAMPLE_RATE
 
 export interface MoveMouthOptions {
   mouthFromPhones: MouthFromPhones
   lipSync: LipSync
-  /** Undefined: no voice here knows the times of its text. */
+  /** Undefined: the TTS provider does not know the times of its text. */
   mouthFromText?: MouthFromText | undefined
 }
 
@@ -46,7 +46,7 @@ export const moveMouth = (options: MoveMouthOptions): Stage<Speech, Segment> =>
     }
   }
 
-/** A clause whose mouth is not known with its sound. The network looks ahead, so pieces wait here for their rows. */
+/** A clause without phones, whose mouth the lip-sync network computes. The network looks ahead, so pieces wait here for their rows. */
 class LipSyncedClause {
   readonly #stream
   readonly #text
@@ -61,7 +61,7 @@ class LipSyncedClause {
     this.#text = mouthFromText?.open()
   }
 
-  /** @returns what became certain: short segments at first, so that sound starts soon, then ever longer ones */
+  /** @returns segments that are complete: short ones first, so that playout starts soon, then ever longer ones */
   async push(piece: Speech): Promise<Segment[]> {
     this.#waiting.push(piece.pcm)
     this.#received += piece.pcm.length
@@ -75,8 +75,8 @@ class LipSyncedClause {
   }
 
   /**
-   * Pieces that leave together: as long as all that left before, so that a voice which is no slower than its own speech
-   * never leaves a gap.
+   * Pieces that leave together: as long as all that left before, so that a TTS provider which is no slower than real time never
+   * leaves a gap.
    */
   #takeReady(isLast: boolean): Int16Array | undefined {
     const wanted = Math.min(MAX_SEGMENT_SAMPLES, this.#startSample)

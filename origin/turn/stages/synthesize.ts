@@ -1,4 +1,4 @@
-/** Clauses in, their sound out, in order. */
+/** Stage: synthesizes clauses, in order. */
 import type { VoiceSettings } from '../../../shared/api.ts'
 import { toMs } from '../../dsp/pcm.ts'
 import type { Stage } from '../../pipeline/stage.ts'
@@ -18,7 +18,7 @@ export const synthesize = ({ tts, voiceId, settings, onFirstSound }: SynthesizeO
     let begun = false
     for await (const text of clauses) {
       const clause: Clause = { text, durationMs: tts.estimateDurationS(text, voiceId, settings) * 1000 }
-      let held: SpeechPiece | undefined
+      let previous: SpeechPiece | undefined
       let first = true
       let samples = 0
       for await (const piece of tts.speak({ text, voiceId, settings }, signal)) {
@@ -26,16 +26,16 @@ export const synthesize = ({ tts, voiceId, settings, onFirstSound }: SynthesizeO
         if (!begun) onFirstSound?.()
         begun = true
         learn(clause, piece)
-        if (held !== undefined) {
-          yield { clause, ...held, first, last: false }
+        if (previous !== undefined) {
+          yield { clause, ...previous, first, last: false }
           first = false
         }
-        held = piece
+        previous = piece
         samples += piece.pcm.length
         clause.durationMs = Math.max(clause.durationMs, toMs(samples))
       }
       clause.durationMs = toMs(samples)
-      if (held !== undefined) yield { clause, ...held, first, last: true }
+      if (previous !== undefined) yield { clause, ...previous, first, last: true }
     }
   }
 
