@@ -1,10 +1,10 @@
-/** Video encoding beside the event loop: a few threads, each with the encoders of several streams. */
+/** Video encoding in a few threads, each with the encoders of several streams. */
 import { threadWorker } from '../workers/job-worker.ts'
 import { JobError, WorkerClient } from '../workers/worker-client.ts'
 import type { EncodeJob, EncodeResult } from './encode-worker.ts'
 import type { VideoEncoderOptions } from './video-encoder.ts'
 
-/** Frames of one stream that may be on their way: the one being encoded and one behind it. A further one is left out. */
+/** Frames of one stream in a thread: the one being encoded and one behind it. A further one is dropped. */
 const MAX_PENDING = 2
 /** Jobs that may wait for one thread, of all its streams. */
 const MAX_QUEUED = 256
@@ -19,7 +19,7 @@ export interface EncodedVideo {
 
 export interface EncoderPoolOptions {
   threads: number
-  /** A thread died; its streams go on in a new one, with a key frame. */
+  /** A thread died; its streams continue in a new one, with a key frame. */
   onCrash: (why: string) => void
 }
 
@@ -108,9 +108,9 @@ interface VideoStreamParts {
 
 /** One stream of frames at FPS. */
 export class VideoStream {
-  /** In bit/s; takes effect with the next frame. VP8 then begins anew with a key frame. */
+  /** In bit/s; takes effect with the next frame. VP8 then restarts with a key frame. */
   bitrateBps: number
-  /** Frames left out because those before them were not done. */
+  /** Frames dropped because those before them were not done. */
   dropped = 0
   readonly #parts: VideoStreamParts
   readonly #times = new RecentTimes()
@@ -128,7 +128,7 @@ export class VideoStream {
     return this.#times.quantiles
   }
 
-  /** The next frame that is not left out becomes a key frame. */
+  /** The next frame that is not dropped becomes a key frame. */
   forceKeyframe(): void {
     this.#keyframeWanted = true
   }
@@ -138,8 +138,8 @@ export class VideoStream {
    *
    * @param rgb sRGB, 3 * size * size bytes; handed over, not to be used afterwards
    * @param index number of the frame at FPS
-   * @returns undefined when the frame was left out
-   * @throws JobError when its thread died over it; the next frame opens the stream anew
+   * @returns undefined when the frame was dropped
+   * @throws JobError when its thread died while it was encoded; the next frame reopens the stream
    */
   async encode(rgb: Uint8Array<ArrayBuffer>, index: number): Promise<EncodedVideo | undefined> {
     if (this.#closed) return undefined
@@ -158,7 +158,7 @@ export class VideoStream {
       onTime(result.encodeMs)
       return result.data && { data: result.data, keyframe: result.keyframe }
     } catch (thrown) {
-      // the order was not carried out
+      // the key frame was not made
       if (keyframe) this.#keyframeWanted = true
       if (thrown instanceof JobError && (thrown.kind === 'busy' || thrown.kind === 'closed')) {
         this.dropped += 1

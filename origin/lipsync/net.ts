@@ -1,4 +1,4 @@
-/** Mouth from sound alone, by a small recurrent network in a worker thread; any voice, any language. */
+/** Lip sync from audio alone, by a small recurrent network in a worker thread; any voice, any language. */
 import { resolve } from 'node:path'
 import { VISEMES } from '../../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'
@@ -32,7 +32,7 @@ class NetStream implements LipSyncStream {
   readonly #jobs: Jobs
   readonly #resampler: Resampler = createResampler(SAMPLE_RATE, MEL_SAMPLE_RATE)
   readonly #settler = new MouthSettler()
-  /** What the next job begins with: HISTORY samples that were heard, then those that make no whole row yet. */
+  /** Start of the next job: HISTORY samples of the one before, then those that make no whole row yet. */
   #pending = new Int16Array(HISTORY)
   #state: NetState | undefined
   #levelsDb: number[] = []
@@ -41,7 +41,7 @@ class NetStream implements LipSyncStream {
   #samples = 0
   #rowsGiven = 0
   #ended = false
-  /** Pushes run one after the other, whoever waits for them. */
+  /** Pushes run one after the other. */
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(jobs: Jobs) {
@@ -52,7 +52,7 @@ class NetStream implements LipSyncStream {
     return this.#inOrder(async () => {
       if (this.#ended) throw new Error('The lip-sync stream is over.')
       this.#samples += pcm.length
-      return this.#count(await this.#hear(this.#resampler.push(pcm)))
+      return this.#count(await this.#run(this.#resampler.push(pcm)))
     })
   }
 
@@ -63,7 +63,7 @@ class NetStream implements LipSyncStream {
       const rest = this.#resampler.flush()
       // Silence for the rows that are still to come out, and to fill the last one.
       const wanted = Math.ceil((this.#samples * MOUTH_FPS) / SAMPLE_RATE)
-      const heard = await this.#hear(concatPcm([rest, new Int16Array((DELAY_ROWS + 1) * ROW_SAMPLES)]))
+      const heard = await this.#run(concatPcm([rest, new Int16Array((DELAY_ROWS + 1) * ROW_SAMPLES)]))
       const settled = this.#settler.flush()
       const rows = new Float32Array((wanted - this.#rowsGiven) * VISEMES.length)
       rows.set(heard.subarray(0, rows.length))
@@ -74,7 +74,7 @@ class NetStream implements LipSyncStream {
 
   #inOrder(work: () => Promise<MouthFrames>): Promise<MouthFrames> {
     const result = this.#last.then(work)
-    // Its failure belongs to whoever asked; the next call runs all the same.
+    // a failure rejects its own call only; the next call still runs
     this.#last = result.catch(() => {})
     return result
   }
@@ -85,7 +85,7 @@ class NetStream implements LipSyncStream {
   }
 
   /** Runs what makes whole rows through the network. @param pcm at MEL_SAMPLE_RATE */
-  async #hear(pcm: Int16Array): Promise<MouthFrames> {
+  async #run(pcm: Int16Array): Promise<MouthFrames> {
     this.#pending = concatPcm([this.#pending, pcm])
     const parts: Float32Array[] = []
     for (;;) {

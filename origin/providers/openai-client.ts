@@ -7,11 +7,11 @@ import { vendorFailure } from './vendor-failure.ts'
 export const FIRST_BYTE_TIMEOUT_MS = 20_000
 
 export function createOpenAiClient({ apiKey, baseUrl }: { apiKey: string; baseUrl?: string | undefined }): OpenAI {
-  // the listener's patience is shorter than the package's default retries
+  // the package's default retries take longer than a listener waits
   return new OpenAI({ apiKey, ...(baseUrl ? { baseURL: baseUrl } : {}), timeout: FIRST_BYTE_TIMEOUT_MS, maxRetries: 1 })
 }
 
-/** Tells the caller what a vendor's refusal means for them; keys and prompts stay out of it. */
+/** The vendor's refusal as an error for the caller, without keys or prompts. */
 export function openAiFailure(thrown: unknown, { apiKey, notFound }: { apiKey: string; notFound: string }): AvatarError {
   return vendorFailure(thrown, { provider: 'openai', keyVariable: 'OPENAI_API_KEY', key: apiKey, notFound })
 }

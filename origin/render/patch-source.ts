@@ -1,4 +1,4 @@
-/** Drawn patches: gathers what all sessions need into batches, and keeps the last ones for faces that come again. */
+/** Runs the models for all sessions in batches, and caches the last patches for faces that recur. */
 
 import type { WorkerClient } from '../workers/worker-client.ts'
 import type { InferJob, InferResult } from './infer-worker.ts'

@@ -1,4 +1,4 @@
-/** Threads of the renderer: how they are started, and what callers are told when one fails. */
+/** Threads of the renderer: how they are started, and the errors that callers get when one fails. */
 import { AvatarError } from '../../shared/errors.ts'
 import { threadWorker } from '../workers/job-worker.ts'
 import { type JobError, WorkerClient } from '../workers/worker-client.ts'

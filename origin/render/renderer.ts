@@ -47,7 +47,7 @@ interface Work {
 /** Drawn frames that may wait, per tick of allowed lag and session carried: bursts of twice the machine's own. */
 const QUEUED_PER_SESSION_TICK = 2
 const MIN_QUEUED = 64
-/** Share of the allowed lag that a frame which sound drives may take: it then still comes in time to be shown. */
+/** Share of the allowed lag that an audio-driven frame may have: it is then still in time to be shown. */
 const SOUND_SHARE = 0.25
 
 export class AvatarRenderer implements Renderer {
@@ -241,7 +241,7 @@ export class AvatarRenderer implements Renderer {
     })
   }
 
-  /** Lag that grows would only be handed on to every listener: new work is refused instead. */
+  /** Growing lag would delay every session: new work is refused instead. */
   #refuseWhenBehind(): void {
     const { maxTicksBehind, stats } = this.#parts
     const oldest = this.#underWay.values().next().value

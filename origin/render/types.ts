@@ -51,7 +51,7 @@ export interface Renderer {
   readonly device: string
   /** Speaking sessions at medium quality that this machine carries in real time: measured at start, raised if a quiet moment shows more. */
   readonly capacity: number
-  /** What this avatar's model wants to hear for every frame; undefined where face parameters are enough, or there is no such avatar. */
+  /** The audio features that this avatar's model needs for every frame; undefined where face parameters are enough, or there is no such avatar. */
   soundOf(avatarId: string): SoundFeatures | undefined
   /** Whether this avatar's pack says how its head turns; a nod of others is not shown. */
   canNod(avatarId: string): boolean
@@ -65,7 +65,7 @@ export interface Renderer {
   close(): Promise<void>
 }
 
-/** Where the renderer says what an operator should know; pino fits. */
+/** The renderer's log for operators; a pino logger fits. */
 export interface RenderLog {
   info(fields: Record<string, unknown>, message: string): void
   warn(fields: Record<string, unknown>, message: string): void
@@ -79,7 +79,7 @@ export interface RendererOptions {
   onProgress?: (what: string, done: number) => void
   /** @default silent */
   log?: RenderLog
-  /** `auto` tries CUDA and says aloud when it falls back to the CPU; a device asked for by name must work. @default 'auto' */
+  /** `auto` tries CUDA and logs a warning when it falls back to the CPU; a device asked for by name must work. @default 'auto' */
   device?: 'auto' | 'cpu' | 'cuda' | 'tensorrt'
   /** Threads that draw: each a part of the batch with our decoders, all together a run of a published network. @default the cores, at most 8 */
   intraOpThreads?: number

@@ -1,18 +1,18 @@
-/** A microphone's packets in order and without gaps in time: what is lost, muted or left out for silence is told in their place. */
+/** Jitter buffer for the client's microphone: reorders packets, and emits concealment or silence in place of missing ones. */
 import type { MicPiece } from './types.ts'
 
 /** RTP units of Opus in a ms (RFC 7587 section 4.1). */
 const UNITS_PER_MS = 48
-/** Packets behind a missing one after which it is taken for lost, and ms that they wait at most. */
+/** A missing packet counts as lost once this many later ones wait for it, or after this many ms. */
 const MAX_WAITING = 3
 const WAIT_MS = 60
-/** Of lost sound this much is made up; what is longer is silence. */
+/** Lost audio up to this many ms is concealed; the rest is silence. */
 const MAX_CONCEALED_MS = 100
-/** ms without a packet after which silence is told, and in which pieces. */
+/** Without a packet for this many ms silence is emitted, in pieces of this length. */
 const IDLE_MS = 100
-/** Longer silence is of no use to who listens; a timestamp further away is that of another device. */
+/** ms of silence after which no more is emitted; a larger gap of timestamps means another device. */
 const MAX_SILENT_MS = 2_000
-/** A packet further from the expected one than this is the first of another stream. */
+/** Packets: a sequence number further from the expected one than this starts another stream. */
 const MAX_STRAY = 500
 
 export interface MicPacket {
@@ -24,15 +24,15 @@ export interface MicPacket {
 
 export class JitterBuffer {
   readonly #onPiece: (piece: MicPiece) => void
-  /** What should come next; undefined before the first packet. */
+  /** The next packet in order; undefined before the first packet. */
   #expected: { sequence: number; timestamp: number } | undefined
-  /** Came before the one that is missing. */
+  /** Packets that wait for a missing one, by sequence number. */
   readonly #waiting = new Map<number, MicPacket>()
   #lossTimer: NodeJS.Timeout | undefined
   #idleTimer: NodeJS.Timeout | undefined
-  /** ms of silence told since the last packet. */
+  /** ms of silence emitted since the last packet. */
   #silentMs = 0
-  /** ms of silence told that turned out to be none: packets were only late. */
+  /** ms of silence emitted in place of packets that were only late. */
   #excessMs = 0
   #stopped = false
 
@@ -59,7 +59,7 @@ export class JitterBuffer {
     this.#waiting.clear()
   }
 
-  /** Hands on what is there without a gap. */
+  /** Emits the packets that are there without a gap. */
   #drain(): void {
     if (!this.#expected) {
       const [first] = this.#waiting.values()
@@ -76,7 +76,7 @@ export class JitterBuffer {
     return packet
   }
 
-  /** What is missing does not come any more. */
+  /** Treats the missing packets as lost, and continues with the first that waits. */
   #skipMissing(): void {
     const next = this.#expected
     if (!next) return
@@ -100,14 +100,14 @@ export class JitterBuffer {
     else this.#idleTimer = setInterval(() => this.#emitSilence(), IDLE_MS)
   }
 
-  /** The time between two packets, as far as it has not been told yet. */
+  /** Emits concealment or silence for the time between two packets, less what was emitted already. */
   #fillGap(gapMs: number, lost: boolean): void {
     this.#excessMs += this.#silentMs
-    const untoldMs = Math.max(0, gapMs - this.#excessMs)
+    const missingMs = Math.max(0, gapMs - this.#excessMs)
     this.#excessMs = Math.max(0, this.#excessMs - gapMs)
-    const concealedMs = lost ? Math.min(untoldMs, MAX_CONCEALED_MS) : 0
+    const concealedMs = lost ? Math.min(missingMs, MAX_CONCEALED_MS) : 0
     if (concealedMs > 0) this.#onPiece({ kind: 'lost', ms: concealedMs })
-    if (untoldMs > concealedMs) this.#onPiece({ kind: 'silent', ms: untoldMs - concealedMs })
+    if (missingMs > concealedMs) this.#onPiece({ kind: 'silent', ms: missingMs - concealedMs })
   }
 
   #emitSilence(): void {

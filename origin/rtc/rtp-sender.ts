@@ -1,7 +1,7 @@
 /**
- * One stream of RTP packets to a client: numbers and stamps them, keeps the latest to send them again, and tells their clock.
- * The library's sender is only asked for the way out. Its own stamps have no fraction of a second, from which receivers estimate
- * nonsense; what it sends again carries the stamp of the first time; and it spends more on a packet than its encryption costs.
+ * Sends one RTP stream: numbers and timestamps packets, keeps the latest for retransmission, and sends sender reports. Of the
+ * library's sender only the transport is used: its send times have no fraction of a second, which breaks the receiver's estimate; its
+ * retransmissions carry the send time of the first transmission; and it spends more time on a packet than encryption takes.
  */
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
@@ -16,13 +16,13 @@ import {
 } from 'werift'
 import { absSendTime, ntpTime, RtpClock } from './rtp-clock.ts'
 
-/** Packets kept for sending again: 2 s of the best quality. */
+/** Packets kept for retransmission: 2 s of the best quality. */
 const HISTORY = 512
-/** ms within which a packet is not sent again twice: the client asks anew before the first can have arrived. */
+/** ms before a packet is retransmitted once more: clients repeat a NACK before the first retransmission can have arrived. */
 const RESEND_PAUSE_MS = 20
-/** Times that one packet is sent again. */
+/** Retransmissions of one packet. */
 const MAX_RESENDS = 8
-/** Share of what is sent that may be sent again, and octets of it at once: on a line that is too narrow, more would fill it. */
+/** Retransmissions as a share of what is sent, and octets of them at once: more would fill a link that is too slow already. */
 const RESEND_SHARE = 0.3
 const RESEND_ROOM = 60_000
 
@@ -31,7 +31,7 @@ export interface RtpSenderOptions {
   /** Of its RTP timestamps. */
   clockRateHz: number
   payloadType: number
-  /** Packets are sent again in a stream of their own by this type; undefined: as they were. */
+  /** Retransmissions use a stream of this type (RFC 4588); undefined: the original packet is repeated. */
   rtxPayloadType?: number | undefined
   /** Ids of header extensions; undefined: not offered. */
   absSendTimeId: number | undefined
@@ -52,14 +52,14 @@ interface Sent {
 export class RtpSender {
   readonly #options: RtpSenderOptions
   readonly #clock: RtpClock
-  /** Used again for each packet: to encrypt is to be done with it. */
+  /** Reused for each packet: it is not needed after encryption. */
   readonly #header = new RtpHeader()
   readonly #history: (Sent | undefined)[] = []
   #sequence = randomInt(2 ** 15)
   #rtxSequence = randomInt(2 ** 15)
-  /** Octets that may be sent again now. */
+  /** Octets that may be retransmitted now. */
   #resendRoom = RESEND_ROOM
-  /** Payloads sent, without those sent again. */
+  /** Payloads sent, without retransmissions. */
   packets = 0
   octets = 0
   resent = 0
@@ -92,7 +92,7 @@ export class RtpSender {
     this.#transmit({ sequence, timestamp, marker, payload }, this.ssrc, this.#options.payloadType)
   }
 
-  /** @returns false when the packet is no longer kept, was sent again in vain too often, or would be one too many of those sent again */
+  /** @returns false when the packet is no longer kept, was retransmitted MAX_RESENDS times, or exceeds RESEND_ROOM */
   resend(sequence: number): boolean {
     const sent = this.#history[sequence % HISTORY]
     if (sent?.sequence !== sequence || sent.resends >= MAX_RESENDS) return false
@@ -108,7 +108,7 @@ export class RtpSender {
       this.#transmit(sent, this.ssrc, payloadType)
       return true
     }
-    // RFC 4588 section 4: the number it had comes first
+    // RFC 4588 section 4: the payload starts with the original sequence number
     const original = Buffer.allocUnsafe(2)
     original.writeUInt16BE(sequence)
     const again = { ...sent, sequence: this.#rtxSequence, payload: Buffer.concat([original, sent.payload]) }
@@ -117,7 +117,7 @@ export class RtpSender {
     return true
   }
 
-  /** Ties timestamps to the wall clock: the media of this moment, not what happens to leave in it. */
+  /** Sends a sender report. Its timestamps are those of media due now, not of the last packet sent. */
   report(nowMs: number): void {
     const senderInfo = new RtcpSenderInfo({
       ntpTimestamp: ntpTime(nowMs),
@@ -130,7 +130,7 @@ export class RtpSender {
       new RtcpSrPacket({ ssrc: this.ssrc, senderInfo }),
       new RtcpSourceDescriptionPacket({ chunks: [new SourceDescriptionChunk({ source: this.ssrc, items: [name] })] }),
     ]
-    // a report that cannot leave is followed by the next
+    // a report that cannot be sent is followed by the next
     this.#options.transceiver.sender.dtlsTransport.sendRtcp(packet).catch(() => {})
   }
 
@@ -145,7 +145,7 @@ export class RtpSender {
     header.extensions = []
     if (absSendTimeId !== undefined) header.extensions.push({ id: absSendTimeId, payload: absSendTime(performance.now()) })
     if (midId !== undefined && transceiver.mid !== null) header.extensions.push({ id: midId, payload: Buffer.from(transceiver.mid) })
-    // a packet that cannot leave is a lost packet
+    // a packet that cannot be sent is a lost packet
     transceiver.sender.dtlsTransport.sendRtp(packet.payload, header).catch(() => {})
   }
 }

@@ -1,9 +1,9 @@
-/** What leaves in a second, and where the frames stood still. */
+/** Counts what a connection sends: rates, frames, and gaps between frames. */
 import { performance } from 'node:perf_hooks'
 
-/** ms over which rates are taken. */
+/** ms over which rates are averaged. */
 const WINDOW_MS = 1_000
-/** ms between two frames that are seen as a standstill. */
+/** ms between two frames from which the gap counts as a freeze. */
 const FREEZE_MS = 150
 
 export interface Rates {

@@ -1,4 +1,4 @@
-/** The WebRTC connection by werift. What the library gets wrong is put right here, and each time said why. */
+/** A WebRTC connection by werift. Where the library has a defect, it is worked around here, each time with the reason. */
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import {
@@ -32,22 +32,22 @@ export const GATHER_MS = 1_000
 const CONNECT_MS = 15_000
 /** ms between sender reports. */
 const REPORT_MS = 1_000
-/** They come more often at first: without some, a browser plays sound and frames as they arrive. */
+/** The first ones follow faster: until it has some, a browser does not synchronise audio and video. */
 const FIRST_REPORTS_MS = 200
 const FIRST_REPORTS = 25
 /**
- * ms that frames leave after their sound: what browsers keep sound back, at least, and frames not at all. They bring both
- * in step by themselves only from 30 ms on, and take ten seconds.
+ * ms by which frames are sent after their audio: browsers delay audio by at least this much, and video not at all. They correct a
+ * difference themselves only from 30 ms on, and take ten seconds for it.
  */
 const FRAMES_BEHIND_MS = 35
-/** ms between key frames that a client asks for, and between those that we think it needs: on a narrow line each costs more. */
+/** ms between key frames that a client asks for, and between those that lost packets make necessary: they cost most on a slow link. */
 const KEYFRAME_EVERY_MS = 500
 const OWN_KEYFRAME_EVERY_MS = 2_000
-/** A client reports every second or so: one that has said nothing for this long hears nothing either. */
+/** ms without any packet of the client, which reports about every second, after which it counts as disconnected. */
 const SILENT_MS = 4_000
-/** ms of silence after which the connection is given up (RFC 7675 section 5.1). */
+/** ms without any packet after which the connection has failed (RFC 7675 section 5.1). */
 const GIVE_UP_MS = 30_000
-/** What sound and frame both belong to (RFC 8830). */
+/** The MediaStream of both tracks (RFC 8830). */
 const STREAM_NAME = 'avatar'
 const FMT = { nack: 1, pli: 1, fir: 4, remb: 15 } as const
 
@@ -216,7 +216,7 @@ class WeriftPeer implements RtcPeer {
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  /** A silent client may come back: it is sent to until it is given up. */
+  /** A client that went silent may return: media is sent until the connection has failed. */
   get #open(): boolean {
     return this.#state === 'connected' || this.#state === 'disconnected'
   }
@@ -266,7 +266,7 @@ class WeriftPeer implements RtcPeer {
     this.#lastPacketMs = performance.now()
   }
 
-  /** Ties both streams' timestamps to one wall clock. Sees too whether the client is still there. */
+  /** Sends sender reports, which tie both streams to one wall clock, and checks whether the client still sends. */
   #report(): void {
     this.#reported += 1
     this.#reports = setTimeout(() => this.#report(), this.#reported < FIRST_REPORTS ? FIRST_REPORTS_MS : REPORT_MS)
@@ -308,7 +308,7 @@ class WeriftPeer implements RtcPeer {
     else if (feedback.count === FMT.fir || feedback.mediaSsrc === this.#video?.ssrc) this.#wantKeyframe()
   }
 
-  /** What is no longer kept, only a key frame makes good: browsers would ask for it for 3 s before they ask for that. */
+  /** A packet that is no longer kept needs a key frame: browsers would repeat the NACK for 3 s before they ask for one. */
   #nack(nack: GenericNack): void {
     const video = this.#video
     if (!video || nack.mediaSourceSsrc !== video.ssrc) return

@@ -1,4 +1,4 @@
-/** The mind of a fresh machine: a scripted persona that needs no key and says how to connect a real one. */
+/** The LLM provider without configuration: a scripted persona that needs no key and says how to connect a real model. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ChatMessage, textOf } from '../../../shared/chat.ts'
 import type { ChatProvider } from './types.ts'

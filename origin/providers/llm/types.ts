@@ -1,7 +1,7 @@
 /** What the origin asks of a language model. */
 import type { ChatMessage, ChatRequest } from '../../../shared/chat.ts'
 
-/** What a reply is made of, in order. Parts of one tool call have its index; its id and name come with the first. */
+/** The parts of a reply, in order. Parts of one tool call share its index; its id and name come with the first. */
 export type ReplyPart =
   | { type: 'text'; text: string }
   | { type: 'tool_call'; index: number; id?: string | undefined; name?: string | undefined; arguments?: string | undefined }

@@ -1,4 +1,4 @@
-/** Who hears, by what is configured. */
+/** Which speech-to-text provider is used, by the configuration. */
 import { AvatarError } from '../../../shared/errors.ts'
 import { createOpenAiTranscription } from './openai.ts'
 import { createOpenAiLiveTranscription } from './openai-realtime.ts'
@@ -7,7 +7,7 @@ import type { TranscriptionProvider } from './types.ts'
 
 const DEFAULT_MODELS = { openai: 'gpt-transcribe', 'openai-live': 'gpt-live-transcribe' } as const
 
-/** What of the origin's configuration decides. */
+/** The part of the origin's configuration that is about speech-to-text. */
 export interface SttEnv {
   STT_PROVIDER?: 'openai' | 'openai-live' | 'sherpa' | undefined
   STT_API_KEY?: string | undefined
@@ -39,7 +39,7 @@ export async function chooseStt(env: SttEnv): Promise<TranscriptionProvider | un
   return provider === 'openai-live' ? createOpenAiLiveTranscription(options) : createOpenAiTranscription(options)
 }
 
-/** What `start_listening` is answered with where nobody hears. */
+/** The error of `start_listening` where no provider is configured. */
 export function sttUnavailable(): AvatarError {
   return new AvatarError(
     'STT_UNAVAILABLE',

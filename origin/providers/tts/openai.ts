@@ -1,4 +1,4 @@
-/** Voices of any server that speaks OpenAI's speech endpoint: one request a clause, streamed as PCM. */
+/** TTS by OpenAI's speech endpoint, or a compatible server: one request a clause, streamed as PCM. */
 import type OpenAI from 'openai'
 import type { VoiceInfo, VoiceSettings } from '../../../shared/api.ts'
 import { createOpenAiClient, openAiFailure } from '../openai-client.ts'

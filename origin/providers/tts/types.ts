@@ -20,9 +20,9 @@ export interface CharacterTime {
 export interface SpeechPiece {
   /** 16-bit PCM, mono, SAMPLE_RATE Hz. */
   pcm: Int16Array
-  /** All phones of the clause, on its first piece, from voices that know them. */
+  /** All phones of the clause, on its first piece, from providers that know them. */
   phones?: Phone[]
-  /** Characters whose times became known with this piece, in order, from voices that know text but no phones. */
+  /** Characters whose times became known with this piece, in order, from providers that know characters but no phones. */
   characters?: CharacterTime[]
 }
 
@@ -39,7 +39,7 @@ export interface SpeechProvider {
   readonly defaultVoiceId: string
   /** Speech of one clause, as it becomes ready. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
   speak(request: SpeechRequest, signal: AbortSignal): AsyncIterable<SpeechPiece>
-  /** What of a text this voice cannot speak, in words for the caller; undefined where it can. */
+  /** What of a text this provider cannot speak, as a warning for the caller; undefined where it can speak all of it. */
   shortcoming?(text: string): string | undefined
   /** Seconds that a text will take, within 25 %. */
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number

@@ -71,7 +71,7 @@ describe('ExpressionDriver', () => {
   })
 })
 
-describe('FaceDriver', () => {
+describe('FaceBlender', () => {
   it('shows the clip itself until something moves', () => {
     expect(new FaceBlender().next(undefined)).toEqual({ face: undefined, blend: 0 })
   })

@@ -1,4 +1,4 @@
-/** The embedded voice: CMU Flite in a worker thread. No key, no network; English; knows its own phones. */
+/** The embedded TTS: CMU Flite in a worker thread. No key, no network; English; gives phones with their times. */
 import type { VoiceSettings } from '../../../../shared/api.ts'
 import { AvatarError } from '../../../../shared/errors.ts'
 import { log } from '../../../log.ts'
@@ -11,7 +11,7 @@ import type { Synthesis, SynthesisJob } from './synthesize.ts'
 import { speakableText } from './text.ts'
 import { VOICES, voiceById } from './voices.ts'
 
-/** Clauses that may wait: at about 50 ms each, one that waits longer than this has lost its listener. */
+/** Clauses that may wait, at about 50 ms each: the last of them would be too late for its listener. */
 const MAX_QUEUED = 64
 /** ms for one clause; the longest takes 0.6 s on a free core. */
 const TIMEOUT_MS = 15_000
