@@ -1,26 +1,14 @@
 /** A WebRTC connection by werift. Where the library has a defect, it is worked around here, each time with the reason. */
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import {
-  type GenericNack,
-  MediaStream,
-  type MediaStreamTrack,
-  type RTCCertificate,
-  RTCPeerConnection,
-  type RtcpPacket,
-  RtcpPayloadSpecificFeedback,
-  RtcpRrPacket,
-  RtcpSrPacket,
-  RtcpTransportLayerFeedback,
-} from 'werift'
+import { MediaStream, type MediaStreamTrack, type RTCCertificate, RTCPeerConnection, type RtcpPacket } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
 import { announceAddresses, hostAddresses } from './addresses.ts'
 import { JitterBuffer } from './jitter-buffer.ts'
-import { askedFor } from './nack.ts'
 import { isUsableCandidate, type OfferedStream, type ParsedOffer, parseOffer } from './offer.ts'
 import { Pacer } from './pacer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
-import { ntpTime, roundTripMs } from './rtp-clock.ts'
+import { RtcpFeedback } from './rtcp-feedback.ts'
 import { RtpSender } from './rtp-sender.ts'
 import { SendStats } from './send-stats.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
@@ -40,16 +28,12 @@ const FIRST_REPORTS = 25
  * difference themselves only from 30 ms on, and take ten seconds for it.
  */
 const FRAMES_BEHIND_MS = 35
-/** ms between key frames that a client asks for, and between those that lost packets make necessary: they cost most on a slow link. */
-const KEYFRAME_EVERY_MS = 500
-const OWN_KEYFRAME_EVERY_MS = 2_000
 /** ms without any packet of the client, which reports about every second, after which it counts as disconnected. */
 const SILENT_MS = 4_000
 /** ms without any packet after which the connection has failed (RFC 7675 section 5.1). */
 const GIVE_UP_MS = 30_000
 /** The MediaStream of both tracks (RFC 8830). */
 const STREAM_NAME = 'avatar'
-const FMT = { nack: 1, pli: 1, fir: 4, remb: 15 } as const
 
 /**
  * Answers an offer.
@@ -78,16 +62,12 @@ class WeriftPeer implements RtcPeer {
   readonly #mic: JitterBuffer
   readonly #video: RtpSender | undefined
   readonly #audio: RtpSender | undefined
+  readonly #feedback: RtcpFeedback
   #state: RtcState = 'connecting'
   #pictureId = randomInt(2 ** 15)
   #reports: NodeJS.Timeout | undefined
   #connectTimer: NodeJS.Timeout | undefined
   #lastPacketMs = 0
-  #askedForKeyframeMs = Number.NEGATIVE_INFINITY
-  #rtt: number | undefined
-  #estimateBps: number | undefined
-  #nacks = 0
-  #keyframeRequests = 0
   #reported = 0
   readonly #sendStats = new SendStats()
   readonly #pacer = new Pacer<() => void>((leave) => leave())
@@ -122,6 +102,7 @@ class WeriftPeer implements RtcPeer {
     })
     this.#video = video && this.#addStream('video', 'sendonly', video)
     this.#audio = audio && this.#addStream('audio', audio.sendsMic ? 'sendrecv' : 'sendonly', audio)
+    this.#feedback = new RtcpFeedback({ video: this.#video, audio: this.#audio, onKeyframeRequest: () => options.onKeyframeRequest() })
     this.#pc.connectionStateChange.subscribe((state) => this.#connectionChanged(state))
     this.#pc.onTrack.subscribe((track) => this.#receiveMic(track))
   }
@@ -138,7 +119,7 @@ class WeriftPeer implements RtcPeer {
         // as the DTLS client the library would wait 100 ms before it begins
         if (!/^a=setup:passive/m.test(offer.sdp)) transport.role = 'server'
         // read here, because the library gives a PLI to the microphone's receiver when there is one
-        transport.onRtcp.subscribe((packet) => this.#feedback(packet))
+        transport.onRtcp.subscribe((packet) => this.#receiveRtcp(packet))
       }
       const described = this.#pc.setLocalDescription(await this.#pc.createAnswer())
       await withinMs(described, GATHER_MS)
@@ -194,17 +175,17 @@ class WeriftPeer implements RtcPeer {
       videoBps,
       audioBps,
       fps,
-      rttMs: this.#rtt,
+      rttMs: this.#feedback.rttMs,
       loss: Math.max(0, ...streams.map(({ loss }) => loss)),
       jitterMs: Math.max(0, ...streams.map(({ jitterMs }) => jitterMs)),
       packetsSent: streams.reduce((sum, { packets }) => sum + packets, 0),
       bytesSent: streams.reduce((sum, { octets }) => sum + octets, 0),
       packetsResent: streams.reduce((sum, { resent }) => sum + resent, 0),
-      nacks: this.#nacks,
-      keyframeRequests: this.#keyframeRequests,
+      nacks: this.#feedback.nacks,
+      keyframeRequests: this.#feedback.keyframeRequests,
       framesSent: this.#sendStats.frames,
       freezes: this.#sendStats.freezes,
-      estimateBps: this.#estimateBps,
+      estimateBps: this.#feedback.estimateBps,
     }
   }
 
@@ -287,42 +268,8 @@ class WeriftPeer implements RtcPeer {
     })
   }
 
-  #feedback(packet: RtcpPacket): void {
+  #receiveRtcp(packet: RtcpPacket): void {
     this.#packetCame()
-    if (packet instanceof RtcpRrPacket || packet instanceof RtcpSrPacket) {
-      for (const { ssrc, fractionLost, jitter, lsr, dlsr } of packet.reports) {
-        const stream = this.#streams.find((other) => other.ssrc === ssrc)
-        if (!stream) continue
-        stream.loss = fractionLost / 256
-        stream.jitterMs = (jitter / stream.clockRateHz) * 1000
-        if (lsr !== 0) this.#rtt = Math.max(0, roundTripMs(ntpTime(performance.now()), lsr, dlsr))
-      }
-    } else if (packet instanceof RtcpPayloadSpecificFeedback) this.#payloadFeedback(packet)
-    else if (packet instanceof RtcpTransportLayerFeedback && packet.feedback?.count === FMT.nack) this.#nack(packet.feedback as GenericNack)
-  }
-
-  #payloadFeedback({ feedback }: RtcpPayloadSpecificFeedback): void {
-    // the library leaves it undefined where it does not know the format
-    if (!feedback) return
-    if ('bitrate' in feedback) this.#estimateBps = Number(feedback.bitrate)
-    else if (feedback.count === FMT.fir || feedback.mediaSsrc === this.#video?.ssrc) this.#wantKeyframe()
-  }
-
-  /** A packet that is no longer kept needs a key frame: browsers would repeat the NACK for 3 s before they ask for one. */
-  #nack(nack: GenericNack): void {
-    const video = this.#video
-    if (!video || nack.mediaSourceSsrc !== video.ssrc) return
-    const asked = askedFor(nack)
-    this.#nacks += asked.length
-    const again = asked.map((sequence) => video.resend(sequence))
-    if (again.includes(false)) this.#wantKeyframe(OWN_KEYFRAME_EVERY_MS)
-  }
-
-  #wantKeyframe(everyMs = KEYFRAME_EVERY_MS): void {
-    this.#keyframeRequests += 1
-    const now = performance.now()
-    if (now - this.#askedForKeyframeMs < everyMs) return
-    this.#askedForKeyframeMs = now
-    this.#options.onKeyframeRequest()
+    this.#feedback.receive(packet)
   }
 }

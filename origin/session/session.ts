@@ -14,20 +14,15 @@ import { transportStats } from '../media/transport-stats.ts'
 import type { Viewers } from '../media/viewers.ts'
 import { WebrtcOutput } from '../media/webrtc-output.ts'
 import { unixSeconds } from '../pipeline/clock.ts'
-import type { FrameRequest, RenderedFrame } from '../render/types.ts'
+import type { RenderedFrame } from '../render/types.ts'
 import { ClientEvents } from './client-events.ts'
 import { SessionEvents } from './session-events.ts'
 import { SessionLifetime } from './session-lifetime.ts'
 import type { SessionServices } from './session-services.ts'
 import type { SessionSink } from './session-sink.ts'
-import { Speech, type SpokenTick } from './speech.ts'
+import { Speech } from './speech.ts'
 import { SessionStatus } from './status.ts'
-
-/** What one tick of the clock shows and sounds like; made at the tick, delivered one tick later with its frame. */
-export interface PreparedTick extends SpokenTick {
-  /** Undefined where no client wants frames. */
-  request: FrameRequest | undefined
-}
+import type { PreparedTick } from './tick.ts'
 
 export interface SessionOptions {
   config: SessionConfig

@@ -1,6 +1,6 @@
 /** What a session's avatar says: queues tasks and replies, pauses and stops them, and sends what is due of them at each tick. */
 import { performance } from 'node:perf_hooks'
-import type { Emotion, InterruptResponse, SpeakRequest, SpeakResponse, VoiceSettings } from '../../shared/api.ts'
+import type { InterruptResponse, SpeakRequest, SpeakResponse, VoiceSettings } from '../../shared/api.ts'
 import type { ChatChunk, ChatResponse, TaskMode } from '../../shared/chat.ts'
 import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
 import { VISEMES } from '../../shared/face.ts'
@@ -16,30 +16,21 @@ import type { SocketOutput } from '../media/socket-output.ts'
 import type { WebrtcOutput } from '../media/webrtc-output.ts'
 import { pickVoice } from '../providers/tts/pick-voice.ts'
 import type { SpeechProvider } from '../providers/tts/types.ts'
-import type { TickSound } from '../turn/playout.ts'
 import type { SpeechPipeline } from '../turn/speech-pipeline.ts'
 import type { Turn, TurnEnd } from '../turn/turn.ts'
 import type { TurnRecorder } from '../turn/turn-metrics.ts'
 import { TurnQueue } from '../turn/turn-queue.ts'
-import { CueSheet } from './cue-sheet.ts'
+import { FaceScripts } from './face-scripts.ts'
 import type { SessionEvents } from './session-events.ts'
 import type { SessionLifetime } from './session-lifetime.ts'
 import { SpeechDelivery } from './speech-delivery.ts'
+import type { SpokenTick } from './tick.ts'
 
 /** A mouth whose `sil` weight is above this is at rest. */
 const AT_REST_ABOVE = 0.9
 
 /** A text to speak; its session is this one. */
 export type SpeakTask = Omit<SpeakRequest, 'mode' | 'session_id'> & Partial<Pick<SpeakRequest, 'mode' | 'session_id'>>
-
-/** The speech of one tick: taken at the tick, delivered one tick later. */
-export interface SpokenTick {
-  generation: number
-  turn: Turn | undefined
-  sound: TickSound | undefined
-  /** When it is due, on `performance.now()`'s scale. */
-  dueMs: number
-}
 
 /** What speech uses of the process. */
 export interface SpeechServices extends ReplyServices {
@@ -77,12 +68,13 @@ export class Speech implements SpeechControl {
   readonly #replies: ReplyRunner
   readonly #delivery: SpeechDelivery
   readonly #echoReference = new EchoReferenceRing()
-  readonly #scripts = new WeakMap<Turn, { emotion: Emotion; cues: CueSheet }>()
+  readonly #scripts: FaceScripts
   #lastTurn: TurnLedger | null = null
 
   constructor(options: SpeechOptions) {
     this.#options = options
-    const { config, services, events, sockets, onChange } = options
+    const { config, services, events, sockets, animator, onChange } = options
+    this.#scripts = new FaceScripts(animator)
     this.#queue = new TurnQueue({
       onFinished: (turn, reason) => this.#finished(turn, reason),
       onFailed: (turn, error) => this.#failed(turn, error),
@@ -150,7 +142,7 @@ export class Speech implements SpeechControl {
     const turn = this.#say('speak', once(text), { voiceId, settings })
     turn.expectText(text)
     this.#replies.recordSpoken(turn, text)
-    this.#scripts.set(turn, { emotion, cues: new CueSheet(cues) })
+    this.#scripts.add(turn, { emotion, cues })
     return {
       task_id: turn.taskId,
       status: queued ? 'queued' : 'processing',
@@ -224,7 +216,7 @@ export class Speech implements SpeechControl {
   next(dueMs: number): SpokenTick {
     const turn = this.current
     const sound = this.#queue.next()
-    if (turn && sound) this.#express(turn, sound)
+    if (turn && sound) this.#scripts.apply(turn, sound)
     return { generation: this.#options.events.generation, turn, sound, dueMs }
   }
 
@@ -284,11 +276,10 @@ export class Speech implements SpeechControl {
   }
 
   #finished(turn: Turn, reason: TurnEnd): void {
-    const { animator, events } = this.#options
-    animator.emotion = 'neutral'
+    this.#scripts.end()
     this.#replies.ended(turn)
     this.#publishMetrics(turn)
-    events.publish({ type: 'speech_finished', task_id: turn.taskId, reason, played_ms: Math.round(turn.playedMs) })
+    this.#options.events.publish({ type: 'speech_finished', task_id: turn.taskId, reason, played_ms: Math.round(turn.playedMs) })
   }
 
   /** Once for each turn: with its first frame that moves the mouth, else with its end. */
@@ -299,18 +290,6 @@ export class Speech implements SpeechControl {
     this.#lastTurn = metrics
     services.turnRecorder.addTurn(metrics)
     events.publish({ type: 'turn_metrics', task_id: turn.taskId, kind: turn.kind, metrics })
-  }
-
-  /** Applies what the task's emotion and cues ask of the face at this tick. */
-  #express(turn: Turn, sound: TickSound): void {
-    const { animator } = this.#options
-    const script = this.#scripts.get(turn)
-    if (!script) return
-    for (const { segment, ptsMs } of sound.segments) {
-      if (ptsMs === 0) animator.emotion = script.emotion
-      script.cues.begin(segment, ptsMs)
-    }
-    for (const cue of script.cues.due(sound.untilMs)) animator.act(cue)
   }
 }
 

@@ -4,7 +4,8 @@ import { TICK_MS } from '../../shared/media.ts'
 import type { Logger } from '../log.ts'
 import { Clock } from '../pipeline/clock.ts'
 import type { Renderer } from '../render/types.ts'
-import type { PreparedTick, Session } from './session.ts'
+import type { Session } from './session.ts'
+import type { PreparedTick } from './tick.ts'
 
 /** Ticks that a frame may be later than its sound; a later one is dropped. */
 const MAX_FRAME_DELAY_TICKS = 3
