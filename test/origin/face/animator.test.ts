@@ -10,7 +10,7 @@ describe('Animator', () => {
   it('counts pictures on, whatever is shown', () => {
     const animator = new Animator()
     const shown = [...pictures(animator, 5, 'idle'), ...pictures(animator, 20, 'listening'), ...pictures(animator, 5, 'speaking')]
-    expect(shown.map(({ frame: picture }) => picture)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
+    expect(shown.map(({ frame }) => frame)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
   })
 
   it('glides into the listening pose within half a second, slowly at both ends, and stays', () => {

@@ -9,7 +9,7 @@ import type { RtcPeer, RtcPeerOptions, RtcState, RtcStats } from '../../../origi
 import type { Session } from '../../../origin/session/session.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
-import { ears, fakeTranscription } from '../../support/fakes/ears-fakes.ts'
+import { fakeTranscription, listeningServices } from '../../support/fakes/listening-fakes.ts'
 import { createRig, settle } from '../../support/fakes/session-fakes.ts'
 import { until } from '../../support/until.ts'
 
@@ -386,7 +386,7 @@ describe('the microphone', () => {
       return { peer: fake, sdp: 'answer' }
     }
     const transcription = fakeTranscription(() => 'Hello?')
-    const { session, run, sink } = createRig({ rtc: { answer, encoders }, listening: ears(transcription) })
+    const { session, run, sink } = createRig({ rtc: { answer, encoders }, listening: listeningServices(transcription) })
     await session.start(offer)
     peer(0).become('connected')
     const voice = new OpusEncoder()

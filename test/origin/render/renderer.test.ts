@@ -11,9 +11,9 @@ import { QUALITIES, type Quality } from '../../../shared/media.ts'
 import {
   BLINK_AT,
   clipColour,
-  IDLE_PICTURES,
+  IDLE_FRAMES,
   inputColour,
-  LISTENING_PICTURES,
+  LISTENING_FRAMES,
   makeAvatarPack,
   maskShare,
   ORIGIN,
@@ -130,10 +130,10 @@ describe('a picture without a face', () => {
 
   it('comes round at the end of the loop, also backwards', async () => {
     const third = (await draw({ frame: 3 })).jpeg
-    expect((await draw({ frame: 3 + 7 * IDLE_PICTURES })).jpeg).toBe(third)
-    expect((await draw({ frame: 3 - IDLE_PICTURES })).jpeg).toBe(third)
+    expect((await draw({ frame: 3 + 7 * IDLE_FRAMES })).jpeg).toBe(third)
+    expect((await draw({ frame: 3 - IDLE_FRAMES })).jpeg).toBe(third)
     const first = (await draw({ clip: 'listening', frame: 1 })).jpeg
-    expect((await draw({ clip: 'listening', frame: 1 + 2 * LISTENING_PICTURES })).jpeg).toBe(first)
+    expect((await draw({ clip: 'listening', frame: 1 + 2 * LISTENING_FRAMES })).jpeg).toBe(first)
     expect((await draw({ clip: 'listening', frame: 2 })).jpeg).not.toBe(first)
   })
 })

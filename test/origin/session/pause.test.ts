@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { SAMPLE_RATE, TICK_SAMPLES } from '../../../shared/media.ts'
-import { createRig, fakeChat, fakeVoice, type Rig, settle } from '../../support/fakes/session-fakes.ts'
+import { createRig, fakeLlm, fakeTts, type Rig, settle } from '../../support/fakes/session-fakes.ts'
 
 /** A voice whose samples count up, so that every sample tells where it belongs. */
 const countingVoice = {
-  ...fakeVoice,
+  ...fakeTts,
   async *speak({ text }: { text: string }) {
     await Promise.resolve()
     const pcm = Int16Array.from({ length: text.length * 480 }, (_, i) => 1 + (i % 30_000))
@@ -139,7 +139,7 @@ describe('holding speech', () => {
   })
 
   it('is passed over by the client going away', async () => {
-    const { session, sink, run } = createRig({ llm: fakeChat(['Some words to say. '], { hang: true }) })
+    const { session, sink, run } = createRig({ llm: fakeLlm(['Some words to say. '], { hang: true }) })
     const caller = new AbortController()
     const reply = session.speech.chat({ messages: [{ role: 'user', content: 'Hello' }] }, () => undefined, caller.signal)
     await run(3)

@@ -64,7 +64,7 @@ const hang = (signal: AbortSignal) =>
     else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 
-function randomVoice(dice: Dice, work: Work): SpeechProvider {
+function randomTts(dice: Dice, work: Work): SpeechProvider {
   async function* speak({ text }: { text: string }, signal: AbortSignal) {
     const samples = Math.round(text.length * SECONDS_PER_CHAR * SAMPLE_RATE)
     const breaksAt = dice.chance(0.05) ? dice.below(samples) : Number.POSITIVE_INFINITY
@@ -89,7 +89,7 @@ function randomVoice(dice: Dice, work: Work): SpeechProvider {
   }
 }
 
-function randomMind(dice: Dice, work: Work): ChatProvider {
+function randomLlm(dice: Dice, work: Work): ChatProvider {
   async function* reply(signal: AbortSignal): AsyncGenerator<ReplyPart> {
     const fate = dice.pick(['ends', 'ends', 'calls', 'breaks', 'hangs'])
     for (const word of dice.text().split(' ')) {
@@ -106,7 +106,7 @@ function randomMind(dice: Dice, work: Work): ChatProvider {
 async function randomOrder(seed: number): Promise<void> {
   const dice = new Dice(seed)
   const work = new Work()
-  const { session, sink, services } = createRig({ tts: randomVoice(dice, work), llm: randomMind(dice, work) })
+  const { session, sink, services } = createRig({ tts: randomTts(dice, work), llm: randomLlm(dice, work) })
   const { speech } = session
   const { pipeline } = services
   const fromText = pipeline.fromText.bind(pipeline)

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
-import { ears, fakeTranscription } from '../../support/fakes/ears-fakes.ts'
-import { createRig, fakeChat, settle } from '../../support/fakes/session-fakes.ts'
+import { fakeTranscription, listeningServices } from '../../support/fakes/listening-fakes.ts'
+import { createRig, fakeLlm, settle } from '../../support/fakes/session-fakes.ts'
 
 const SESSION = '550e8400-e29b-41d4-a716-446655440000'
 const say = (text: string) => ({ session_id: SESSION, text })
@@ -160,7 +160,7 @@ describe('chat', () => {
   })
 
   it('stops the model and the speech when the caller goes away', async () => {
-    const { session, sink, run } = createRig({ llm: fakeChat(['Some words. '], { hang: true }) })
+    const { session, sink, run } = createRig({ llm: fakeLlm(['Some words. '], { hang: true }) })
     const caller = new AbortController()
     const reply = session.speech.chat(ask, () => undefined, caller.signal)
     await run(3)
@@ -170,7 +170,7 @@ describe('chat', () => {
   })
 
   it('ends the task as failed when the model breaks, and the session lives', async () => {
-    const { session, sink, run } = createRig({ llm: fakeChat(['Some words. ', 'never'], { failAfter: 1 }) })
+    const { session, sink, run } = createRig({ llm: fakeLlm(['Some words. ', 'never'], { failAfter: 1 }) })
     await expect(session.speech.chat(ask, () => undefined, new AbortController().signal)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' })
     await run(20)
     expect(sink.of('speech_finished')).toMatchObject([{ reason: 'failed' }])
@@ -215,7 +215,7 @@ describe('client audio', () => {
   })
 
   it('answers what the user said, when it can hear', async () => {
-    const { session, sink, run } = createRig({ listening: ears(fakeTranscription(() => 'What time is it?')) })
+    const { session, sink, run } = createRig({ listening: listeningServices(fakeTranscription(() => 'What time is it?')) })
     const data = { audio: 'AAAA', format: 'auto' as const, sample_rate: 24_000, channels: 1 }
     session.handleEvent({ type: 'start_listening', data: { mode: 'manual' } }, 'cli_a')
     session.handleEvent({ type: 'user_audio_append', data }, 'cli_a')

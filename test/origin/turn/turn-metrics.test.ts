@@ -4,7 +4,7 @@ import type { ChatProvider } from '../../../origin/providers/llm/types.ts'
 import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import { TurnMetrics } from '../../../origin/turn/turn-metrics.ts'
 import type { TurnLedger } from '../../../shared/stats.ts'
-import { createRig, fakeVoice, type Rig } from '../../support/fakes/session-fakes.ts'
+import { createRig, fakeTts, type Rig } from '../../support/fakes/session-fakes.ts'
 
 afterEach(() => void vi.restoreAllMocks())
 const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_picture: null }
@@ -32,10 +32,10 @@ describe('a turn’s ledger', () => {
       },
     }
     const voice: SpeechProvider = {
-      ...fakeVoice,
+      ...fakeTts,
       async *speak(request, signal) {
         pass(100)
-        yield* fakeVoice.speak(request, signal)
+        yield* fakeTts.speak(request, signal)
       },
     }
     const turns: TurnLedger[] = []
@@ -94,7 +94,7 @@ describe('a turn’s ledger', () => {
 describe('the watchdog', () => {
   /** Says its first 100 ms and then nothing. */
   const stuckVoice: SpeechProvider = {
-    ...fakeVoice,
+    ...fakeTts,
     async *speak(_request, signal) {
       yield { pcm: new Int16Array(2400).fill(1000) }
       yield { pcm: new Int16Array(2400).fill(1000) }
@@ -105,7 +105,7 @@ describe('the watchdog', () => {
   it('ends a task whose voice stopped, 2 s after its expected end, and the next one speaks', async () => {
     const pass = stoppedClock()
     let broken = true
-    const voice: SpeechProvider = { ...fakeVoice, speak: (request, signal) => (broken ? stuckVoice : fakeVoice).speak(request, signal) }
+    const voice: SpeechProvider = { ...fakeTts, speak: (request, signal) => (broken ? stuckVoice : fakeTts).speak(request, signal) }
     const one = createRig({ tts: voice })
     const { task_id } = one.session.speech.speak({ text: 'x'.repeat(100) })
     await one.run(8)
@@ -150,7 +150,7 @@ describe('the watchdog', () => {
 })
 
 const brokenVoice: SpeechProvider = {
-  ...fakeVoice,
+  ...fakeTts,
   // biome-ignore lint/correctness/useYield: it fails before its first sound
   async *speak() {
     await Promise.resolve()

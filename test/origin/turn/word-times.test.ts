@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 import type { CharacterTime } from '../../../origin/providers/tts/types.ts'
 import { wordTimes } from '../../../origin/turn/word-times.ts'
-import { createRig, fakeVoice } from '../../support/fakes/session-fakes.ts'
+import { createRig, fakeTts } from '../../support/fakes/session-fakes.ts'
 
 /** Each character takes 100 ms, from `fromS` on. */
 const spell = (text: string, fromS = 0): CharacterTime[] =>
@@ -92,7 +92,7 @@ describe('word events', () => {
   })
 
   it('stop with the speech, and the word that is cut off is not said to be heard', async () => {
-    const { session, sink, run } = createRig({ tts: { ...fakeVoice, speak: withCharacters } })
+    const { session, sink, run } = createRig({ tts: { ...fakeTts, speak: withCharacters } })
     session.speech.speak({ text: 'One two three four' })
     await run(13)
     const { spoken_text } = session.speech.interrupt()
@@ -102,7 +102,7 @@ describe('word events', () => {
   })
 
   it('held speech goes on with the word that it stopped in', async () => {
-    const { session, sink, run } = createRig({ tts: { ...fakeVoice, speak: withCharacters } })
+    const { session, sink, run } = createRig({ tts: { ...fakeTts, speak: withCharacters } })
     session.speech.speak({ text: 'One two three four' })
     await run(13)
     session.speech.pauseSpeech()

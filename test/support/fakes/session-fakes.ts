@@ -13,13 +13,13 @@ import type { OriginEvent, SessionEndReason } from '../../../shared/events.ts'
 import { VISEMES } from '../../../shared/face.ts'
 import type { MediaWants, RelayClass, SessionConfig } from '../../../shared/link.ts'
 import { MOUTH_FPS, SAMPLE_RATE, TICK_MS } from '../../../shared/media.ts'
-import { ears } from './ears-fakes.ts'
+import { listeningServices } from './listening-fakes.ts'
 import { createLogger } from './silent-log.ts'
 
 /** Seconds of speech for each character of text. */
 export const SECONDS_PER_CHAR = 0.02
 
-export const fakeVoice: SpeechProvider = {
+export const fakeTts: SpeechProvider = {
   name: 'fake',
   voices: [{ voice_id: 'fake_a', name: 'A', provider: 'fake', language: 'en', default: true }],
   defaultVoiceId: 'fake_a',
@@ -34,7 +34,7 @@ export const fakeVoice: SpeechProvider = {
 }
 
 /** A mind that replays text and other parts of a reply. @param options.hang after all parts, until it is stopped */
-export function fakeChat(tokens: readonly (string | ReplyPart)[], options: { failAfter?: number; hang?: boolean } = {}): ChatProvider {
+export function fakeLlm(tokens: readonly (string | ReplyPart)[], options: { failAfter?: number; hang?: boolean } = {}): ChatProvider {
   return {
     name: 'fake',
     defaultModel: 'fake-model',
@@ -109,7 +109,7 @@ export interface RigOptions extends Partial<Omit<SessionServices, 'avatars' | 'p
 }
 
 export function createRig(
-  { avatars, mouthFromText, mouthFromPhones = phonesToRows, tts = fakeVoice, ...own }: RigOptions = {},
+  { avatars, mouthFromText, mouthFromPhones = phonesToRows, tts = fakeTts, ...own }: RigOptions = {},
   config: Partial<SessionConfig> = {},
 ): Rig {
   const sink = new RecordingSink()
@@ -119,9 +119,9 @@ export function createRig(
   }
   const services: SessionServices = {
     tts,
-    llm: fakeChat(['Hello there. ', 'How are you?']),
+    llm: fakeLlm(['Hello there. ', 'How are you?']),
     pipeline: createSpeechPipeline({ tts, lipSync, mouthFromPhones, mouthFromText }),
-    listening: ears(),
+    listening: listeningServices(),
     avatars: { soundOf: () => undefined, canNod: () => true, ...avatars },
     decodeAudio: async () => ({ pcm: new Int16Array(SAMPLE_RATE) }),
     persona: 'persona',

@@ -1,4 +1,4 @@
-/** Ears for tests: the shipped detector, recognisers that say what the test wants, and an avatar's speech that keeps what is done to it. */
+/** Listening for tests: the shipped detector, recognisers that say what the test wants, and an avatar's speech that keeps what is done to it. */
 import type { ListeningServices } from '../../../origin/listening/listener.ts'
 import type { SpeechControl, UserSpeechTimes } from '../../../origin/listening/types.ts'
 import { readVadWeights } from '../../../origin/listening/vad.ts'
@@ -22,8 +22,8 @@ export interface FakeTranscription extends TranscriptionProvider {
   openLines: number
 }
 
-/** @param hear the text of an utterance; may wait, or fail */
-export function fakeTranscription(hear: (given: Given) => string | Promise<string>, { live = false } = {}): FakeTranscription {
+/** @param textOf the text of an utterance; may wait, or fail */
+export function fakeTranscription(textOf: (given: Given) => string | Promise<string>, { live = false } = {}): FakeTranscription {
   const fake: FakeTranscription = {
     name: 'fake',
     live,
@@ -44,7 +44,7 @@ export function fakeTranscription(hear: (given: Given) => string | Promise<strin
             finish: async () => {
               given.finished = true
               return await Promise.race([
-                hear(given),
+                textOf(given),
                 new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
               ])
             },
@@ -60,11 +60,11 @@ export function fakeTranscription(hear: (given: Given) => string | Promise<strin
   return fake
 }
 
-export function ears(stt?: TranscriptionProvider): ListeningServices {
+export function listeningServices(stt?: TranscriptionProvider): ListeningServices {
   return { stt, vad: weights }
 }
 
-/** Her side of the conversation, as far as the ear may act on it. */
+/** The avatar's speech, as far as the listener controls it. */
 export class FakeSpeech implements SpeechControl {
   speaking = false
   paused = false

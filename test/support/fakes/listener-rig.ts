@@ -1,4 +1,4 @@
-/** An ear with the shipped detector, alone: what it is given, and what it does. */
+/** A listener with the shipped detector, alone: what it is given, and what it does. */
 import { Listener } from '../../../origin/listening/listener.ts'
 import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
 import { SessionEvents } from '../../../origin/session/session-events.ts'
@@ -7,26 +7,26 @@ import type { OriginEvent } from '../../../shared/events.ts'
 import { TurnDetection } from '../../../shared/turn-detection.ts'
 import { toPcm } from '../signals/noise.ts'
 import { embeddedSpeech } from '../signals/test-speech.ts'
-import { ears, FakeSpeech } from './ears-fakes.ts'
+import { FakeSpeech, listeningServices } from './listening-fakes.ts'
 import { createLogger } from './silent-log.ts'
 
 type ErrorEvent = Extract<OriginEvent, { type: 'error' }>
 
-/** Hz of what it hears. */
+/** Hz of its input. */
 export const RATE = 16_000
 const PACKET = RATE / 50
 
-export interface Rig {
-  ear: Listener
+export interface ListenerRig {
+  listener: Listener
   speech: FakeSpeech
   events: OriginEvent[]
   levels: OriginEvent[]
   errors: ErrorEvent[]
   /** Sound as the microphone gives it, all at once. */
-  hear: (pcm: Int16Array) => void
+  push: (pcm: Int16Array) => void
 }
 
-export function rig(transcription: TranscriptionProvider | undefined, settings: Partial<TurnDetection> = {}): Rig {
+export function listenerRig(transcription: TranscriptionProvider | undefined, settings: Partial<TurnDetection> = {}): ListenerRig {
   const speech = new FakeSpeech()
   const made = { speech, events: [] as OriginEvent[], levels: [] as OriginEvent[], errors: [] as ErrorEvent[] }
   const sendEvent: SessionSink['sendEvent'] = (relayClass, event) => {
@@ -36,17 +36,17 @@ export function rig(transcription: TranscriptionProvider | undefined, settings: 
   }
   const events = new SessionEvents({ sessionId: '550e8400-e29b-41d4-a716-446655440000', sink: { sendEvent }, log: createLogger() })
   events.wants = { words: false, levels: true }
-  const ear = new Listener({
+  const listener = new Listener({
     config: { language: 'en', turn_detection: TurnDetection.parse(settings) },
-    services: ears(transcription),
+    services: listeningServices(transcription),
     speech,
     events,
     onChange: () => undefined,
   })
-  const hear = (pcm: Int16Array): void => {
-    for (let at = 0; at < pcm.length; at += PACKET) ear.push(pcm.subarray(at, at + PACKET))
+  const push = (pcm: Int16Array): void => {
+    for (let at = 0; at < pcm.length; at += PACKET) listener.push(pcm.subarray(at, at + PACKET))
   }
-  return { ear, hear, ...made }
+  return { listener, push, ...made }
 }
 
 export const silence = (ms: number): Int16Array => new Int16Array((RATE * ms) / 1000)
