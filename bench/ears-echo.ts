@@ -1,5 +1,5 @@
 /** Rooms in which her voice comes back from loudspeakers: how often she takes it for the user's, and how soon the user is heard above it. */
-import { concatPcm } from '../origin/codec/resample.ts'
+import { concatPcm } from '../origin/dsp/pcm.ts'
 import type { VadWeights } from '../origin/listening/vad.ts'
 import { createFliteVoice } from '../origin/providers/tts/flite/index.ts'
 import { type Room, turnsIn } from '../test/support/signals/echo-room.ts'

@@ -1,12 +1,15 @@
 /** From the end of the user's turn to the recogniser's request, at local servers that speak the vendors' protocols; sound comes in real time. */
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Ear } from '../origin/listening/listener.ts'
+import { SessionEvents } from '../origin/events/session-events.ts'
+import { Listener } from '../origin/listening/listener.ts'
 import type { VadWeights } from '../origin/listening/vad.ts'
 import { createOpenAiTranscription } from '../origin/providers/stt/openai.ts'
 import { createOpenAiLiveTranscription } from '../origin/providers/stt/openai-realtime.ts'
 import type { TranscriptionProvider } from '../origin/providers/stt/types.ts'
-import { FakeSpeech } from '../test/support/fakes/ears-fakes.ts'
+import type { SessionSink } from '../origin/session/session-sink.ts'
+import { FakeSpeech } from '../test/support/fakes/listening-fakes.ts'
+import { createLogger } from '../test/support/fakes/silent-log.ts'
 import { startRealtimeServer } from '../test/support/servers/realtime-server.ts'
 import { startVendorServer } from '../test/support/servers/vendor-server.ts'
 import { toPcm } from '../test/support/signals/noise.ts'
@@ -62,14 +65,14 @@ async function asItComes(): Promise<Recogniser> {
   }
 }
 
-/** Gives an ear these sounds as a microphone would. */
-async function speakInto(ear: Ear, sounds: readonly Int16Array[]): Promise<void> {
+/** Gives an listener these sounds as a microphone would. */
+async function speakInto(listener: Listener, sounds: readonly Int16Array[]): Promise<void> {
   let dueMs = performance.now()
   for (const sound of sounds) {
     for (let at = 0; at < sound.length; at += PACKET) {
       dueMs += PACKET_MS
       await delay(Math.max(0, dueMs - performance.now()))
-      ear.hear(sound.subarray(at, at + PACKET))
+      listener.push(sound.subarray(at, at + PACKET))
     }
   }
 }
@@ -78,29 +81,31 @@ async function speakInto(ear: Ear, sounds: readonly Int16Array[]): Promise<void>
 async function requestTimes(vad: VadWeights, sounds: readonly Int16Array[], { provider, arrivedMs, close }: Recogniser): Promise<number[]> {
   const speech = new FakeSpeech()
   const failures: Error[] = []
-  const ear = new Ear({
-    config: { session_id: '550e8400-e29b-41d4-a716-446655440000', language: 'en', turn_detection: undefined },
-    parts: { transcription: provider, vad },
+  const sendEvent: SessionSink['sendEvent'] = (_relayClass, event) => {
+    if (event.type === 'error') failures.push(new Error(event.message))
+  }
+  const events = new SessionEvents({ sessionId: '550e8400-e29b-41d4-a716-446655440000', sink: { sendEvent }, log: createLogger() })
+  const listener = new Listener({
+    config: { language: 'en', turn_detection: undefined },
+    services: { stt: provider, vad },
     speech,
-    emit: () => undefined,
-    emitLevel: () => undefined,
-    sendError: (error) => failures.push(error),
-    onListeningChange: () => undefined,
+    events,
+    onChange: () => undefined,
   })
   try {
-    ear.start()
-    await speakInto(ear, sounds)
+    listener.start()
+    await speakInto(listener, sounds)
     await until('the last answer', () => (speech.times.length >= arrivedMs.length ? true : undefined))
     if (failures.length > 0) throw failures[0]
     if (arrivedMs.length !== sounds.length) throw new Error(`${sounds.length} utterances became ${arrivedMs.length} requests`)
     return speech.times.map((times, i) => (arrivedMs[i] ?? Number.NaN) - (times?.vadEndMs ?? Number.NaN))
   } finally {
-    ear.close()
+    listener.close()
     await close()
   }
 }
 
-/** Both recognisers at once, each with an ear of its own that hears the utterances in turn, the second half a turn later. */
+/** Both recognisers at once, each with an listener of its own that hears the utterances in turn, the second half a turn later. */
 export async function benchRequests(vad: VadWeights, speech: readonly TestSpeech[]): Promise<Record<string, number>> {
   const rest = (REST_MS / 1000) * RATE
   const sounds = Array.from({ length: 1 + UTTERANCES }, (_, i) => {

@@ -60,7 +60,7 @@ async function speak(renderer: Renderer, sessions: number, quality: Quality, sec
       avatarId,
       quality,
       clip: 'idle' as const,
-      picture: tick + 61 * i,
+      frame: tick + 61 * i,
       face: speakingFace(tick + 17 * i),
     }))
     for (const result of await renderer.render(requests)) {

@@ -13,8 +13,8 @@ import { parseArgs } from 'node:util'
 import type { InferJob, InferResult, InferSetup } from '../origin/render/infer-worker.ts'
 import { findPacks, inferModel, loadPack } from '../origin/render/pack.ts'
 import { PatchSource } from '../origin/render/patch-source.ts'
+import { startRenderWorker } from '../origin/render/render-worker.ts'
 import { RenderStats } from '../origin/render/stats.ts'
-import { WorkerHost } from '../origin/workers/worker-host.ts'
 import { benchEventLoop } from './event-loop.ts'
 import { type Figures, median, type Threshold, tell, tenths } from './figures.ts'
 import { benchLipsync, type VoiceFigures } from './lipsync.ts'
@@ -55,20 +55,20 @@ async function openModels(packsDir: string, threads: number) {
   const { layers } = await loadPack(folder)
   const setup: InferSetup = { models: layers.map(inferModel), device: 'cpu', intraOpThreads: 1 }
   const open = () =>
-    WorkerHost.start<InferJob, InferResult>({
-      url: new URL('../origin/render/infer-worker.ts', import.meta.url),
+    startRenderWorker<InferJob, InferResult>({
+      entry: new URL('../origin/render/infer-worker.ts', import.meta.url),
       name: 'infer',
       data: setup,
     })
   const first = await open()
-  const hosts: [typeof first, ...(typeof first)[]] = [first]
-  while (hosts.length < threads) hosts.push(await open())
-  return { layers, hosts }
+  const clients: [typeof first, ...(typeof first)[]] = [first]
+  while (clients.length < threads) clients.push(await open())
+  return { layers, clients }
 }
 
 /** Model alone on one core: ms a patch in batches of 1 and 8. */
 async function benchModel(packsDir: string): Promise<Figures> {
-  const { layers, hosts } = await openModels(packsDir, 1)
+  const { layers, clients } = await openModels(packsDir, 1)
   const figures: Figures = {}
   for (const [model, layer] of layers.entries()) {
     if (layer.kind !== 'decoder') continue
@@ -77,20 +77,20 @@ async function benchModel(packsDir: string): Promise<Figures> {
       const slots = Array.from({ length: batch }, () => new Float32Array(new SharedArrayBuffer(12 * width * height)))
       const times: number[] = []
       for (let run = 0; run < RUNS; run++) {
-        const { runMs } = await hosts[0].request({ kind: 'run', model, rows: rowsOf(batch * inputs.length, run), slots })
+        const { runMs } = await clients[0].run({ kind: 'run', model, rows: rowsOf(batch * inputs.length, run), slots })
         times.push(runMs / batch)
       }
       figures[`${name}_patch_ms_batch_${batch}`] = median(times.slice(4))
     }
   }
-  await hosts[0].close()
+  await clients[0].close()
   return figures
 }
 
 /** Patches a second of the first model on all cores, as the renderer shares them out: one at a time, and eight at once. */
 async function benchBatch(packsDir: string): Promise<Figures> {
-  const { layers, hosts } = await openModels(packsDir, availableParallelism())
-  const source = new PatchSource({ hosts, models: layers, stats: new RenderStats(), device: 'cpu' })
+  const { layers, clients } = await openModels(packsDir, availableParallelism())
+  const source = new PatchSource({ clients, models: layers, stats: new RenderStats(), device: 'cpu' })
   const [layer] = layers
   const inputs = layer?.kind === 'decoder' ? layer.inputs.length : 0
   let drawn = 0
@@ -107,7 +107,7 @@ async function benchBatch(packsDir: string): Promise<Figures> {
     for (let i = 0; i < 4; i++) alone.push(await draw(1))
     together.push((await draw(BATCH)) / BATCH)
   }
-  await Promise.all(hosts.map((host) => host.close()))
+  await Promise.all(clients.map((host) => host.close()))
   const perSecond = (ms: readonly number[]): number => 1000 / median(ms)
   return {
     batch_1_patches_per_s: perSecond(alone),

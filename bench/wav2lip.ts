@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { SoundFeed } from '../origin/face/audio-window.ts'
+import { AudioWindow } from '../origin/face/audio-window.ts'
 import { wav2lipSound } from '../origin/render/adapters/wav2lip-mel.ts'
 import { createRenderer } from '../origin/render/index.ts'
 import { SAMPLE_RATE, TICK_SAMPLES } from '../shared/media.ts'
@@ -89,7 +89,7 @@ interface Path {
 async function openPath(packsDir: string): Promise<Path> {
   const renderer = await createRenderer({ packsDir, device: 'cpu', capacity: 64, maxTicksBehind: 10_000, intraOpThreads: THREADS })
   const speech = Int16Array.from({ length: SAMPLE_RATE }, (_, i) => 9_000 * Math.sin(i * 0.05 + 8 * Math.sin(i * 0.0004)))
-  const feeds = Array.from({ length: BATCH }, () => new SoundFeed(wav2lipSound))
+  const feeds = Array.from({ length: BATCH }, () => new AudioWindow(wav2lipSound))
   let tick = 0
   let featureMs = 0
   const draw = async (): Promise<void> => {
@@ -97,12 +97,12 @@ async function openPath(packsDir: string): Promise<Path> {
     const started = performance.now()
     const heard = feeds.map((feed) => feed.next(speech.subarray(at, at + TICK_SAMPLES), [speech.subarray(at + TICK_SAMPLES)]))
     featureMs += performance.now() - started
-    const picture = tick++
+    const frame = tick++
     const requests = heard.map((sound, i) => ({
       avatarId: 'person',
       quality: 'medium' as const,
       clip: 'idle' as const,
-      picture: picture + 5 * i,
+      frame: frame + 5 * i,
       ...(sound === undefined ? {} : { sound }),
     }))
     for (const result of await renderer.render(requests)) if (result.status === 'rejected') throw result.reason

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { EncoderPool } from '../origin/codec/encoder-pool.ts'
 import { readVideo } from '../origin/codec/video.ts'
 import { type VideoCodec, VideoEncoder } from '../origin/codec/video-encoder.ts'
-import { PeerOut } from '../origin/media/peer-output.ts'
+import { PeerOutput } from '../origin/media/peer-output.ts'
 import { Clock } from '../origin/pipeline/clock.ts'
 import { RtcEngine } from '../origin/rtc/rtc-engine.ts'
 import { FPS, QUALITIES, type Quality, SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
@@ -95,7 +95,7 @@ async function benchStream(codec: VideoCodec): Promise<void> {
   const pictures = clip(size)
   const encoders = new EncoderPool({ threads: 1, onCrash: (why) => console.error(why) })
   const browser = await openBrowser()
-  const out = new PeerOut({
+  const out = new PeerOutput({
     parts: { answer: (offer, options) => engine.answer(offer, options), encoders },
     quality: 'medium',
     iceServers: [],
@@ -117,7 +117,7 @@ async function benchStream(codec: VideoCodec): Promise<void> {
       const startMs = performance.now()
       const rgb = Uint8Array.from(pictures[index % pictures.length] ?? [])
       copyMs += performance.now() - startMs
-      out.picture(rgb, atMs)
+      out.frame(rgb, atMs)
     },
   })
   const sdp = await out.start(await makeOffer(browser.page, { codec, microphone: true }))

@@ -6,12 +6,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ExpressionDriver } from '../origin/face/expression.ts'
+import { ExpressionAnimator } from '../origin/face/expression.ts'
 import { mouthFromPhones } from '../origin/lipsync/phones.ts'
 import { createFliteVoice } from '../origin/providers/tts/flite/index.ts'
 import { createRenderer } from '../origin/render/index.ts'
 import { decodeJpeg, encodeJpeg, jpegBound } from '../origin/render/jpeg.ts'
-import type { PictureRequest, Renderer } from '../origin/render/types.ts'
+import type { FrameRequest, Renderer } from '../origin/render/types.ts'
 import type { Emotion } from '../shared/api.ts'
 import { FACE_PARAMS, type FaceParam, VISEMES } from '../shared/face.ts'
 import { FPS, MOUTH_FPS, QUALITIES, SAMPLE_RATE } from '../shared/media.ts'
@@ -49,8 +49,8 @@ class Sheets {
   async write(
     name: string,
     columns: number,
-    requests: readonly Partial<PictureRequest>[],
-    { part, quality }: { part: Part; quality: PictureRequest['quality'] },
+    requests: readonly Partial<FrameRequest>[],
+    { part, quality }: { part: Part; quality: FrameRequest['quality'] },
   ): Promise<void> {
     const { size } = QUALITIES[quality]
     const from = { x: Math.round(part.x * size), y: Math.round(part.y * size) }
@@ -72,8 +72,8 @@ class Sheets {
     console.log(`${name}: ${requests.length} pictures`)
   }
 
-  async #draw(request: Partial<PictureRequest>, size: number): Promise<Buffer> {
-    const [result] = await this.#renderer.render([{ avatarId: args.avatar, quality: 'high', clip: 'idle', picture: 0, ...request }])
+  async #draw(request: Partial<FrameRequest>, size: number): Promise<Buffer> {
+    const [result] = await this.#renderer.render([{ avatarId: args.avatar, quality: 'high', clip: 'idle', frame: 0, ...request }])
     if (result?.status !== 'fulfilled') throw result?.reason
     const rgb = Buffer.alloc(3 * size * size)
     decodeJpeg(Buffer.from(result.value.jpeg), rgb)
@@ -87,7 +87,7 @@ function face(values: Partial<Record<FaceParam, number>>): Float32Array {
 
 /** The face of an emotion when it is reached. */
 function emotional(emotion: Emotion): Float32Array {
-  const driver = new ExpressionDriver()
+  const driver = new ExpressionAnimator()
   driver.emotion = emotion
   let values: Float32Array | undefined
   for (let i = 0; i < SETTLED; i++) values = driver.next().values
@@ -141,13 +141,13 @@ try {
   await sheets.write(
     'bob-met-mama.jpg',
     4,
-    spoken.map((shown, i) => ({ picture: i, face: shown })),
+    spoken.map((shown, i) => ({ frame: i, face: shown })),
     close,
   )
   await sheets.write(
     'idle.jpg',
     4,
-    Array.from({ length: 12 }, (_, i) => ({ picture: Math.round((i * 8 * FPS) / 11) })),
+    Array.from({ length: 12 }, (_, i) => ({ frame: Math.round((i * 8 * FPS) / 11) })),
     whole,
   )
   await sheets.write(
@@ -161,7 +161,7 @@ try {
       { nodDegrees: 4 },
       { nodDegrees: 8, face: face({ aa: 1 }) },
       { nodDegrees: -4 },
-      { clip: 'listening', picture: 20 },
+      { clip: 'listening', frame: 20 },
     ],
     { part: HEAD, quality: 'medium' },
   )

@@ -13,7 +13,7 @@ const NONE = /^$/
 const NODE = /^node:/
 const ANY = /^/
 /** The ground of the origin: what every folder of it may use. */
-const GROUND = ['shared/', 'origin/log.ts']
+const GROUND = ['shared/', 'origin/log.ts', 'origin/events/']
 
 export const RULES: readonly Rule[] = [
   ...['errors', 'media', 'version', 'face', 'binary-media'].map((name) => ({ in: `shared/${name}.ts`, may: [], packages: NONE })),
@@ -54,6 +54,7 @@ export const RULES: readonly Rule[] = [
   { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod)(\/.*)?$/ },
 
   { in: 'origin/pipeline/', may: [], packages: NODE },
+  { in: 'origin/events/', may: ['shared/', 'origin/log.ts'], packages: NONE },
   { in: 'origin/workers/', may: GROUND, packages: NODE },
   { in: 'origin/dsp/', may: ['shared/'], packages: /^fft\.js$/ },
   { in: 'origin/codec/', may: [...GROUND, 'origin/dsp/', 'origin/workers/'], packages: /^(node:.*|node-av(\/.*)?|@evan\/opus)$/ },
@@ -81,7 +82,11 @@ export const RULES: readonly Rule[] = [
     packages: NODE,
   },
   { in: 'origin/media/', may: [...GROUND, 'origin/dsp/', 'origin/codec/', 'origin/rtc/', 'origin/pipeline/'], packages: NODE },
-  { in: 'origin/chat/', may: [...GROUND, 'origin/pipeline/', 'origin/providers/llm/', 'origin/turn/'], packages: NODE },
+  {
+    in: 'origin/chat/',
+    may: [...GROUND, 'origin/pipeline/', 'origin/providers/llm/', 'origin/turn/', 'origin/listening/types.ts'],
+    packages: NODE,
+  },
   {
     in: 'origin/session/',
     may: [...GROUND, ...folders('origin', 'pipeline dsp codec rtc providers lipsync render face listening turn media chat')],
@@ -101,13 +106,13 @@ export const RULES: readonly Rule[] = [
   { in: 'web/', may: ['web/common/', 'shared/admin.ts'], packages: /^@avatar\/sdk(\/.*)?$/ },
 
   { in: 'scripts/', may: ['shared/', 'origin/', 'worker/variables.ts', 'scripts/', 'test/support/'], packages: ANY },
-  { in: 'bench/', may: ['shared/', 'origin/', 'test/support/', 'studio/', 'models/'], packages: ANY },
+  { in: 'bench/', may: ['shared/', 'origin/', 'sdk/', 'test/support/', 'studio/', 'models/'], packages: ANY },
   { in: 'test/support/', may: ['shared/', 'origin/', 'sdk/', 'scripts/'], packages: ANY },
   { in: 'test/worker/', may: ['shared/', 'worker/', 'test/support/'], packages: ANY },
   { in: 'test/sdk/', may: ['shared/', 'sdk/', 'scripts/', 'test/support/'], packages: ANY },
   { in: 'test/origin/', may: ['shared/', 'origin/', 'models/', 'scripts/', 'test/support/'], packages: ANY },
   { in: 'test/', may: ['shared/', 'origin/', 'worker/', 'sdk/', 'scripts/', 'test/'], packages: ANY },
-  { in: 'vitest.config.ts', may: [], packages: ANY },
+  { in: 'vitest.config.ts', may: ['test/support/'], packages: ANY },
 ]
 
 /** Packages that one place only may import, outside of tests and benches; a folder with its slash, or a file. */

@@ -1,18 +1,18 @@
 /** Measures an avatar pack: does the drawn face fit the clip, does the loop close, does the mouth move. */
 import { readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import type { ClipName } from '../../shared/avatar-pack.ts'
-import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
-import { countPictures, readVideo } from '../codec/video.ts'
+import { FACE_PARAMS } from '../../shared/face.ts'
+import { countFrames, readVideo } from '../codec/video.ts'
 import { patchMap } from '../render/crop.ts'
 import { modelInputs } from '../render/face-mix.ts'
 import type { InferJob, InferResult, InferSetup } from '../render/infer-worker.ts'
 import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from '../render/pack.ts'
 import { type MaskLevel, maskLevels, pastePatch } from '../render/paste.ts'
-import { matchRim, rimColour, rimOf } from '../render/rim-color-match.ts'
-import { WorkerHost } from '../workers/worker-host.ts'
-import { referenceOf, silence, soundWindow, vowel } from './quality-sound.ts'
+import { startRenderWorker } from '../render/render-worker.ts'
+import type { WorkerClient } from '../workers/worker-client.ts'
+import { draw, measureMotion, round, timePatches } from './quality-patches.ts'
+import { referenceOf, silence, soundWindow } from './quality-sound.ts'
 
 /** Levels are of 255. */
 export interface QualityReport {
@@ -49,7 +49,6 @@ export interface QualityReport {
 
 /** Pictures of a clip that are compared with the drawn rest: enough for its whole motion, quick enough to wait for. */
 const COMPARED_PICTURES = 50
-const TIMED_RUNS = 8
 
 /** @throws PackError or Error naming the file that does not fit */
 export async function measurePack(pack: AvatarPack, onProgress: (what: string) => void): Promise<QualityReport> {
@@ -59,11 +58,11 @@ export async function measurePack(pack: AvatarPack, onProgress: (what: string) =
     intraOpThreads: 1,
   }
   onProgress('loading the models')
-  const infer = await WorkerHost.start<InferJob, InferResult>({
-    url: new URL('../render/infer-worker.ts', import.meta.url),
+  const infer = await startRenderWorker<InferJob, InferResult>({
+    entry: new URL('../render/infer-worker.ts', import.meta.url),
     name: 'infer',
     data: setup,
-    jobTimeoutMs: 60_000,
+    timeoutMs: 60_000,
   })
   try {
     const { files, total } = await fileSizes(pack)
@@ -119,7 +118,7 @@ interface Sums {
 async function measureClip(
   pack: AvatarPack,
   name: ClipName,
-  infer: WorkerHost<InferJob, InferResult>,
+  infer: WorkerClient<InferJob, InferResult>,
 ): Promise<{
   clip: QualityReport['clips'][number]
   layers: QualityReport['layers']
@@ -128,7 +127,7 @@ async function measureClip(
 }> {
   const clip = pack.clips[name]
   if (clip === undefined) throw new PackError(`avatar pack ${pack.folder}: no ${name} clip`)
-  const found = countPictures(clip.file)
+  const found = countFrames(clip.file)
   if (found !== clip.pictures) throw new PackError(`${clip.file} has ${found} pictures, the manifest says ${clip.pictures}`)
   const { size } = pack.manifest
   const every = Math.max(1, Math.floor(clip.pictures / COMPARED_PICTURES))
@@ -246,96 +245,8 @@ function summary(
   }
 }
 
-async function measureMotion(
-  layer: PackLayer,
-  model: number,
-  infer: WorkerHost<InferJob, InferResult>,
-  reference: Uint8Array | undefined,
-): Promise<QualityReport['motion_levels']> {
-  if (layer.kind !== 'decoder') {
-    const [closed, open] = await draw(infer, model, layer, [soundWindow(layer, silence), soundWindow(layer, vowel)], reference)
-    return [{ layer: layer.name, input: 'vowel', levels: maskedChange(layer, closed, open) }]
-  }
-  const rest = new Float32Array(FACE_PARAMS.length)
-  rest[VISEMES.indexOf('sil')] = 1
-  const faces = layer.inputs.map((input) => {
-    const face = input < VISEMES.length ? new Float32Array(FACE_PARAMS.length) : rest.slice()
-    face[input] = 1
-    return face
-  })
-  const patches = await draw(
-    infer,
-    model,
-    layer,
-    [rest, ...faces].map((face) => modelInputs(layer.inputs, layer.visemeGain, face)),
-  )
-  const [still] = patches
-  return layer.inputs.map((input, i) => ({
-    layer: layer.name,
-    input: FACE_PARAMS[input] ?? '',
-    levels: maskedChange(layer, still, patches[i + 1]),
-  }))
-}
-
-/** Mean difference of two patches in levels, where the mask is at least half. */
-function maskedChange(layer: PackLayer, still: Float32Array = new Float32Array(0), patch: Float32Array = still): number {
-  let sum = 0
-  let count = 0
-  for (let at = 0; at < still.length; at++) {
-    if ((layer.mask[at % layer.mask.length] ?? 0) < 128) continue
-    sum += 255 * Math.abs((patch[at] ?? 0) - (still[at] ?? 0))
-    count++
-  }
-  return round(sum / Math.max(1, count))
-}
-
-/** Patches of these inputs, one run each, in the colours of their rim where the model sees the clip. */
-async function draw(
-  infer: WorkerHost<InferJob, InferResult>,
-  model: number,
-  layer: PackLayer,
-  rows: readonly Float32Array[],
-  reference?: Uint8Array,
-): Promise<Float32Array[]> {
-  const patches: Float32Array[] = []
-  for (const row of rows) {
-    const slot = new Float32Array(new SharedArrayBuffer(12 * layer.width * layer.height))
-    await infer.request({ kind: 'run', model, rows: row, slots: [slot], references: reference === undefined ? [] : [reference] })
-    if (reference !== undefined) {
-      const rim = rimOf(layer.mask)
-      matchRim(slot, rim, rimColour(reference, rim), slot)
-    }
-    patches.push(slot)
-  }
-  return patches
-}
-
-/** Median ms a patch on one core. */
-async function timePatches(
-  layer: PackLayer,
-  model: number,
-  infer: WorkerHost<InferJob, InferResult>,
-  batch: number,
-  reference: Uint8Array | undefined,
-): Promise<number> {
-  const rowLength = layer.kind === 'decoder' ? layer.inputs.length : soundWindow(layer, silence).length
-  const references = reference === undefined ? [] : Array.from({ length: batch }, () => reference)
-  const slots = Array.from({ length: batch }, () => new Float32Array(new SharedArrayBuffer(12 * layer.width * layer.height)))
-  const times: number[] = []
-  for (let run = 0; run < TIMED_RUNS; run++) {
-    const started = performance.now()
-    await infer.request({ kind: 'run', model, rows: new Float32Array(batch * rowLength).fill(0.1 * run), slots, references })
-    times.push((performance.now() - started) / batch)
-  }
-  return round(times.toSorted((a, b) => a - b)[TIMED_RUNS >> 1] ?? 0)
-}
-
 function meanDifference(a: Buffer, b: Buffer): number {
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += Math.abs((a[i] ?? 0) - (b[i] ?? 0))
   return sum / a.length
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100
 }

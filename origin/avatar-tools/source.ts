@@ -1,6 +1,6 @@
 /** Reads a person's video or photo into square pictures, upright, 25 a second. */
 import { FPS } from '../../shared/media.ts'
-import { readVideo, type VideoPicture } from '../codec/video.ts'
+import { readVideo, type VideoFrame } from '../codec/video.ts'
 import { FrameStore } from './frame-store.ts'
 
 /** What is wrong with what was given; one line that says what to do. */
@@ -89,7 +89,7 @@ export function readSource(options: SourceOptions): Source {
   }
 }
 
-function* pictures(file: string): Generator<VideoPicture, void, undefined> {
+function* pictures(file: string): Generator<VideoFrame, void, undefined> {
   try {
     yield* readVideo(file)
   } catch (cause) {
@@ -116,7 +116,7 @@ interface Crop {
   size: number
 }
 
-function planCrop({ width, height, turn }: VideoPicture, box: Box, asked: SourceOptions['crop'], maxSize: number): Crop {
+function planCrop({ width, height, turn }: VideoFrame, box: Box, asked: SourceOptions['crop'], maxSize: number): Crop {
   const [w, h] = turn % 180 === 0 ? [width, height] : [height, width]
   const told = `the picture is ${w} x ${h}`
   if (box.x < 0 || box.y < 0 || box.x + box.width > w || box.y + box.height > h) {
@@ -147,7 +147,7 @@ function scaledBox(box: Box, { x, y, side, size }: Crop): Box {
 }
 
 /** Scales the whole picture, then copies the square out of it, turned upright. */
-function cutOut(picture: VideoPicture, { x, y, side, size }: Crop): Buffer {
+function cutOut(picture: VideoFrame, { x, y, side, size }: Crop): Buffer {
   const scale = size / side
   const width = Math.max(1, Math.round(picture.width * scale))
   const height = Math.max(1, Math.round(picture.height * scale))

@@ -1,8 +1,8 @@
-/** A reply in the shape of OpenAI's chat completions: chunks while it comes, and the whole of it at the end. */
+/** Builds a reply in the format of OpenAI's chat completions: chunks while it streams, the whole at the end. */
 import { randomUUID } from 'node:crypto'
 import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
-import type { ChatProvider, ReplyPart, ReplyRequest } from '../providers/tts/types.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from '../providers/llm/types.ts'
 
 /** Longest reply, characters: about twenty minutes of speech. */
 export const MAX_REPLY_CHARS = 20_000
@@ -10,45 +10,45 @@ export const MAX_REPLY_CHARS = 20_000
 const MAX_TOOL_CALLS = 64
 const MAX_ARGUMENTS_CHARS = 20_000
 
-/** The scripted persona is never passed off as a model that somebody asked for. */
+/** The scripted persona never answers under the name of a model that was asked for. */
 export function answeringModel({ name, defaultModel }: ChatProvider, wanted: string | undefined): string {
   return name === 'demo' ? defaultModel : (wanted ?? defaultModel)
 }
 
 type Settings = Omit<ReplyRequest, 'messages' | 'model'>
 
-/** What of a request is the model's. */
+/** The request's fields that go to the LLM. */
 export function settingsOf({ temperature, max_tokens, max_completion_tokens, tools, tool_choice }: Settings): Settings {
   return { temperature, max_tokens, max_completion_tokens, tools, tool_choice }
 }
 
-export interface ChatReplyOptions {
+export interface ChatCompletionOptions {
   model: string
   taskId?: string
   onChunk?: ((chunk: ChatChunk) => void) | undefined
-  /** Told each call once, when it is complete. */
+  /** Called once for each tool call, when it is complete. */
   onToolCall?: (call: ToolCall) => void
 }
 
 type Delta = ChatChunk['choices'][number]['delta']
 
-export class ChatReply {
+export class ChatCompletion {
   readonly model: string
-  readonly #options: ChatReplyOptions
-  readonly #about: { id: string; created: number; model: string; task_id?: string }
-  /** In the order of their beginning; those before the last are complete. */
+  readonly #options: ChatCompletionOptions
+  readonly #common: { id: string; created: number; model: string; task_id?: string }
+  /** In order; all before the last are complete. */
   readonly #calls: ToolCall[] = []
-  readonly #positions = new Map<number, number>()
-  #told = 0
+  readonly #positionByIndex = new Map<number, number>()
+  #completeCalls = 0
   #text = ''
-  #begun = false
-  #reason: 'stop' | 'length' | 'tool_calls' = 'stop'
+  #started = false
+  #finishReason: 'stop' | 'length' | 'tool_calls' = 'stop'
 
-  constructor(options: ChatReplyOptions) {
+  constructor(options: ChatCompletionOptions) {
     this.#options = options
     this.model = options.model
     const { model, taskId } = options
-    this.#about = {
+    this.#common = {
       id: `chatcmpl-${randomUUID()}`,
       created: Math.floor(Date.now() / 1000),
       model,
@@ -62,7 +62,7 @@ export class ChatReply {
 
   /** Calls that are complete. */
   get toolCalls(): readonly ToolCall[] {
-    return this.#calls.slice(0, this.#told)
+    return this.#calls.slice(0, this.#completeCalls)
   }
 
   /** Adds the next part. @returns false when the reply is as long as one may be @throws AvatarError `PROVIDER_FAILED` */
@@ -72,42 +72,42 @@ export class ChatReply {
         this.#text += part.text
         this.#send({ content: part.text }, null)
         if (this.#text.length < MAX_REPLY_CHARS) return true
-        this.#reason = 'length'
+        this.#finishReason = 'length'
         return false
       case 'tool_call':
         this.#takeCall(part)
         return true
       case 'finish':
-        this.#reason = part.reason
+        this.#finishReason = part.reason
         return true
     }
   }
 
-  /** Nothing more will come. @param reason @default what the provider said */
+  /** Ends the reply. @param reason @default the LLM's */
   finish(reason?: 'interrupted'): ChatResponse {
-    // arguments that were cut short are no call
-    if (reason === undefined && this.#reason !== 'length') this.#tellUpTo(this.#calls.length)
+    // a call whose arguments were cut off is incomplete
+    if (reason === undefined && this.#finishReason !== 'length') this.#completeUpTo(this.#calls.length)
     const calls = this.toolCalls
-    const finish_reason: FinishReason = reason ?? (this.#reason === 'length' ? 'length' : calls.length > 0 ? 'tool_calls' : 'stop')
+    const finish_reason: FinishReason = reason ?? (this.#finishReason === 'length' ? 'length' : calls.length > 0 ? 'tool_calls' : 'stop')
     this.#send({}, finish_reason)
     const message = { role: 'assistant' as const, content: this.#text === '' && calls.length > 0 ? null : this.#text }
     return {
-      ...this.#about,
+      ...this.#common,
       object: 'chat.completion',
       choices: [{ index: 0, message: { ...message, ...(calls.length > 0 ? { tool_calls: [...calls] } : {}) }, finish_reason }],
     }
   }
 
   #takeCall({ index, id, name, arguments: text = '' }: Extract<ReplyPart, { type: 'tool_call' }>): void {
-    let position = this.#positions.get(index)
+    let position = this.#positionByIndex.get(index)
     const before = position === undefined ? undefined : this.#calls[position]
     // some servers give every call the same index
     if (before === undefined || (id !== undefined && id !== '' && id !== before.id)) {
       if (!name) throw refused('a call without a function’s name')
       if (this.#calls.length >= MAX_TOOL_CALLS) throw refused('too many calls')
-      this.#tellUpTo(this.#calls.length)
+      this.#completeUpTo(this.#calls.length)
       position = this.#calls.length
-      this.#positions.set(index, position)
+      this.#positionByIndex.set(index, position)
       const call: ToolCall = { id: id || `call_${randomUUID()}`, type: 'function', function: { name, arguments: '' } }
       this.#calls.push(call)
       this.#send({ tool_calls: [{ index: position, id: call.id, type: 'function', function: { name, arguments: '' } }] }, null)
@@ -119,19 +119,19 @@ export class ChatReply {
     this.#send({ tool_calls: [{ index: position, function: { arguments: text } }] }, null)
   }
 
-  #tellUpTo(count: number): void {
-    for (const call of this.#calls.slice(this.#told, count)) {
+  #completeUpTo(count: number): void {
+    for (const call of this.#calls.slice(this.#completeCalls, count)) {
       if (call.function.arguments.trim() === '') call.function.arguments = '{}'
       this.#options.onToolCall?.(call)
     }
-    this.#told = Math.max(this.#told, count)
+    this.#completeCalls = Math.max(this.#completeCalls, count)
   }
 
   #send(delta: Delta, finish_reason: FinishReason | null): void {
-    const begun = this.#begun
-    this.#begun = true
+    const begun = this.#started
+    this.#started = true
     const whole = begun ? delta : { role: 'assistant' as const, ...delta }
-    this.#options.onChunk?.({ ...this.#about, object: 'chat.completion.chunk', choices: [{ index: 0, delta: whole, finish_reason }] })
+    this.#options.onChunk?.({ ...this.#common, object: 'chat.completion.chunk', choices: [{ index: 0, delta: whole, finish_reason }] })
   }
 }
 

@@ -1,4 +1,4 @@
-/** What was said so far, and which part of it a model is shown. Holds what was heard, not what was written. */
+/** The session's conversation, and which part of it goes to the LLM. Of interrupted replies it keeps the spoken part only. */
 import { type ChatMessage, type ToolCall, textOf } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
 
@@ -8,11 +8,11 @@ const MAX_HISTORY = 60
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>
 type Fresh = Exclude<ChatMessage, { role: 'system' | 'developer' }>
 
-/** What was asked at one time, and what the avatar said to it. */
+/** The messages of one request, and the avatar's reply. */
 export class Exchange {
   readonly asked: readonly Fresh[]
   /**
-   * While it is spoken, all of it: whatever is asked now is answered after it. Once the speech is over, what was heard.
+   * While it is spoken, all of it: a request made now is answered after it. Once the turn has ended, the spoken part.
    */
   said = ''
   toolCalls: readonly ToolCall[] = []
@@ -29,9 +29,9 @@ export class Exchange {
 }
 
 export interface Prepared {
-  /** What the model is shown. */
+  /** What the LLM gets. */
   prompt: ChatMessage[]
-  /** What of it the history does not have yet. */
+  /** Messages that the history does not have yet. */
   fresh: Fresh[]
 }
 
@@ -44,11 +44,11 @@ export class Conversation {
   }
 
   /**
-   * The messages to answer. A caller that sends replies of its own keeps the history itself, and its list is taken as it
-   * is; one that sends only what is new, results of tools included, gets the session's history in front. The persona leads
-   * where no system message does.
+   * The messages for the LLM. A caller that sends assistant messages keeps the history itself: its list is used unchanged. One that
+   * sends only new messages, tool results included, gets the session's history before them. The persona is the first message
+   * where there is no system message.
    *
-   * @throws AvatarError `INVALID_REQUEST` for the result of a call that nobody knows
+   * @throws AvatarError `INVALID_REQUEST` for the result of an unknown tool call
    */
   prepare(sent: readonly ChatMessage[]): Prepared {
     const known = this.#history.flatMap(({ messages }) => messages)
@@ -65,7 +65,7 @@ export class Conversation {
     return { prompt: [...lead, ...systems, ...inOrder([...known, ...added])], fresh: added }
   }
 
-  /** Adds what was asked; the answer is written into it as it comes. */
+  /** Adds a request's messages; the reply is written into the result while it streams. */
   open(asked: readonly Fresh[]): Exchange {
     const exchange = new Exchange(asked)
     this.#history.push(exchange)
@@ -94,7 +94,7 @@ function requireCalls(added: readonly Fresh[], known: readonly Fresh[]): void {
   }
 }
 
-/** Of a list that its caller keeps: what follows the last reply, and that reply where its calls are new here. */
+/** Of a list kept by the caller: what follows the last reply, and that reply where its tool calls are new here. */
 function afterLastReply(spoken: readonly Fresh[], isKnown: (message: Fresh) => boolean): Fresh[] {
   const last = spoken.findLastIndex(({ role }) => role === 'assistant')
   const reply = spoken[last]
@@ -102,7 +102,7 @@ function afterLastReply(spoken: readonly Fresh[], isKnown: (message: Fresh) => b
   return spoken.slice(isNew ? last : last + 1)
 }
 
-/** Models want every call followed by its result: results move to their calls, calls without one are left out. */
+/** LLMs require each tool call to be followed by its result: results move to their calls, calls without a result are left out. */
 function inOrder(messages: readonly Fresh[]): Fresh[] {
   const used = new Set<Fresh>()
   const resultOf = (id: string, after: number): Fresh[] => {

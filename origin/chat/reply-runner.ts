@@ -1,13 +1,13 @@
-/** Messages to answer: the reply streams to its caller and, as a turn, to the voice; tool calls go out as events. */
+/** Runs replies: streams each from the LLM to its caller and, as a turn, to synthesis; tool calls become events. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
 import { toAvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
 import type { SessionConfig } from '../../shared/link.ts'
+import type { SessionEvents } from '../events/session-events.ts'
 import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
-import type { SessionParts } from '../session/session-services.ts'
+import type { ChatProvider } from '../providers/llm/types.ts'
 import type { Turn } from '../turn/turn.ts'
-import { answeringModel, ChatReply, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
+import { answeringModel, ChatCompletion, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
 
 /** A chat with the session's avatar. */
@@ -16,60 +16,67 @@ export type ChatTask = Omit<ChatRequest, 'session_id' | 'stream' | 'mode'> & Par
 export interface AnswerOptions {
   /** Called for every piece of the reply where `stream` is asked for. */
   onChunk?: ((chunk: ChatChunk) => void) | undefined
-  /** The caller has gone: the turn ends. @default nobody can go */
+  /** Aborted when the caller has gone: the turn ends. */
   cancelled?: AbortSignal
   /** Of the speech that is answered. */
-  heard?: UserSpeechTimes | undefined
+  userSpeech?: UserSpeechTimes | undefined
 }
 
-export interface RepliesOptions {
-  config: Pick<SessionConfig, 'session_id' | 'system_prompt' | 'tools'>
-  parts: SessionParts
-  emit: (event: OriginEvent) => void
+/** What replies use of the process. */
+export interface ReplyServices {
+  llm: ChatProvider
+  /** System prompt of sessions that bring none. */
+  persona: string
+}
+
+export interface ReplyRunnerOptions {
+  config: Pick<SessionConfig, 'system_prompt' | 'tools'>
+  services: ReplyServices
+  events: SessionEvents
   /** Queues text to be spoken as it comes. @throws AvatarError when no more tasks can be taken */
-  begin: (text: AsyncIterable<string>, heard?: UserSpeechTimes) => Turn
+  begin: (text: AsyncIterable<string>, userSpeech?: UserSpeechTimes) => Turn
   /** Ends a turn whose caller has gone. */
   stop: (turn: Turn) => void
 }
 
-export class Replies {
-  readonly #options: RepliesOptions
+export class ReplyRunner {
+  readonly #options: ReplyRunnerOptions
   readonly #conversation: Conversation
   readonly #exchanges = new WeakMap<Turn, Exchange>()
 
-  constructor(options: RepliesOptions) {
+  constructor(options: ReplyRunnerOptions) {
     this.#options = options
-    this.#conversation = new Conversation(options.config.system_prompt ?? options.parts.persona)
+    this.#conversation = new Conversation(options.config.system_prompt ?? options.services.persona)
   }
 
-  /** A text was given to speak: it is part of what was said. */
-  speaks(turn: Turn, text: string): void {
+  /** A text was given to speak: it becomes a part of the conversation. */
+  recordSpoken(turn: Turn, text: string): void {
     const exchange = this.#conversation.open([])
     exchange.said = text
     this.#exchanges.set(turn, exchange)
   }
 
-  /** A task is over: what was heard of it stays. */
+  /** A turn has ended: the conversation keeps the part of it that was spoken. */
   ended(turn: Turn): void {
     const exchange = this.#exchanges.get(turn)
     if (exchange) exchange.said = turn.spokenText
   }
 
   /**
-   * Begins to answer.
+   * Starts a reply.
    *
-   * @returns the whole reply; rejects with AvatarError where the model or the voice fails
-   * @throws AvatarError at once where the messages make no sense or no more tasks can be taken
+   * @returns the whole reply; rejects with AvatarError where the LLM or the TTS provider fails
+   * @throws AvatarError at once where the messages are invalid or no more tasks can be taken
    */
   begin(task: ChatTask, options: AnswerOptions): Promise<ChatResponse> {
-    const { config, emit, begin } = this.#options
+    const { events, begin } = this.#options
     const { prompt, fresh } = this.#conversation.prepare(task.messages)
     const tokens = new Channel<string>({ capacity: MAX_REPLY_CHARS, weigh: (token) => token.length })
-    const turn = begin(tokens, options.heard)
+    const turn = begin(tokens, options.userSpeech)
     const exchange = this.#conversation.open(fresh)
     this.#exchanges.set(turn, exchange)
     const said = userText(fresh)
-    if (said !== undefined) emit({ type: 'chat', session_id: config.session_id, task_id: turn.taskId, role: 'user', content: said })
+    if (said !== undefined) events.publish({ type: 'chat', task_id: turn.taskId, role: 'user', content: said })
     return this.#answer({ ...task, messages: prompt }, options, { turn, tokens, exchange })
   }
 
@@ -78,13 +85,14 @@ export class Replies {
     { onChunk, cancelled }: AnswerOptions,
     { turn, tokens, exchange }: { turn: Turn; tokens: Channel<string>; exchange: Exchange },
   ): Promise<ChatResponse> {
-    const { config, parts, emit, stop } = this.#options
+    const { config, services, events, stop } = this.#options
+    const { llm } = services
     const { signal, taskId } = turn
-    const reply = new ChatReply({
-      model: answeringModel(parts.chat, model),
+    const reply = new ChatCompletion({
+      model: answeringModel(llm, model),
       taskId,
       onChunk: stream ? onChunk : undefined,
-      onToolCall: (tool_call) => emit({ type: 'tool_call', session_id: config.session_id, task_id: taskId, tool_call }),
+      onToolCall: (tool_call) => events.publish({ type: 'tool_call', task_id: taskId, tool_call }),
     })
     const leave = (): void => stop(turn)
     if (cancelled?.aborted) leave()
@@ -92,12 +100,12 @@ export class Replies {
     const request = { ...settingsOf(task), messages, model: reply.model, tools: task.tools ?? config.tools }
     try {
       signal.throwIfAborted()
-      for await (const part of parts.chat.reply(request, signal)) {
+      for await (const part of llm.reply(request, signal)) {
         signal.throwIfAborted()
         const more = reply.take(part)
         exchange.toolCalls = reply.toolCalls
         if (part.type === 'text') {
-          turn.ledger.mark('llm_first_token')
+          turn.metrics.mark('llm_first_token')
           exchange.said = reply.text
           await tokens.push(part.text, signal)
         }
@@ -109,7 +117,7 @@ export class Replies {
       exchange.toolCalls = reply.toolCalls
       return response
     } catch (thrown) {
-      // a turn that was stopped has its end already; the caller is told why
+      // a stopped turn has already ended: only the caller is told why
       if (signal.aborted) {
         if (turn.failure) throw turn.failure
         return reply.finish('interrupted')

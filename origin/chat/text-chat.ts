@@ -1,8 +1,8 @@
 /** A chat of no session: text alone. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
-import type { SessionParts } from '../session/session-services.ts'
-import { answeringModel, ChatReply, settingsOf } from './chat-completion.ts'
+import { answeringModel, ChatCompletion, settingsOf } from './chat-completion.ts'
 import { Conversation } from './conversation.ts'
+import type { ReplyServices } from './reply-runner.ts'
 
 /**
  * @param onChunk called for every piece of the reply where `params.stream` is true
@@ -10,14 +10,14 @@ import { Conversation } from './conversation.ts'
  * @throws AvatarError `PROVIDER_FAILED`; the signal's reason when aborted
  */
 export async function textChat(
-  { chat, persona }: Pick<SessionParts, 'chat' | 'persona'>,
+  { llm, persona }: ReplyServices,
   request: ChatRequest,
   onChunk: (chunk: ChatChunk) => void,
   signal: AbortSignal,
 ): Promise<ChatResponse> {
-  const reply = new ChatReply({ model: answeringModel(chat, request.model), onChunk: request.stream ? onChunk : undefined })
+  const reply = new ChatCompletion({ model: answeringModel(llm, request.model), onChunk: request.stream ? onChunk : undefined })
   const { prompt } = new Conversation(persona).prepare(request.messages)
-  for await (const part of chat.reply({ ...settingsOf(request), messages: prompt, model: reply.model }, signal)) {
+  for await (const part of llm.reply({ ...settingsOf(request), messages: prompt, model: reply.model }, signal)) {
     signal.throwIfAborted()
     if (!reply.take(part)) break
   }

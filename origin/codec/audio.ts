@@ -6,10 +6,12 @@ import { setImmediate } from 'node:timers/promises'
 import { AvatarError } from '../../shared/errors.ts'
 import type { AudioData } from '../../shared/events.ts'
 import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../../shared/media.ts'
+import { concatPcm, toMs } from '../dsp/pcm.ts'
 import { log } from '../log.ts'
-import { JobError, JobQueue, processWorker } from '../workers/job-queue.ts'
+import { processWorker } from '../workers/job-worker.ts'
+import { JobError, WorkerClient } from '../workers/worker-client.ts'
 import type { Decoded, DecodeJob } from './decoder-process.ts'
-import { concatPcm, createResampler, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from './resample.ts'
+import { createResampler, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from './resample.ts'
 import { type Container, containerOf, framedContainerOf, nonAudioOf } from './sniff.ts'
 import { isWav, type PcmSource, parseWav, rawPcm, WavError } from './wav.ts'
 
@@ -49,14 +51,15 @@ export interface DecodedAudio {
   container: Container | 'raw'
 }
 
-const decoder = new JobQueue<DecodeJob, Decoded>({
+const decoder = new WorkerClient<DecodeJob, Decoded>({
   name: 'decoder',
   spawn: () => processWorker(new URL('./decoder-process.ts', import.meta.url)),
+  maxPending: 1,
   maxQueued: MAX_QUEUED_DECODES,
   timeoutMs: DECODE_TIMEOUT_MS,
   idleMs: DECODER_IDLE_MS,
   jobsPerWorker: DECODES_PER_PROCESS,
-  onCrash: (why) => log.error({ why }, 'the decoder process ended; the next sound starts a new one'),
+  onCrash: ({ message }) => log.error({ why: message }, 'the decoder process ended; the next sound starts a new one'),
 })
 
 /** Sound as an event carries it. @throws AvatarError `AUDIO_PROCESSING_ERROR`, `AUDIO_BUFFER_FULL`, `PAYLOAD_TOO_LARGE` */
@@ -164,7 +167,7 @@ async function convert(source: PcmSource): Promise<Int16Array> {
 }
 
 function result(pcm: Int16Array, container: DecodedAudio['container']): DecodedAudio {
-  return { pcm, durationMs: (pcm.length / SAMPLE_RATE) * 1000, container }
+  return { pcm, durationMs: toMs(pcm.length), container }
 }
 
 function failure(found: string, details: Record<string, unknown> = {}, cause?: unknown): AvatarError {

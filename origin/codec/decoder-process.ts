@@ -2,7 +2,6 @@
  * The process that opens compressed sound of strangers. Native decoders read every byte of it, so it has none of our
  * environment or memory, opens only the container that it is told, and may die without taking the origin along.
  */
-import process from 'node:process'
 import {
   AV_CHANNEL_LAYOUT_MONO,
   AV_CHANNEL_LAYOUT_STEREO,
@@ -29,8 +28,8 @@ import {
   Packet,
   SoftwareResampleContext,
 } from 'node-av/lib'
-import type { JobMessage, JobReply } from '../workers/job-queue.ts'
-import { concatPcm } from './resample.ts'
+import { concatPcm } from '../dsp/pcm.ts'
+import { serveJobs } from '../workers/serve-jobs.ts'
 import type { Container } from './sniff.ts'
 
 export interface DecodeJob {
@@ -227,12 +226,4 @@ class MonoConverter {
 }
 
 Log.setLevel(AV_LOG_QUIET)
-process.on('disconnect', () => process.exit())
-process.on('message', async ({ id, job }: JobMessage) => {
-  const answer = (reply: JobReply) => process.send?.(reply)
-  try {
-    answer({ id, result: await decode(job as DecodeJob) })
-  } catch (thrown) {
-    answer({ id, error: thrown instanceof Error ? thrown.message : String(thrown) })
-  }
-})
+await serveJobs<DecodeJob, Decoded>(() => async (job) => ({ result: await decode(job) }))

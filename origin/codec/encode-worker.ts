@@ -1,13 +1,12 @@
-/** Worker: encodes the pictures of many streams, one after another. A stream is opened by its first picture. */
-import { parentPort } from 'node:worker_threads'
-import type { JobMessage, JobReply } from '../workers/job-queue.ts'
+/** Worker: encodes the frames of many streams, one after another. A stream is opened by its first frame. */
+import { type JobAnswer, serveJobs } from '../workers/serve-jobs.ts'
 import { VideoEncoder, type VideoEncoderOptions } from './video-encoder.ts'
 
 export type EncodeJob =
   | {
-      kind: 'picture'
+      kind: 'frame'
       stream: number
-      /** What to open the stream with, where this worker does not have it: it is the first picture, or the worker is a new one. */
+      /** What to open the stream with, where this worker does not have it: it is the first frame, or the worker is a new one. */
       options: VideoEncoderOptions
       rgb: Uint8Array
       index: number
@@ -15,7 +14,7 @@ export type EncodeJob =
     }
   | { kind: 'close'; stream: number }
 
-/** `data` is undefined where the rate control left the picture out. */
+/** `data` is undefined where the rate control left the frame out. */
 export interface EncodeResult {
   data: Uint8Array<ArrayBuffer> | undefined
   keyframe: boolean
@@ -24,11 +23,11 @@ export interface EncodeResult {
 
 const encoders = new Map<number, VideoEncoder>()
 
-function perform(job: EncodeJob): EncodeResult {
+function perform(job: EncodeJob): JobAnswer<EncodeResult> {
   if (job.kind === 'close') {
     encoders.get(job.stream)?.close()
     encoders.delete(job.stream)
-    return { data: undefined, keyframe: false, encodeMs: 0 }
+    return { result: { data: undefined, keyframe: false, encodeMs: 0 } }
   }
   const startedMs = performance.now()
   let encoder = encoders.get(job.stream)
@@ -40,19 +39,8 @@ function perform(job: EncodeJob): EncodeResult {
   const encoded = encoder.encode(job.rgb, job.index, { keyframe: job.keyframe })
   // a buffer of its own, which can be handed over
   const data = encoded ? Uint8Array.from(encoded.data) : undefined
-  return { data, keyframe: encoded?.keyframe ?? false, encodeMs: performance.now() - startedMs }
+  const result = { data, keyframe: encoded?.keyframe ?? false, encodeMs: performance.now() - startedMs }
+  return { result, transfer: data ? [data.buffer] : [] }
 }
 
-const port = parentPort
-if (port === null) throw new Error('this module runs in a worker thread only')
-port.on('message', ({ id, job }: JobMessage) => {
-  let reply: JobReply
-  try {
-    const result = perform(job as EncodeJob)
-    reply = { id, result }
-    port.postMessage(reply, result.data ? [result.data.buffer] : [])
-  } catch (thrown) {
-    reply = { id, error: thrown instanceof Error ? thrown.message : String(thrown) }
-    port.postMessage(reply)
-  }
-})
+await serveJobs<EncodeJob, EncodeResult>(() => perform)

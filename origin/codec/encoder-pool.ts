@@ -1,13 +1,14 @@
-/** Video encoding beside the event loop: a few threads, each with the encoders of several streams. */
-import { JobError, JobQueue, threadWorker } from '../workers/job-queue.ts'
+/** Video encoding in a few threads, each with the encoders of several streams. */
+import { threadWorker } from '../workers/job-worker.ts'
+import { JobError, WorkerClient } from '../workers/worker-client.ts'
 import type { EncodeJob, EncodeResult } from './encode-worker.ts'
 import type { VideoEncoderOptions } from './video-encoder.ts'
 
-/** Pictures of one stream that may be on their way: the one being encoded and one behind it. A further one is left out. */
+/** Frames of one stream in a thread: the one being encoded and one behind it. A further one is dropped. */
 const MAX_PENDING = 2
 /** Jobs that may wait for one thread, of all its streams. */
 const MAX_QUEUED = 256
-/** ms for one picture; 720 x 720 takes 3 to 6 on a free core. */
+/** ms for one frame; 720 x 720 takes 3 to 6 on a free core. */
 const ENCODE_TIMEOUT_MS = 3_000
 const TIMES_KEPT = 100
 
@@ -18,7 +19,7 @@ export interface EncodedVideo {
 
 export interface EncoderPoolOptions {
   threads: number
-  /** A thread died; its streams go on in a new one, with a key frame. */
+  /** A thread died; its streams continue in a new one, with a key frame. */
   onCrash: (why: string) => void
 }
 
@@ -28,7 +29,7 @@ export interface EncodeMs {
 }
 
 interface EncodeThread {
-  queue: JobQueue<EncodeJob, EncodeResult>
+  client: WorkerClient<EncodeJob, EncodeResult>
   streams: number
 }
 
@@ -36,17 +37,17 @@ export class EncoderPool {
   readonly #threads: EncodeThread[]
   #nextStream = 1
   readonly #times = new RecentTimes()
-  readonly #underWay = new Set<Promise<unknown>>()
 
   constructor({ threads, onCrash }: EncoderPoolOptions) {
     this.#threads = Array.from({ length: threads }, (_, i) => ({
       streams: 0,
-      queue: new JobQueue<EncodeJob, EncodeResult>({
+      client: new WorkerClient<EncodeJob, EncodeResult>({
         name: `encode-${i}`,
         spawn: () => threadWorker(new URL('./encode-worker.ts', import.meta.url), `encode-${i}`),
+        maxPending: 1,
         maxQueued: MAX_QUEUED,
         timeoutMs: ENCODE_TIMEOUT_MS,
-        onCrash,
+        onCrash: ({ message }) => onCrash(message),
       }),
     }))
   }
@@ -56,7 +57,7 @@ export class EncoderPool {
     return this.#threads.reduce((sum, { streams }) => sum + streams, 0)
   }
 
-  /** ms for one picture, of the last 100 of all streams; undefined before the first. */
+  /** ms for one frame, of the last 100 of all streams; undefined before the first. */
   get encodeMs(): EncodeMs | undefined {
     return this.#times.quantiles
   }
@@ -68,7 +69,7 @@ export class EncoderPool {
     return new VideoStream({
       options,
       stream: this.#nextStream++,
-      run: (job, transfer) => this.#run(thread, job, transfer),
+      run: (job, transfer) => thread.client.run(job, { transfer }),
       onTime: (ms) => this.#times.add(ms),
       onClose: () => {
         thread.streams -= 1
@@ -76,18 +77,9 @@ export class EncoderPool {
     })
   }
 
-  /** Ends the threads after the pictures under way: to end one inside the encoder would take the process along. */
+  /** Ends each thread after the frame that it encodes now. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#underWay)
-    await Promise.all(this.#threads.map(({ queue }) => queue.close()))
-  }
-
-  #run({ queue }: EncodeThread, job: EncodeJob, transfer: ArrayBuffer[]): Promise<EncodeResult> {
-    const running = queue.run(job, { transfer })
-    this.#underWay.add(running)
-    const done = (): void => void this.#underWay.delete(running)
-    running.then(done, done)
-    return running
+    await Promise.all(this.#threads.map(({ client }) => client.close()))
   }
 }
 
@@ -114,11 +106,11 @@ interface VideoStreamParts {
   onClose: () => void
 }
 
-/** One stream of pictures at FPS. */
+/** One stream of frames at FPS. */
 export class VideoStream {
-  /** In bit/s; takes effect with the next picture. VP8 then begins anew with a key frame. */
+  /** In bit/s; takes effect with the next frame. VP8 then restarts with a key frame. */
   bitrateBps: number
-  /** Pictures left out because those before them were not done. */
+  /** Frames dropped because those before them were not done. */
   dropped = 0
   readonly #parts: VideoStreamParts
   readonly #times = new RecentTimes()
@@ -131,23 +123,23 @@ export class VideoStream {
     this.bitrateBps = parts.options.bitrateBps
   }
 
-  /** ms for one picture, of the last 100; undefined before the first. */
+  /** ms for one frame, of the last 100; undefined before the first. */
   get encodeMs(): EncodeMs | undefined {
     return this.#times.quantiles
   }
 
-  /** The next picture that is not left out becomes a key frame. */
+  /** The next frame that is not dropped becomes a key frame. */
   forceKeyframe(): void {
     this.#keyframeWanted = true
   }
 
   /**
-   * Pictures come out in the order they went in.
+   * Frames come out in the order they went in.
    *
    * @param rgb sRGB, 3 * size * size bytes; handed over, not to be used afterwards
-   * @param index number of the picture at FPS
-   * @returns undefined when the picture was left out
-   * @throws JobError when its thread died over it; the next picture opens the stream anew
+   * @param index number of the frame at FPS
+   * @returns undefined when the frame was dropped
+   * @throws JobError when its thread died while it was encoded; the next frame reopens the stream
    */
   async encode(rgb: Uint8Array<ArrayBuffer>, index: number): Promise<EncodedVideo | undefined> {
     if (this.#closed) return undefined
@@ -160,13 +152,13 @@ export class VideoStream {
     this.#keyframeWanted = false
     this.#pending += 1
     try {
-      const job: EncodeJob = { kind: 'picture', stream, options: { ...options, bitrateBps: this.bitrateBps }, rgb, index, keyframe }
+      const job: EncodeJob = { kind: 'frame', stream, options: { ...options, bitrateBps: this.bitrateBps }, rgb, index, keyframe }
       const result = await run(job, [rgb.buffer])
       this.#times.add(result.encodeMs)
       onTime(result.encodeMs)
       return result.data && { data: result.data, keyframe: result.keyframe }
     } catch (thrown) {
-      // the order was not carried out
+      // the key frame was not made
       if (keyframe) this.#keyframeWanted = true
       if (thrown instanceof JobError && (thrown.kind === 'busy' || thrown.kind === 'closed')) {
         this.dropped += 1

@@ -9,16 +9,14 @@ const { Encoder, Decoder } = createRequire(import.meta.url)('@evan/opus') as typ
 export const OPUS_FRAME_MS = 20
 /** Samples of SAMPLE_RATE in one packet. */
 export const OPUS_FRAME_SAMPLES = (SAMPLE_RATE * OPUS_FRAME_MS) / 1000
-/** Hz of its RTP clock, whatever the sound's own rate (RFC 7587 section 4.1). */
-export const OPUS_CLOCK_HZ = 48_000
 /** Speech is clear from 24 kbit/s on; the rest buys the built-in error correction. */
 const BITRATE_BPS = 40_000
 /** Percent of loss that the error correction is laid out for. */
 const EXPECTED_LOSS = 5
 /** Of 10; the default 9 buys nothing audible for speech at this rate. */
 const COMPLEXITY = 5
-/** Hz that listening models take. */
-export const EAR_SAMPLE_RATE = 16_000
+/** Hz of the microphone's audio: what voice detection and STT take. */
+export const MIC_SAMPLE_RATE = 16_000
 
 export class OpusEncoder {
   readonly #encoder = new Encoder({ channels: 1, sample_rate: SAMPLE_RATE, application: 'voip' })
@@ -36,9 +34,9 @@ export class OpusEncoder {
   }
 }
 
-/** Packets of a sender of any rate and channel count to EAR_SAMPLE_RATE mono. */
-export class OpusEar {
-  readonly #decoder = new Decoder({ channels: 1, sample_rate: EAR_SAMPLE_RATE })
+/** Packets of a sender of any rate and channel count to MIC_SAMPLE_RATE mono. */
+export class OpusMicDecoder {
+  readonly #decoder = new Decoder({ channels: 1, sample_rate: MIC_SAMPLE_RATE })
   /** First byte of the last packet: how its sound is laid out. */
   #layout: number | undefined
 
@@ -51,7 +49,7 @@ export class OpusEar {
 
   /** Sound in place of what was lost: what came before it, dying away. */
   conceal(ms: number): Int16Array {
-    const concealed = new Int16Array(Math.round((ms * EAR_SAMPLE_RATE) / 1000))
+    const concealed = new Int16Array(Math.round((ms * MIC_SAMPLE_RATE) / 1000))
     if (this.#layout === undefined) return concealed
     // a packet of one frame without content is a lost frame (RFC 6716 section 3.2.1); the decoder takes no other word for it
     const lost = Uint8Array.of(this.#layout & 0xfc)

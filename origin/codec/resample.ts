@@ -1,6 +1,7 @@
 /** Sample rate conversion, by FFmpeg's libswresample: streaming, 0.1 to 0.5 ms per second of sound, above 90 dB. */
 import { AV_CHANNEL_LAYOUT_MONO, AV_SAMPLE_FMT_FLT, AV_SAMPLE_FMT_S16 } from 'node-av/constants'
 import { SoftwareResampleContext } from 'node-av/lib'
+import { concatPcm } from '../dsp/pcm.ts'
 
 /**
  * Taps of the polyphase filter. The library's default of 32 leaves images 27 dB down close to the Nyquist frequency
@@ -75,14 +76,4 @@ export function resample(pcm: Int16Array, fromHz: number, toHz: number): Int16Ar
   } finally {
     resampler.close()
   }
-}
-
-export function concatPcm(parts: readonly Int16Array[]): Int16Array<ArrayBuffer> {
-  const joined = new Int16Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
 }

@@ -1,4 +1,4 @@
-/** Pictures to VP8 or H.264 for real-time transport. Synchronous: for worker threads, never for the event loop. */
+/** Frames to VP8 or H.264 for real-time transport. Synchronous: for worker threads, never for the event loop. */
 import {
   AV_LOG_FATAL,
   AV_PICTURE_TYPE_I,
@@ -13,7 +13,7 @@ import {
 } from 'node-av/constants'
 import { Codec, CodecContext, FFmpegError, type Frame, Log, Packet, Rational, SoftwareScaleContext } from 'node-av/lib'
 import { FPS } from '../../shared/media.ts'
-import { pictureFrames } from './picture-frames.ts'
+import { rgbYuvFrames } from './rgb-yuv-frames.ts'
 
 // what fails is thrown; the library would write it to stderr besides
 Log.setLevel(AV_LOG_FATAL)
@@ -22,25 +22,25 @@ export type VideoCodec = 'vp8' | 'h264'
 
 export interface VideoEncoderOptions {
   codec: VideoCodec
-  /** Side of the square pictures, pixels, even. */
+  /** Side of the square frames, pixels, even. */
   size: number
   bitrateBps: number
 }
 
-export interface EncodedPicture {
+export interface EncodedFrame {
   /** One VP8 frame (RFC 6386), or one H.264 access unit in Annex B form with its parameter sets before every key frame. */
   data: Buffer
   keyframe: boolean
 }
 
-/** A key frame at the latest after this many pictures: 4 s. */
+/** A key frame at the latest after this many frames: 4 s. */
 export const MAX_KEYFRAME_DISTANCE = 4 * FPS
 /** ms of video that the rate control may spend early or late. */
 const BUFFER_MS = 400
 
 /**
- * Of libvpx: a negative cpu-used is a fixed speed; -8 costs 2.4 ms a picture at 512 x 512, while the adaptive +8 takes 3.8.
- * minrate = maxrate = bitrate makes it CBR. Error resilience keeps a lost picture from spoiling the entropy tables of the next.
+ * Of libvpx: a negative cpu-used is a fixed speed; -8 costs 2.4 ms a frame at 512 x 512, while the adaptive +8 takes 3.8.
+ * minrate = maxrate = bitrate makes it CBR. Error resilience keeps a lost frame from spoiling the entropy tables of the next.
  */
 const VP8_OPTIONS = {
   deadline: 'realtime',
@@ -55,7 +55,7 @@ const VP8_OPTIONS = {
   qmin: '4',
   qmax: '56',
 }
-/** `annexb` and repeated headers are what packets need; one slice a picture keeps them few. */
+/** `annexb` and repeated headers are what packets need; one slice a frame keeps them few. */
 const H264_OPTIONS = {
   preset: 'superfast',
   tune: 'zerolatency',
@@ -81,7 +81,7 @@ export class VideoEncoder {
     this.#options = options
     this.#bitrateBps = options.bitrateBps
     this.#packet.alloc()
-    const { rgb, yuv } = pictureFrames(options.size)
+    const { rgb, yuv } = rgbYuvFrames(options.size)
     this.#rgb = rgb
     this.#yuv = yuv
     this.#scaler.allocContext()
@@ -93,7 +93,7 @@ export class VideoEncoder {
     return this.#bitrateBps
   }
 
-  /** Takes effect with the next picture, which for VP8 is then a key frame. */
+  /** Takes effect with the next frame, which for VP8 is then a key frame. */
   set bitrateBps(bitrateBps: number) {
     if (bitrateBps === this.#bitrateBps) return
     this.#bitrateBps = bitrateBps
@@ -110,10 +110,10 @@ export class VideoEncoder {
 
   /**
    * @param rgb tightly packed sRGB, 3 * size * size bytes
-   * @param index number of the picture at FPS; rises, with gaps where pictures were left out
-   * @returns undefined when the rate control left the picture out
+   * @param index number of the frame at FPS; rises, with gaps where frames were left out
+   * @returns undefined when the rate control left the frame out
    */
-  encode(rgb: Uint8Array, index: number, { keyframe }: { keyframe: boolean }): EncodedPicture | undefined {
+  encode(rgb: Uint8Array, index: number, { keyframe }: { keyframe: boolean }): EncodedFrame | undefined {
     FFmpegError.throwIfError(this.#rgb.fromBuffer(Buffer.from(rgb.buffer, rgb.byteOffset, rgb.byteLength)), 'picture of another size')
     FFmpegError.throwIfError(this.#yuv.makeWritable(), 'no memory for a picture')
     FFmpegError.throwIfError(this.#scaler.scaleFrameSync(this.#yuv, this.#rgb), 'cannot convert the picture')

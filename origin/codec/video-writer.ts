@@ -13,14 +13,14 @@ import {
 } from 'node-av/constants'
 import { Codec, CodecContext, FFmpegError, FormatContext, type Frame, Log, Packet, Rational, SoftwareScaleContext } from 'node-av/lib'
 import { FPS } from '../../shared/media.ts'
-import { pictureFrames } from './picture-frames.ts'
+import { rgbYuvFrames } from './rgb-yuv-frames.ts'
 
 // what fails is thrown; the library would write it to stderr besides
 Log.setLevel(AV_LOG_FATAL)
 
 export interface VideoFileOptions {
   file: string
-  /** Side of the square pictures, pixels, even. */
+  /** Side of the square frames, pixels, even. */
   size: number
   /** x264's constant rate factor; 16 cannot be told from the source. @default 16 */
   quality?: number
@@ -44,7 +44,7 @@ export class VideoFile {
     this.#file = file
     const codec = Codec.findEncoderByName(FF_ENCODER_LIBX264)
     if (!codec) throw new Error('this build has no H.264 encoder')
-    const { rgb, yuv } = pictureFrames(size)
+    const { rgb, yuv } = rgbYuvFrames(size)
     this.#rgb = rgb
     this.#yuv = yuv
     this.#packet.alloc()

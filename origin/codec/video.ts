@@ -1,4 +1,4 @@
-/** Reads a video file picture by picture. Synchronous: for worker threads, never for the event loop. */
+/** Reads a video file frame by frame. Synchronous: for worker threads, never for the event loop. */
 import {
   AV_FRAME_DATA_DISPLAYMATRIX,
   AV_LOG_FATAL,
@@ -18,8 +18,8 @@ import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet, So
 // what fails is thrown with the file's name; the library would write it to stderr besides
 Log.setLevel(AV_LOG_FATAL)
 
-/** One decoded picture; valid until the reader's next picture is asked for. */
-export interface VideoPicture {
+/** One decoded frame; valid until the reader's next frame is asked for. */
+export interface VideoFrame {
   readonly width: number
   readonly height: number
   /** When it is shown, seconds; undefined where the file does not say, as with a photo. */
@@ -27,8 +27,8 @@ export interface VideoPicture {
   /** Degrees by which it must be turned clockwise to stand upright: 0, 90, 180 or 270; phones film lying down and say so here. */
   readonly turn: number
   /**
-   * The picture at another size (no crop): tightly packed sRGB, 3 * width * height bytes, in the library's own memory. The
-   * next picture of this size overwrites it and the end of the loop frees it: copy what must stay.
+   * The frame at another size (no crop): tightly packed sRGB, 3 * width * height bytes, in the library's own memory. The
+   * next frame of this size overwrites it and the end of the loop frees it: copy what must stay.
    *
    * @param height @default width
    */
@@ -36,7 +36,7 @@ export interface VideoPicture {
 }
 
 /** Frees everything when the loop ends, also early. @throws Error with the file's name when it cannot be opened or decoded */
-export function* readVideo(file: string): Generator<VideoPicture, void, undefined> {
+export function* readVideo(file: string): Generator<VideoFrame, void, undefined> {
   const input = new FormatContext()
   const decoder = new CodecContext()
   const packet = new Packet()
@@ -62,7 +62,7 @@ export function* readVideo(file: string): Generator<VideoPicture, void, undefine
 
     const { timeBase } = stream
     const streamMatrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
-    const picture: VideoPicture = {
+    const picture: VideoFrame = {
       get width() {
         return frame.width
       },
@@ -105,8 +105,8 @@ export function* readVideo(file: string): Generator<VideoPicture, void, undefine
   }
 }
 
-/** Pictures in a file by its packets, without decoding: a millisecond or two. @throws Error with the file's name */
-export function countPictures(file: string): number {
+/** Frames in a file by its packets, without decoding: a millisecond or two. @throws Error with the file's name */
+export function countFrames(file: string): number {
   const input = new FormatContext()
   const packet = new Packet()
   let opened = false

@@ -3,6 +3,7 @@
  * that the network was trained with and belong to its file; see models/lipsync/README.md.
  */
 import FFT from 'fft.js'
+import { FULL_SCALE } from './pcm.ts'
 
 /** Hz; what the network was trained at. */
 export const MEL_SAMPLE_RATE = 16_000
@@ -20,7 +21,6 @@ export const MEL_FLOOR = 1e-3
 /** (ln e - MEAN) / SCALE brings speech to about zero mean and unit variance. */
 const MEAN = 1
 const SCALE = 4
-const FULL_SCALE = 32_768
 
 /** A triangle over FFT bins. */
 interface Band {

@@ -1,4 +1,4 @@
-/** Calls that came over a link: each is answered once, with its chunks before, and can be cancelled. */
+/** Answers calls of the edge: each gets one response or failure, after its chunks, and can be cancelled. */
 import { toAvatarError } from '../../shared/errors.ts'
 import type { Logger } from '../log.ts'
 
@@ -9,7 +9,7 @@ type Answer =
 
 export type Perform = (signal: AbortSignal, onChunk: (chunk: object) => void) => Promise<object>
 
-export class LinkCalls {
+export class CallResponder {
   readonly #send: (answer: Answer) => void
   readonly #log: Logger
   readonly #running = new Map<string, AbortController>()
@@ -24,7 +24,7 @@ export class LinkCalls {
     void this.#answer(id, name, perform)
   }
 
-  /** Nobody waits for it any more. */
+  /** The caller has gone. */
   cancel(id: string): void {
     this.#running.get(id)?.abort()
   }
@@ -40,7 +40,7 @@ export class LinkCalls {
       const onChunk = (chunk: object): void => this.#send({ type: 'chunk', id, data: JSON.stringify(chunk) })
       this.#send({ type: 'response', id, result: { ...(await perform(running.signal, onChunk)) } })
     } catch (thrown) {
-      // whoever cancelled reads no answer
+      // a cancelled call needs no answer
       if (running.signal.aborted) return
       const error = toAvatarError(thrown)
       if (error.code === 'INTERNAL_ERROR') this.#log.error({ err: error.cause ?? error, method: name }, 'a call failed')

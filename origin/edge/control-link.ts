@@ -1,47 +1,47 @@
-/** The control socket: announces this origin to the pool, takes sessions, tells its load. */
+/** The control socket: registers this origin with the pool, accepts sessions, reports load. */
 import { parseJson } from '../../shared/json.ts'
 import { ControlDown, type ControlUp, HEARTBEAT_S, type OriginHello, type SessionConfig } from '../../shared/link.ts'
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import { textChat } from '../chat/text-chat.ts'
 import type { Logger } from '../log.ts'
 import type { LoadMeter } from '../metrics/load-meter.ts'
-import type { SessionParts } from '../session/session-services.ts'
-import type { Host } from '../session/tick-loop.ts'
-import { LinkCalls } from './call-responder.ts'
-import { LinkSocket } from './reconnecting-socket.ts'
+import { Session } from '../session/session.ts'
+import type { SessionServices } from '../session/session-services.ts'
+import type { TickLoop } from '../session/tick-loop.ts'
+import { CallResponder } from './call-responder.ts'
+import { ReconnectingSocket } from './reconnecting-socket.ts'
 import { SessionLink } from './session-link.ts'
 
-/** How many times more idle sessions than speaking ones a machine may hold: they cost a cached picture each. */
+/** How many times more idle sessions than speaking ones a machine may have: they cost a cached frame each. */
 const SESSIONS_PER_SPEAKER = 4
-/** Heartbeats from one report of all sessions to the next. */
-const BEATS_PER_REPORT = 3
+/** Every so many heartbeats, one carries a report of all sessions. */
+const HEARTBEATS_PER_REPORT = 3
 
-export interface EdgeLinkOptions {
+export interface ControlLinkOptions {
   edgeUrl: string
   key: string
   about: Omit<OriginHello, 'type' | 'protocol_version' | 'sessions' | 'load'>
-  host: Host
-  parts: SessionParts
+  loop: TickLoop
+  services: SessionServices
   load: LoadMeter
   log: Logger
-  /** The edge has welcomed this origin, for the first time or again. */
+  /** The edge has accepted this origin, for the first time or after a reconnect. */
   onWelcome: () => void
   onRefused: (why: string) => void
 }
 
-export class EdgeLink {
-  readonly #options: EdgeLinkOptions
-  readonly #socket: LinkSocket
+export class ControlLink {
+  readonly #options: ControlLinkOptions
+  readonly #socket: ReconnectingSocket
   readonly #heartbeat: NodeJS.Timeout
-  readonly #calls: LinkCalls
-  #beats = 0
-  readonly #links = new Map<string, SessionLink>()
+  readonly #calls: CallResponder
+  #heartbeats = 0
   #draining = false
 
-  constructor(options: EdgeLinkOptions) {
+  constructor(options: ControlLinkOptions) {
     this.#options = options
-    const { edgeUrl, key, about, load, log, onRefused } = options
-    this.#socket = new LinkSocket({
+    const { edgeUrl, key, about, loop, load, log, onRefused } = options
+    this.#socket = new ReconnectingSocket({
       url: `${edgeUrl}/link/control`,
       key,
       log,
@@ -50,7 +50,7 @@ export class EdgeLink {
           type: 'origin_hello',
           protocol_version: PROTOCOL_VERSION,
           ...about,
-          sessions: [...this.#links.keys()],
+          sessions: [...loop.sessions.keys()],
           load: load.read(),
         })
         if (this.#draining) this.#send({ type: 'draining' })
@@ -58,28 +58,30 @@ export class EdgeLink {
       onText: (text) => this.#receive(text),
       onRefused,
     })
-    this.#calls = new LinkCalls({ send: (answer) => this.#send(answer), log })
-    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_S * 1000)
+    this.#calls = new CallResponder({ send: (answer) => this.#send(answer), log })
+    this.#heartbeat = setInterval(() => this.#sendHeartbeat(), HEARTBEAT_S * 1000)
   }
 
-  /** Takes no more sessions; `on` false: takes them again. */
+  /** Accepts no more sessions; `on` false: accepts them again. */
   drain(on = true): void {
     this.#draining = on
     if (on) this.#send({ type: 'draining' })
     this.#options.log.info({ on }, 'drain')
   }
 
-  /** Ends all sessions and leaves. */
+  /** Ends all sessions and closes the socket. */
   close(): void {
     clearInterval(this.#heartbeat)
     this.#calls.cancelAll()
-    for (const link of [...this.#links.values()]) link.abandon()
+    for (const session of [...this.#options.loop.sessions.values()]) abandon(session)
     this.#socket.close()
   }
 
-  #beat(): void {
-    const sessions = this.#beats++ % BEATS_PER_REPORT === 0 ? [...this.#links.values()].map((link) => link.report()) : undefined
-    this.#send({ type: 'heartbeat', load: this.#options.load.read(), ...(sessions === undefined ? {} : { sessions }) })
+  #sendHeartbeat(): void {
+    const { loop, load } = this.#options
+    const sessions =
+      this.#heartbeats++ % HEARTBEATS_PER_REPORT === 0 ? [...loop.sessions.values()].map((session) => session.report()) : undefined
+    this.#send({ type: 'heartbeat', load: load.read(), ...(sessions === undefined ? {} : { sessions }) })
   }
 
   #send(message: ControlUp): void {
@@ -99,13 +101,13 @@ export class EdgeLink {
         onWelcome()
         return
       case 'session_open':
-        this.#open(message.config)
+        this.#openSession(message.config)
         return
       case 'session_drop':
-        this.#links.get(message.session_id)?.session.close(message.reason, { afterSpeech: false })
+        this.#options.loop.sessions.get(message.session_id)?.close(message.reason, { afterSpeech: false })
         return
       case 'text_chat':
-        this.#calls.answer(message.id, 'text_chat', (signal, onChunk) => textChat(this.#options.parts, message.params, onChunk, signal))
+        this.#calls.answer(message.id, 'text_chat', (signal, onChunk) => textChat(this.#options.services, message.params, onChunk, signal))
         return
       case 'cancel':
         this.#calls.cancel(message.id)
@@ -116,8 +118,8 @@ export class EdgeLink {
     }
   }
 
-  #open(config: SessionConfig): void {
-    const { edgeUrl, key, about, parts, log, host, load } = this.#options
+  #openSession(config: SessionConfig): void {
+    const { edgeUrl, key, about, services, log, loop, load } = this.#options
     const session_id = config.session_id
     const refuse = (code: string, message: string): void =>
       this.#send({ type: 'session_opened', session_id, accepted: false, code, message })
@@ -129,28 +131,28 @@ export class EdgeLink {
       refuse('AVATAR_NOT_FOUND', 'This origin does not have that avatar.')
       return
     }
-    if (this.#links.size >= load.capacity * SESSIONS_PER_SPEAKER) {
+    if (loop.sessions.size >= load.capacity * SESSIONS_PER_SPEAKER) {
       refuse('CAPACITY_EXCEEDED', 'This origin carries all the sessions it can.')
       return
     }
-    this.#links.get(session_id)?.abandon()
-    const link = new SessionLink({
-      edgeUrl,
-      key,
-      originId: about.origin_id,
-      bootId: about.boot_id,
-      config,
-      parts,
-      log,
+    const replaced = loop.sessions.get(session_id)
+    if (replaced) abandon(replaced)
+    const { origin_id: originId, boot_id: bootId } = about
+    const sink = new SessionLink({
+      ...{ edgeUrl, key, originId, bootId, sessionId: session_id, log },
+      sessions: loop.sessions,
       onEnd: () => {
-        this.#links.delete(session_id)
-        host.remove(session_id)
-        log.info({ session_id, sessions: this.#links.size }, 'session ended')
+        loop.remove(session_id)
+        log.info({ session_id, sessions: loop.sessions.size }, 'session ended')
       },
     })
-    this.#links.set(session_id, link)
-    host.add(link.session)
+    loop.add(new Session({ config, services, sink, log }))
     this.#send({ type: 'session_opened', session_id, accepted: true })
-    log.info({ session_id, avatar_id: config.avatar_id, quality: config.quality, sessions: this.#links.size }, 'session opened')
+    log.info({ session_id, avatar_id: config.avatar_id, quality: config.quality, sessions: loop.sessions.size }, 'session opened')
   }
+}
+
+/** Ends the session here, not for its clients: the edge may place it on another origin. */
+function abandon(session: Session): void {
+  session.close('origin_lost', { afterSpeech: false })
 }

@@ -1,36 +1,36 @@
-/** A socket that the origin dials to the edge and dials again when it breaks, with growing, jittered pauses. */
+/** A WebSocket that the origin opens to the edge, and opens again when it breaks, with exponential, jittered pauses. */
 import { WebSocket } from 'ws'
 import type { Logger } from '../log.ts'
 
-const FIRST_PAUSE_MS = 200
-const LONGEST_PAUSE_MS = 5_000
+const FIRST_RETRY_MS = 200
+const MAX_RETRY_MS = 5_000
 const HANDSHAKE_TIMEOUT_MS = 5_000
-/** A link without any traffic is pinged; unanswered for one more period it counts as broken. */
+/** ms between pings; a link without any message or pong for one period counts as broken. */
 const PING_MS = 5_000
-/** Largest message from the edge: a minute of sound in base64, with room. */
+/** Largest message from the edge: a minute of audio in base64, with room. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-export interface LinkSocketOptions {
+export interface ReconnectingSocketOptions {
   url: string
   key: string
   log: Logger
   onOpen: () => void
   onText: (text: string) => void
-  /** The edge refused the link for good (a status or close code of the 4xx kind): no further try. */
+  /** The edge rejected the link for good (a status or close code of the 4xx kind): there is no further attempt. */
   onRefused: (why: string) => void
-  /** The socket broke; the next try follows. */
+  /** The socket broke; the next attempt follows. */
   onLost?: () => void
 }
 
-export class LinkSocket {
-  readonly #options: LinkSocketOptions
+export class ReconnectingSocket {
+  readonly #options: ReconnectingSocketOptions
   #socket: WebSocket | undefined
-  #pauseMs = FIRST_PAUSE_MS
-  #timer: NodeJS.Timeout | undefined
-  #pings: NodeJS.Timeout | undefined
+  #retryMs = FIRST_RETRY_MS
+  #retryTimer: NodeJS.Timeout | undefined
+  #pingTimer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(options: LinkSocketOptions) {
+  constructor(options: ReconnectingSocketOptions) {
     this.#options = options
     this.#dial()
   }
@@ -44,7 +44,7 @@ export class LinkSocket {
     return this.#socket?.bufferedAmount ?? 0
   }
 
-  /** False when the link is down: the message is gone. */
+  /** @returns false when the link is down and the message is lost */
   send(message: string | Uint8Array): boolean {
     if (!this.#socket || !this.isOpen) return false
     this.#socket.send(message)
@@ -54,10 +54,10 @@ export class LinkSocket {
   /** Closes for good, after what was sent has left. */
   close(): void {
     this.#closed = true
-    clearTimeout(this.#timer)
-    clearInterval(this.#pings)
+    clearTimeout(this.#retryTimer)
+    clearInterval(this.#pingTimer)
     this.#socket?.close(1000)
-    // a peer that does not answer the close must not keep the socket
+    // a peer that does not answer the close must not keep the socket open
     const socket = this.#socket
     setTimeout(() => socket?.terminate(), 1_000).unref()
   }
@@ -74,8 +74,8 @@ export class LinkSocket {
     let refusal: string | undefined
     let alive = true
     socket.on('open', () => {
-      this.#pauseMs = FIRST_PAUSE_MS
-      this.#pings = setInterval(() => {
+      this.#retryMs = FIRST_RETRY_MS
+      this.#pingTimer = setInterval(() => {
         if (!alive) socket.terminate()
         alive = false
         socket.ping()
@@ -92,12 +92,12 @@ export class LinkSocket {
     socket.on('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
       if (status >= 400 && status < 500 && status !== 408 && status !== 429) refusal = `the edge answered ${status}`
-      // who listens to this must end the attempt, or neither `error` nor `close` follows
+      // with a listener for this event, `ws` emits neither `error` nor `close` until the socket is terminated
       socket.terminate()
     })
     socket.on('error', (error) => log.debug({ err: error }, 'link error'))
     socket.on('close', (code) => {
-      clearInterval(this.#pings)
+      clearInterval(this.#pingTimer)
       if (this.#closed) return
       if (code >= 4400 && code < 4429) refusal = `the edge closed the link with ${code}`
       if (refusal === undefined) this.#retry()
@@ -107,8 +107,8 @@ export class LinkSocket {
 
   #retry(): void {
     this.#options.onLost?.()
-    const pause = this.#pauseMs * (0.5 + Math.random() / 2)
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
-    this.#timer = setTimeout(() => this.#dial(), pause)
+    const pause = this.#retryMs * (0.5 + Math.random() / 2)
+    this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS)
+    this.#retryTimer = setTimeout(() => this.#dial(), pause)
   }
 }

@@ -1,31 +1,20 @@
-/** One session's socket to its object on the edge: calls in, events and media out. */
+/** One session's socket to its Durable Object on the edge: calls and client events in, events and media out. */
 import type { OriginEvent, SessionEndReason } from '../../shared/events.ts'
 import { parseJson } from '../../shared/json.ts'
-import {
-  encodeRelay,
-  LINK_LOST_MS,
-  type LinkCall,
-  type RelayClass,
-  relayHeader,
-  type SessionConfig,
-  SessionDown,
-  type SessionReport,
-  type SessionUp,
-} from '../../shared/link.ts'
-import type { TransportStats } from '../../shared/stats.ts'
+import { encodeRelay, LINK_LOST_MS, type LinkCall, type RelayClass, relayHeader, SessionDown, type SessionUp } from '../../shared/link.ts'
 import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import type { Logger } from '../log.ts'
 import { NO_WANTS } from '../media/socket-output.ts'
-import { SocketMeter, transportStats } from '../media/transport-stats.ts'
-import { Session, type SessionSink } from '../session/session.ts'
-import type { SessionParts } from '../session/session-services.ts'
-import { LinkCalls } from './call-responder.ts'
-import { LinkSocket } from './reconnecting-socket.ts'
+import { SocketMeter } from '../media/transport-stats.ts'
+import type { Session } from '../session/session.ts'
+import type { SessionSink } from '../session/session-sink.ts'
+import { CallResponder } from './call-responder.ts'
+import { ReconnectingSocket } from './reconnecting-socket.ts'
 
-/** Bytes waiting for the network beyond which pictures are left out: about one second of video. */
+/** Bytes waiting for the network beyond which frames are not sent: about one second of video. */
 const CONGESTED_BYTES = 1_500_000
-/** Control events kept while the link is down; the oldest go first. */
-const MAX_HELD_EVENTS = 256
+/** Control events kept while the link is down; the oldest are dropped first. */
+const MAX_UNDELIVERED = 256
 /** ms between two `stats` events. */
 const STATS_MS = 5_000
 
@@ -34,32 +23,32 @@ export interface SessionLinkOptions {
   key: string
   originId: string
   bootId: string
-  config: SessionConfig
-  parts: SessionParts
+  sessionId: string
+  /** The live sessions; messages for one that is not among them are ignored. */
+  sessions: ReadonlyMap<string, Session>
   log: Logger
-  onEnd: (sessionId: string) => void
+  /** The session is over, and its link with it. */
+  onEnd: () => void
 }
 
 export class SessionLink implements SessionSink {
-  readonly session: Session
   readonly #options: SessionLinkOptions
-  readonly #socket: LinkSocket
-  readonly #calls: LinkCalls
-  readonly #meter = new SocketMeter()
-  /** Runs while a socket wants figures. */
-  #figures: NodeJS.Timeout | undefined
-  #held: string[] = []
+  readonly #socket: ReconnectingSocket
+  readonly #calls: CallResponder
+  readonly meter = new SocketMeter()
+  /** Runs while a client wants `stats` events. */
+  #statsTimer: NodeJS.Timeout | undefined
+  #undelivered: string[] = []
   #lostTimer: NodeJS.Timeout | undefined
   #busy = false
   #over = false
 
   constructor(options: SessionLinkOptions) {
-    const { config, parts, log, edgeUrl, key, originId, bootId } = options
+    const { sessionId, log, edgeUrl, key, originId, bootId } = options
     this.#options = options
-    this.session = new Session({ config, parts, sink: this, log })
-    this.#calls = new LinkCalls({ send: (answer) => this.#send(answer), log })
-    this.#socket = new LinkSocket({
-      url: `${edgeUrl}/link/session/${config.session_id}`,
+    this.#calls = new CallResponder({ send: (answer) => this.#send(answer), log })
+    this.#socket = new ReconnectingSocket({
+      url: `${edgeUrl}/link/session/${sessionId}`,
       key,
       log,
       onOpen: () => {
@@ -67,10 +56,10 @@ export class SessionLink implements SessionSink {
         this.#lostTimer = undefined
         this.#send({ type: 'hello', protocol_version: PROTOCOL_VERSION, origin_id: originId, boot_id: bootId })
         this.#send({ type: 'activity', busy: this.#busy })
-        for (const message of this.#held.splice(0)) this.#socket.send(message)
+        for (const message of this.#undelivered.splice(0)) this.#socket.send(message)
       },
       onText: (text) => this.#receive(text),
-      onRefused: () => this.session.close('error', { afterSpeech: false }),
+      onRefused: () => this.#session?.close('error', { afterSpeech: false }),
       onLost: () => this.#armLostTimer(),
     })
   }
@@ -81,14 +70,14 @@ export class SessionLink implements SessionSink {
 
   sendEvent(relayClass: RelayClass, event: OriginEvent, to?: string): void {
     const message = encodeRelay(relayHeader(relayClass, event, to), JSON.stringify(event))
-    this.#meter.event(relayClass, message.length)
+    this.meter.event(relayClass, message.length)
     if (this.#socket.send(message) || relayClass !== 'control') return
-    this.#held.push(message)
-    if (this.#held.length > MAX_HELD_EVENTS) this.#held.shift()
+    this.#undelivered.push(message)
+    if (this.#undelivered.length > MAX_UNDELIVERED) this.#undelivered.shift()
   }
 
   sendBinary(message: Uint8Array): void {
-    this.#meter.binary(message)
+    this.meter.binary(message)
     this.#socket.send(message)
   }
 
@@ -101,42 +90,35 @@ export class SessionLink implements SessionSink {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#lostTimer)
-    clearInterval(this.#figures)
+    clearInterval(this.#statsTimer)
     this.#calls.cancelAll()
-    // a session that the origin abandons is the edge's to place anew
+    // the edge may place a session that this origin abandons elsewhere: it is not over
     if (reason !== 'origin_lost') this.#send({ type: 'closed', reason })
     this.#socket.close()
-    this.#options.onEnd(this.session.id)
+    this.#options.onEnd()
   }
 
-  /** The session as operators see it. */
-  report(): SessionReport {
-    const { session_id, avatar_id, quality, created_at } = this.#options.config
-    const { status: state, lastTurn: last_turn } = this.session
-    return { session_id, avatar_id, quality, state, created_at, stats: this.#stats(), last_turn }
+  get #session(): Session | undefined {
+    // another session may have its id by now
+    return this.#over ? undefined : this.#options.sessions.get(this.#options.sessionId)
   }
 
-  /** Leaves without ending the session: another origin may go on with it. */
-  abandon(): void {
-    this.session.close('origin_lost', { afterSpeech: false })
-  }
-
-  #stats(): TransportStats {
-    return transportStats(this.session.peerStats, this.#meter, this.session.droppedFrames)
-  }
-
-  #tellFigures(wanted: boolean): void {
-    if (wanted === (this.#figures !== undefined)) return
-    clearInterval(this.#figures)
-    this.#figures = undefined
+  #sendStatsWhileWanted(wanted: boolean): void {
+    if (wanted === (this.#statsTimer !== undefined)) return
+    clearInterval(this.#statsTimer)
+    this.#statsTimer = undefined
     if (!wanted || this.#over) return
-    const tell = (): void => this.sendEvent('stats', { type: 'stats', session_id: this.session.id, stats: this.#stats() })
-    this.#figures = setInterval(tell, STATS_MS)
+    const { sessionId: session_id } = this.#options
+    const tell = (): void => {
+      const stats = this.#session?.transportStats
+      if (stats) this.sendEvent('stats', { type: 'stats', session_id, stats })
+    }
+    this.#statsTimer = setInterval(tell, STATS_MS)
     tell()
   }
 
   #armLostTimer(): void {
-    this.#lostTimer ??= setTimeout(() => this.session.close('error', { afterSpeech: false }), LINK_LOST_MS)
+    this.#lostTimer ??= setTimeout(() => this.#session?.close('error', { afterSpeech: false }), LINK_LOST_MS)
   }
 
   /** Tells the edge that a call has opened a task, before the call is answered. */
@@ -153,52 +135,55 @@ export class SessionLink implements SessionSink {
     const parsed = SessionDown.safeParse(parseJson(text))
     if (!parsed.success) {
       this.#options.log.warn(
-        { session_id: this.session.id, issues: parsed.error.issues.length },
+        { session_id: this.#options.sessionId, issues: parsed.error.issues.length },
         'the edge sent a message that this version does not know',
       )
       return
     }
+    const session = this.#session
+    if (!session) return
     const message = parsed.data
     switch (message.type) {
       case 'welcome':
       case 'wants':
-        this.session.want(message.wants, message.beside ?? NO_WANTS)
-        this.#tellFigures(message.wants.stats)
+        session.want(message.wants, message.beside ?? NO_WANTS)
+        this.#sendStatsWhileWanted(message.wants.stats)
         return
       case 'request':
-        this.#calls.answer(message.id, message.call.method, (signal, onChunk) => this.#perform(message.call, signal, onChunk))
+        this.#calls.answer(message.id, message.call.method, (signal, onChunk) => this.#perform(session, message.call, signal, onChunk))
         return
       case 'cancel':
         this.#calls.cancel(message.id)
         return
       case 'client_event':
-        this.session.handleEvent(message.event, message.client_id)
+        session.handleEvent(message.event, message.client_id)
         return
       case 'close':
-        this.session.close(message.reason, { afterSpeech: message.after_speech })
+        session.close(message.reason, { afterSpeech: message.after_speech })
         return
     }
   }
 
-  async #perform(call: LinkCall, signal: AbortSignal, onChunk: (chunk: object) => void): Promise<object> {
+  async #perform(session: Session, call: LinkCall, signal: AbortSignal, onChunk: (chunk: object) => void): Promise<object> {
+    const { speech } = session
     switch (call.method) {
       case 'speak':
-        return this.#opened(this.session.speak(call.params))
+        return this.#opened(speech.speak(call.params))
       case 'interrupt':
-        return this.session.interrupt()
+        return speech.interrupt()
       case 'chat':
-        return this.#opened(await this.session.chat(call.params, onChunk, signal))
+        return this.#opened(await speech.chat(call.params, onChunk, signal))
       case 'start':
-        return await this.session.start(call.params)
+        return await session.start(call.params)
       case 'ice':
-        return await this.session.addCandidate(call.params)
+        return await session.addCandidate(call.params)
       case 'watch':
-        return await this.session.viewers.watch(call.params.sdp)
+        return await session.viewers.watch(call.params.sdp)
       case 'unwatch':
-        this.session.viewers.unwatch(call.params.viewer_id)
+        session.viewers.unwatch(call.params.viewer_id)
         return {}
       case 'watch_ice':
-        await this.session.viewers.addCandidates(call.params.viewer_id, call.params.candidates)
+        await session.viewers.addCandidates(call.params.viewer_id, call.params.candidates)
         return {}
     }
   }

@@ -1,11 +1,11 @@
-/** What an avatar shows from picture to picture: its mouth and expression, and which clip it is in or gliding into. */
+/** What each frame of an avatar shows: mouth, expression, and the clip it plays or is in transition to. */
 import type { Cue, Emotion } from '../../shared/api.ts'
-import type { PictureRequest } from '../render/types.ts'
-import { ExpressionDriver } from './expression.ts'
-import { FaceDriver } from './face-blender.ts'
+import type { FrameRequest } from '../render/types.ts'
+import { ExpressionAnimator } from './expression.ts'
+import { FaceBlender } from './face-blender.ts'
 
-/** Pictures that the way from one clip into another takes. */
-const GLIDE_PICTURES = 12
+/** Frames that the way from one clip into another takes. */
+const GLIDE_FRAMES = 12
 
 export interface Moment {
   /** VISEMES weights, undefined in silence. */
@@ -13,14 +13,14 @@ export interface Moment {
   status: 'idle' | 'listening' | 'thinking' | 'speaking'
 }
 
-export type Shown = Pick<PictureRequest, 'clip' | 'picture' | 'face' | 'blend' | 'toward' | 'nodDegrees'>
+export type Shown = Pick<FrameRequest, 'clip' | 'frame' | 'face' | 'blend' | 'toward' | 'nodDegrees'>
 
-export class Presence {
-  readonly #face = new FaceDriver()
-  readonly #expression = new ExpressionDriver()
-  #picture = 0
-  /** Pictures of the way from idle to listening, 0 to GLIDE_PICTURES. */
-  #glided = 0
+export class Animator {
+  readonly #face = new FaceBlender()
+  readonly #expression = new ExpressionAnimator()
+  #frame = 0
+  /** Frames of the way from idle to listening, 0 to GLIDE_PICTURES. */
+  #glideFrames = 0
 
   set emotion(emotion: Emotion) {
     this.#expression.emotion = emotion
@@ -30,25 +30,25 @@ export class Presence {
     this.#expression.act(cue)
   }
 
-  /** What the next picture shows; one call a picture. */
+  /** What the next frame shows; one call a frame. */
   next({ mouth, status }: Moment): Shown {
     const { values, nodDegrees } = this.#expression.next({ thinking: status === 'thinking' })
     const { face, blend } = this.#face.next(mouth, values)
-    this.#picture += 1
+    this.#frame += 1
     return {
       ...this.#nextClip(status === 'listening'),
-      picture: this.#picture,
+      frame: this.#frame,
       ...(face ? { face, blend } : {}),
       ...(nodDegrees === 0 ? {} : { nodDegrees }),
     }
   }
 
-  /** Both clips run on the same count, so a way that is turned round midway goes back as it came. */
+  /** Both clips use the same frame count, so a transition reversed midway retraces its frames. */
   #nextClip(listening: boolean): Pick<Shown, 'clip' | 'toward'> {
-    this.#glided = Math.max(0, Math.min(GLIDE_PICTURES, this.#glided + (listening ? 1 : -1)))
-    if (this.#glided === 0) return { clip: 'idle' }
-    if (this.#glided === GLIDE_PICTURES) return { clip: 'listening' }
-    const way = this.#glided / GLIDE_PICTURES
+    this.#glideFrames = Math.max(0, Math.min(GLIDE_FRAMES, this.#glideFrames + (listening ? 1 : -1)))
+    if (this.#glideFrames === 0) return { clip: 'idle' }
+    if (this.#glideFrames === GLIDE_FRAMES) return { clip: 'listening' }
+    const way = this.#glideFrames / GLIDE_FRAMES
     return { clip: 'idle', toward: { clip: 'listening', share: way * way * (3 - 2 * way) } }
   }
 }

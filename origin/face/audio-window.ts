@@ -1,6 +1,7 @@
-/** What a sound-driven avatar hears at each picture: the sound being played and, because it is ready sooner, some of what follows. */
+/** Model input of an audio-driven avatar: for each frame, features of the audio being played and of some that follows it. */
 import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
+import { FULL_SCALE } from '../dsp/pcm.ts'
 import type { FeatureStream, SoundFeatures } from '../render/adapters/types.ts'
 
 /** ms that the rate conversion keeps back. */
@@ -15,26 +16,25 @@ const HISTORY_SAMPLES = HISTORY_TICKS * TICK_SAMPLES
 const SILENT_PEAK = 160
 /** The mouth may begin to move this long before its sound does; pauses shorter than this do not close it. */
 const LEAD_SAMPLES = 0.1 * SAMPLE_RATE
-/** Change of the drawn share per picture: open and shut within three. */
+/** Change of the drawn share per frame: open and shut within three. */
 const BLEND_STEP = 0.34
-const FULL_SCALE = 32_768
 
-export interface Heard {
+export interface ModelInput {
   window: Float32Array
   /** Share 0..1 of what the model draws. */
   blend: number
 }
 
-export class SoundFeed {
+export class AudioWindow {
   readonly #features: SoundFeatures
-  /** From a picture's first sample to the last that its window may need. */
+  /** From a frame's first sample to the last that its window may need. */
   readonly #samples: number
   /** The last played samples, HISTORY_SAMPLES. */
   readonly #history = new Int16Array(HISTORY_SAMPLES)
   #stream: { features: FeatureStream; resampler: Resampler } | undefined
-  /** What the stream was given beyond the last picture. */
+  /** What the stream was given beyond the last frame. */
   #given: Int16Array = new Int16Array(0)
-  #picture = 0
+  #frame = 0
   #blend = 0
 
   constructor(features: SoundFeatures) {
@@ -50,9 +50,9 @@ export class SoundFeed {
   /**
    * @param played the tick's sound, TICK_SAMPLES; undefined in silence
    * @param ahead what will be played after it, as far as it is ready
-   * @returns undefined in silence: the clip's own picture is shown, whose mouth is closed
+   * @returns undefined in silence: the clip's own frame is shown, whose mouth is closed
    */
-  next(played: Int16Array | undefined, ahead: readonly Int16Array[]): Heard | undefined {
+  next(played: Int16Array | undefined, ahead: readonly Int16Array[]): ModelInput | undefined {
     const sound = this.#timeline(played, ahead)
     const target = isLoud(sound.subarray(0, LEAD_SAMPLES)) ? BLEND_STEP : -BLEND_STEP
     this.#blend = Math.min(1, Math.max(0, this.#blend + target))
@@ -63,12 +63,12 @@ export class SoundFeed {
     this.#history.copyWithin(0, TICK_SAMPLES)
     this.#history.set(sound.subarray(0, TICK_SAMPLES), HISTORY_SAMPLES - TICK_SAMPLES)
     if (this.#stream === undefined) return undefined
-    const window = this.#stream.features.window(this.#picture)
-    this.#picture += 1
+    const window = this.#stream.features.window(this.#frame)
+    this.#frame += 1
     return { window, blend: this.#blend }
   }
 
-  /** Gives the memory back; `next` begins anew. Safe to call twice. */
+  /** Frees the stream's memory; the next call of `next` opens a new stream. Safe to call twice. */
   close(): void {
     this.#stream?.resampler.close()
     this.#stream = undefined
@@ -86,11 +86,11 @@ export class SoundFeed {
     return sound
   }
 
-  /** What was given turned out otherwise: an interrupt, or sound that came late. */
+  /** The audio differs from what the stream was given in advance: an interrupt, or audio that was late. */
   #restart(sound: Int16Array): void {
     this.close()
     this.#stream = { features: this.#features.open(), resampler: createResampler(SAMPLE_RATE, this.#features.sampleRate) }
-    this.#picture = HISTORY_TICKS
+    this.#frame = HISTORY_TICKS
     this.#push(this.#history)
     this.#push(sound)
   }

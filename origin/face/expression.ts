@@ -1,9 +1,8 @@
-/** What the face does besides speaking: emotions, glances, nods and thought, each eased in and out. */
+/** Facial expression apart from speech: emotions, gaze, nods and the look of thinking, each eased in and out. */
 import type { Cue, Emotion } from '../../shared/api.ts'
 import { EXPRESSIONS, type Expression } from '../../shared/face.ts'
 import { TICK_MS } from '../../shared/media.ts'
 import { MAX_NOD_DEGREES } from '../render/types.ts'
-import type { Segment } from '../turn/stages/types.ts'
 
 /** What each emotion adds to the face at rest; found by eye on the default person. */
 const EMOTIONS: Readonly<Record<Emotion, Partial<Record<Expression, number>>>> = {
@@ -19,7 +18,7 @@ const FACE_MS = 180
 const GAZE_MS = 50
 /** Below this a value counts as reached. */
 const STILL = 0.004
-/** An answer that comes sooner is not thought about visibly, ms. */
+/** Thinking becomes visible only after this many ms. */
 const THOUGHT_AFTER_MS = 280
 /** Share of the `thinking` emotion that waiting for an answer shows, and how long the eyes stay on one side, ms. */
 const THOUGHT_SHARE = 0.7
@@ -42,7 +41,7 @@ export interface ExpressedFace {
   nodDegrees: number
 }
 
-export class ExpressionDriver {
+export class ExpressionAnimator {
   readonly #values = new Float32Array(EXPRESSIONS.length)
   #emotion: Emotion = 'neutral'
   #gaze: { x: number; y: number; leftMs: number } | undefined
@@ -59,7 +58,7 @@ export class ExpressionDriver {
     else if (this.#nods.length < MAX_NODS) this.#nods.push({ degrees: cue.value, durationMs: cue.duration_ms, doneMs: 0 })
   }
 
-  /** The face of the next picture. @param thinking she has been asked and does not answer yet */
+  /** The face of the next frame. @param thinking a reply is awaited */
   next({ thinking = false }: { thinking?: boolean } = {}): ExpressedFace {
     this.#thoughtMs = thinking ? this.#thoughtMs + TICK_MS : 0
     const target: Partial<Record<Expression, number>> = { ...EMOTIONS[this.#emotion], ...this.#thought() }
@@ -85,7 +84,7 @@ export class ExpressionDriver {
     return { values, nodDegrees }
   }
 
-  /** Only over a face that shows nothing else: who speaks with an emotion keeps it. */
+  /** Only while no emotion is set: an emotion that was asked for stays. */
   #thought(): Partial<Record<Expression, number>> {
     if (this.#thoughtMs < THOUGHT_AFTER_MS || this.#emotion !== 'neutral') return {}
     const { gaze_x = 0, gaze_y = 0, brow_up = 0 } = EMOTIONS.thinking
@@ -103,43 +102,4 @@ export class ExpressionDriver {
     this.#nods = this.#nods.filter(({ doneMs, durationMs }) => doneMs < durationMs)
     return Math.max(-MAX_NOD_DEGREES, Math.min(MAX_NOD_DEGREES, degrees))
   }
-}
-
-/** The cues of one task, handed out when their moment comes. */
-export class CueSheet {
-  readonly #words: Cue[]
-  #timed: { atMs: number; cue: Cue }[]
-
-  constructor(cues: readonly Cue[]) {
-    this.#words = cues.filter((cue) => cue.word !== undefined)
-    this.#timed = cues.flatMap((cue) => (cue.at_ms === undefined ? [] : [{ atMs: cue.at_ms, cue }]))
-  }
-
-  /** A clause begins to sound: its words get their times, by their share of its text. @param ptsMs when it begins, from the task's first sample */
-  begin({ clause, offsetMs }: Segment, ptsMs: number): void {
-    if (offsetMs > 0) return
-    const text = clause.text.toLowerCase()
-    for (const cue of [...this.#words]) {
-      const place = wordPlace(text, cue.word?.toLowerCase() ?? '')
-      if (place < 0) continue
-      this.#words.splice(this.#words.indexOf(cue), 1)
-      this.#timed.push({ atMs: ptsMs + (place / text.length) * clause.durationMs, cue })
-    }
-  }
-
-  /** Cues that are due when so much of the task has played. */
-  due(playedMs: number): Cue[] {
-    const now = this.#timed.filter(({ atMs }) => atMs <= playedMs)
-    this.#timed = this.#timed.filter(({ atMs }) => atMs > playedMs)
-    return now.sort((a, b) => a.atMs - b.atMs).map(({ cue }) => cue)
-  }
-}
-
-/** Where a whole word stands in a text, -1 where it does not. */
-function wordPlace(text: string, word: string): number {
-  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
-    const isLetter = (character: string | undefined): boolean => character !== undefined && /[\p{L}\p{N}]/u.test(character)
-    if (!isLetter(text[at - 1]) && !isLetter(text[at + word.length])) return at
-  }
-  return -1
 }

@@ -1,29 +1,29 @@
-/** From mouth and expression to face: what each picture shows, and how speech and rest blend into each other. */
+/** From mouth and expression to face: what each frame shows, and how speech and rest blend into each other. */
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
 
-/** Share of the mouth's shape that stays from one picture to the next while it closes: shut within three pictures. */
+/** Share of the mouth's shape that stays from one frame to the next while it closes: shut within three frames. */
 const CLOSING_SHARES = [0.5, 0.15, 0]
-/** Change of the patch's share per picture when the face begins to move or is at rest again. */
+/** Change of the patch's share per frame when the face begins to move or is at rest again. */
 const BLEND_IN = 0.5
 const BLEND_OUT = 0.34
 
-export interface DrivenFace {
-  /** FACE_PARAMS values; undefined when the clip's own picture is shown. */
+export interface BlendedFace {
+  /** FACE_PARAMS values; undefined when the clip's own frame is shown. */
   face: Float32Array | undefined
   blend: number
 }
 
-export class FaceDriver {
+export class FaceBlender {
   readonly #spoken = new Float32Array(VISEMES.length)
-  /** Pictures since the last one that had sound. */
-  #silent = Number.POSITIVE_INFINITY
+  /** Frames since the last one that had sound. */
+  #silentFrames = Number.POSITIVE_INFINITY
   #blend = 0
 
   /**
    * @param mouth VISEMES weights, undefined in silence
    * @param expression EXPRESSIONS values, undefined at rest
    */
-  next(mouth: Float32Array | undefined, expression?: Float32Array): DrivenFace {
+  next(mouth: Float32Array | undefined, expression?: Float32Array): BlendedFace {
     const share = this.#mouthShare(mouth)
     const moves = share > 0 || expression !== undefined
     this.#blend = moves ? Math.min(1, this.#blend + BLEND_IN) : Math.max(0, this.#blend - BLEND_OUT)
@@ -35,11 +35,11 @@ export class FaceDriver {
   #mouthShare(mouth: Float32Array | undefined): number {
     if (mouth) {
       this.#spoken.set(mouth)
-      this.#silent = 0
+      this.#silentFrames = 0
       return 1
     }
-    const share = CLOSING_SHARES[this.#silent] ?? 0
-    this.#silent += 1
+    const share = CLOSING_SHARES[this.#silentFrames] ?? 0
+    this.#silentFrames += 1
     return share
   }
 }

@@ -1,9 +1,8 @@
 /** The thread that the lip-sync network runs in. It keeps nothing between jobs: the state travels with them. */
-import { parentPort, workerData } from 'node:worker_threads'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { VISEMES } from '../../shared/face.ts'
 import { logMel, MEL_BANDS } from '../dsp/log-mel.ts'
-import type { JobMessage, JobReply } from '../workers/job-queue.ts'
+import { serveJobs } from '../workers/serve-jobs.ts'
 
 /** What the network carries from one piece of sound to the next; sizes as in models/lipsync/README.md. */
 export interface NetState {
@@ -35,17 +34,7 @@ const CONV1_STATE = [1, MEL_BANDS, 2]
 const CONV2_STATE = [1, 96, 2]
 const GRU_STATE = [1, 1, 128]
 
-const loading = InferenceSession.create((workerData as NetWorkerData).modelPath, {
-  executionProviders: ['cpu'],
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  extra: { session: { intra_op: { allow_spinning: '0' } } },
-})
-// A failure is reported with the first job, not as an unhandled rejection.
-loading.catch(() => {})
-
-async function run({ pcm, state }: NetJob): Promise<NetResult> {
-  const session = await loading
+async function run(session: InferenceSession, { pcm, state }: NetJob): Promise<NetResult> {
   const mel = logMel(pcm)
   const frames = mel.length / MEL_BANDS
   const outputs = await session.run({
@@ -84,10 +73,13 @@ function softmaxHead(logits: Float32Array): Float32Array {
   return out
 }
 
-parentPort?.on('message', async ({ id, job }: JobMessage) => {
-  try {
-    parentPort?.postMessage({ id, result: await run(job as NetJob) } satisfies JobReply)
-  } catch (thrown) {
-    parentPort?.postMessage({ id, error: String(thrown) } satisfies JobReply)
-  }
+await serveJobs<NetJob, NetResult>(async (data) => {
+  const { modelPath } = data as NetWorkerData
+  const session = await InferenceSession.create(modelPath, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  })
+  return async (job) => ({ result: await run(session, job) })
 })

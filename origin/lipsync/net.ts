@@ -1,11 +1,13 @@
-/** Mouth from sound alone, by a small recurrent network in a worker thread; any voice, any language. */
+/** Lip sync from audio alone, by a small recurrent network in a worker thread; any voice, any language. */
 import { resolve } from 'node:path'
 import { VISEMES } from '../../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'
-import { concatPcm, createResampler, type Resampler } from '../codec/resample.ts'
+import { createResampler, type Resampler } from '../codec/resample.ts'
 import { HISTORY, MEL_SAMPLE_RATE } from '../dsp/log-mel.ts'
+import { concatPcm, FULL_SCALE } from '../dsp/pcm.ts'
 import { log } from '../log.ts'
-import { JobQueue, threadWorker } from '../workers/job-queue.ts'
+import { threadWorker } from '../workers/job-worker.ts'
+import { WorkerClient } from '../workers/worker-client.ts'
 import type { NetJob, NetResult, NetState, NetWorkerData } from './net-worker.ts'
 import { MouthSettler } from './settle.ts'
 import type { LipSync, LipSyncStream, MouthFrames } from './types.ts'
@@ -18,20 +20,19 @@ const DELAY_ROWS = 4
 const MAX_JOB_ROWS = 100
 const MAX_QUEUED = 256
 const TIMEOUT_MS = 10_000
-const FULL_SCALE = 32_768
 
 export interface LipSyncOptions {
   /** Path of lipsync.onnx. */
   modelPath: string
 }
 
-type Jobs = JobQueue<NetJob, NetResult>
+type Jobs = WorkerClient<NetJob, NetResult>
 
 class NetStream implements LipSyncStream {
   readonly #jobs: Jobs
   readonly #resampler: Resampler = createResampler(SAMPLE_RATE, MEL_SAMPLE_RATE)
   readonly #settler = new MouthSettler()
-  /** What the next job begins with: HISTORY samples that were heard, then those that make no whole row yet. */
+  /** Start of the next job: HISTORY samples of the one before, then those that make no whole row yet. */
   #pending = new Int16Array(HISTORY)
   #state: NetState | undefined
   #levelsDb: number[] = []
@@ -40,7 +41,7 @@ class NetStream implements LipSyncStream {
   #samples = 0
   #rowsGiven = 0
   #ended = false
-  /** Pushes run one after the other, whoever waits for them. */
+  /** Pushes run one after the other. */
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(jobs: Jobs) {
@@ -51,7 +52,7 @@ class NetStream implements LipSyncStream {
     return this.#inOrder(async () => {
       if (this.#ended) throw new Error('The lip-sync stream is over.')
       this.#samples += pcm.length
-      return this.#count(await this.#hear(this.#resampler.push(pcm)))
+      return this.#count(await this.#run(this.#resampler.push(pcm)))
     })
   }
 
@@ -62,7 +63,7 @@ class NetStream implements LipSyncStream {
       const rest = this.#resampler.flush()
       // Silence for the rows that are still to come out, and to fill the last one.
       const wanted = Math.ceil((this.#samples * MOUTH_FPS) / SAMPLE_RATE)
-      const heard = await this.#hear(concatPcm([rest, new Int16Array((DELAY_ROWS + 1) * ROW_SAMPLES)]))
+      const heard = await this.#run(concatPcm([rest, new Int16Array((DELAY_ROWS + 1) * ROW_SAMPLES)]))
       const settled = this.#settler.flush()
       const rows = new Float32Array((wanted - this.#rowsGiven) * VISEMES.length)
       rows.set(heard.subarray(0, rows.length))
@@ -73,7 +74,7 @@ class NetStream implements LipSyncStream {
 
   #inOrder(work: () => Promise<MouthFrames>): Promise<MouthFrames> {
     const result = this.#last.then(work)
-    // Its failure belongs to whoever asked; the next call runs all the same.
+    // a failure rejects its own call only; the next call still runs
     this.#last = result.catch(() => {})
     return result
   }
@@ -84,8 +85,8 @@ class NetStream implements LipSyncStream {
   }
 
   /** Runs what makes whole rows through the network. @param pcm at MEL_SAMPLE_RATE */
-  async #hear(pcm: Int16Array): Promise<MouthFrames> {
-    this.#pending = new Int16Array(concatPcm([this.#pending, pcm]))
+  async #run(pcm: Int16Array): Promise<MouthFrames> {
+    this.#pending = concatPcm([this.#pending, pcm])
     const parts: Float32Array[] = []
     for (;;) {
       const rows = Math.min(MAX_JOB_ROWS, Math.floor((this.#pending.length - HISTORY) / ROW_SAMPLES))
@@ -123,12 +124,13 @@ function concatRows(parts: readonly Float32Array[]): Float32Array {
 /** Lip sync from sound, warm. @throws JobError when the model cannot be loaded; its message names the reason */
 export async function createLipSync({ modelPath }: LipSyncOptions): Promise<LipSync> {
   const data: NetWorkerData = { modelPath: resolve(modelPath) }
-  const jobs: Jobs = new JobQueue({
+  const jobs: Jobs = new WorkerClient({
     name: 'lipsync',
     spawn: () => threadWorker(new URL('./net-worker.ts', import.meta.url), 'lipsync', data),
+    maxPending: 1,
     maxQueued: MAX_QUEUED,
     timeoutMs: TIMEOUT_MS,
-    onCrash: (why) => log.error({ why }, 'the lip-sync thread ended; the next sound starts a new one'),
+    onCrash: ({ message }) => log.error({ why: message }, 'the lip-sync thread ended; the next sound starts a new one'),
   })
   try {
     await jobs.run({ pcm: new Int16Array(HISTORY + ROW_SAMPLES), state: undefined })

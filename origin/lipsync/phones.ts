@@ -44,7 +44,7 @@ const REACH_S = 0.3
 
 /** How surely the lips meet (PP) or the teeth touch the lip (FF) in the middle of their sounds. */
 const CONTACT: Partial<Record<Viseme, number>> = { PP: 0.97, FF: 0.88 }
-/** Contact holds for this share of the sound to either side of its middle, and never less than one picture in all. */
+/** Contact holds for this share of the sound to either side of its middle, and never less than one frame in all. */
 const CONTACT_HOLD_SHARE = 0.25
 const CONTACT_MIN_HOLD_S = 0.021
 /** s; lips take about this long to close. */

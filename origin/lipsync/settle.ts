@@ -102,7 +102,7 @@ export class MouthSettler {
     return here.map((weight, i) => (1 - 2 * SMOOTHING) * weight + SMOOTHING * ((before[i] ?? 0) + (after[i] ?? 0)))
   }
 
-  /** 1 on a closure's peak and its stronger neighbour, so that a picture every 40 ms cannot miss it; 0.5 beside them. */
+  /** 1 on a closure's peak and its stronger neighbour, so that a frame every 40 ms cannot miss it; 0.5 beside them. */
   #closure(index: number, viseme: number, from: number): number {
     let strength = 0
     for (let peak = index - PEAK_REACH_ROWS; peak <= index + PEAK_REACH_ROWS; peak++) {

@@ -1,5 +1,5 @@
-/** The latest sound of a stream, by its place in it: what was said before anybody knew that it was speech. */
-export class RecentSound {
+/** Ring of a stream's latest audio, addressed by sample number: the start of an utterance lies before its detection. */
+export class AudioRing {
   readonly #ring: Int16Array
   /** Samples of the stream so far. */
   #total = 0
@@ -22,7 +22,7 @@ export class RecentSound {
     this.#total += pcm.length
   }
 
-  /** Sound from this sample of the stream on, or from the oldest that is kept. */
+  /** Audio from this sample of the stream on, or from the oldest that is kept. */
   since(sample: number): Int16Array {
     const from = Math.max(0, sample, this.#total - this.#ring.length)
     return Int16Array.from({ length: this.#total - from }, (_, i) => this.#ring[(from + i) % this.#ring.length] ?? 0)

@@ -1,62 +1,62 @@
-/** Speech of the user while the avatar speaks: she is held at once, ended by words, and goes on where no words come. */
+/** Barge-in: pauses playout when the user starts to speak, interrupts once a transcript arrives, resumes after `resumeMs` without one. */
 import type { SpeechControl } from './types.ts'
 
 export interface BargeInOptions {
   speech: SpeechControl
-  /** ms without words after which she goes on. */
+  /** ms without a transcript after which playout resumes. */
   resumeMs: number
-  /** Half of that is over without words: a recogniser of whole utterances may have a look. */
+  /** Half of that is over without a transcript: a recogniser of whole utterances may transcribe what there is. */
   onHalfTime: () => void
 }
 
 export class BargeIn {
   readonly #options: BargeInOptions
   #timer: NodeJS.Timeout | undefined
-  /** Words may still come: something is being recognised. */
-  #working = 0
+  /** Transcriptions under way: a transcript may still arrive. */
+  #recognising = 0
   #overtime = false
 
   constructor(options: BargeInOptions) {
     this.#options = options
   }
 
-  /** She is held, and what the user said is being found out. */
-  get holding(): boolean {
+  /** Playout is paused until it is known whether the user said words. */
+  get deciding(): boolean {
     return this.#timer !== undefined
   }
 
-  hold(): void {
+  pause(): void {
     const { speech, resumeMs, onHalfTime } = this.#options
-    if (this.holding || !speech.pauseSpeech()) return
+    if (this.deciding || !speech.pauseSpeech()) return
     this.#overtime = false
     this.#timer = setTimeout(() => {
-      this.#timer = setTimeout(() => this.#timeUp(), resumeMs / 2)
+      this.#timer = setTimeout(() => this.#timeIsUp(), resumeMs / 2)
       onHalfTime()
     }, resumeMs / 2)
   }
 
-  /** The user said words: what she says, or is about to say, is over. */
-  words(): void {
+  /** The user said words: interrupts the current task, sounding or not. */
+  confirm(): void {
     const { speech } = this.#options
     this.#clear()
     if (speech.current !== undefined) speech.interrupt()
   }
 
-  /** Nothing was said after all. */
-  release(): void {
-    if (!this.holding) return
+  /** No words were said: playout resumes. */
+  dismiss(): void {
+    if (!this.deciding) return
     this.#clear()
     this.#options.speech.resumeSpeech()
   }
 
-  /** Waits for recognition: it may take as long again, but no longer. */
-  async while<T>(recognition: Promise<T>): Promise<T> {
-    this.#working += 1
+  /** Lets a transcription extend the wait: by `resumeMs` once, no longer. */
+  async awaitText<T>(recognition: Promise<T>): Promise<T> {
+    this.#recognising += 1
     try {
       return await recognition
     } finally {
-      this.#working -= 1
-      if (this.#overtime && this.#working === 0) queueMicrotask(() => this.release())
+      this.#recognising -= 1
+      if (this.#overtime && this.#recognising === 0) queueMicrotask(() => this.dismiss())
     }
   }
 
@@ -64,13 +64,13 @@ export class BargeIn {
     this.#clear()
   }
 
-  #timeUp(): void {
-    if (this.#working === 0 || this.#overtime) {
-      this.release()
+  #timeIsUp(): void {
+    if (this.#recognising === 0 || this.#overtime) {
+      this.dismiss()
       return
     }
     this.#overtime = true
-    this.#timer = setTimeout(() => this.release(), this.#options.resumeMs)
+    this.#timer = setTimeout(() => this.dismiss(), this.#options.resumeMs)
   }
 
   #clear(): void {

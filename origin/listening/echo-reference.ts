@@ -1,13 +1,11 @@
-/** The last second of what left for the clients. */
+/** The last second of audio sent to the clients: the reference of echo suppression. */
 import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
-import type { PlayedSound } from './types.ts'
+import type { EchoReference } from './types.ts'
 
 const KEPT_TICKS = 1000 / TICK_MS
-const FULL_SCALE = 32_768
 
-export class PlayedRing implements PlayedSound {
+export class EchoReferenceRing implements EchoReference {
   readonly #ring = new Int16Array(SAMPLE_RATE)
-  readonly #levels = new Float64Array(KEPT_TICKS)
   /** Tick that is written next: the oldest. */
   #at = 0
   untilMs = 0
@@ -17,7 +15,6 @@ export class PlayedRing implements PlayedSound {
     const place = this.#ring.subarray(this.#at * TICK_SAMPLES, (this.#at + 1) * TICK_SAMPLES)
     if (pcm) place.set(pcm)
     else place.fill(0)
-    this.#levels[this.#at] = pcm ? rms(pcm) : 0
     this.#at = (this.#at + 1) % KEPT_TICKS
     this.untilMs = dueMs + TICK_MS
   }
@@ -29,14 +26,4 @@ export class PlayedRing implements PlayedSound {
     ordered.set(this.#ring.subarray(0, split), this.#ring.length - split)
     return ordered
   }
-
-  levels(): number[] {
-    return [...this.#levels.subarray(this.#at), ...this.#levels.subarray(0, this.#at)]
-  }
-}
-
-function rms(pcm: Int16Array): number {
-  let energy = 0
-  for (const sample of pcm) energy += (sample / FULL_SCALE) ** 2
-  return Math.sqrt(energy / pcm.length)
 }

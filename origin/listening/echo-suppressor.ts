@@ -1,45 +1,46 @@
 /**
- * Takes the avatar's own voice, as it comes back from the user's loudspeakers, out of what the detector hears. Works on log-mel
- * frames: by which delay and how much quieter the echo comes back is learned from what was played and what the microphone gave;
- * energy that this explains is taken away. The sound itself stays as it is.
+ * Removes the avatar's own voice, as the user's loudspeakers return it, from the detector's input. Works on log-mel frames: learns
+ * the echo's delay and attenuation from played and recorded frames, and subtracts the energy that they explain. The audio itself is
+ * not changed.
  */
 import { SAMPLE_RATE } from '../../shared/media.ts'
-import { concatPcm, createResampler, type Resampler } from '../codec/resample.ts'
+import { createResampler, type Resampler } from '../codec/resample.ts'
 import { HISTORY, HOP, logMel, MEL_BANDS, MEL_FLOOR, MEL_SAMPLE_RATE, melEnergy, melOf } from '../dsp/log-mel.ts'
-import type { PlayedSound } from './types.ts'
+import { concatPcm } from '../dsp/pcm.ts'
+import type { EchoReference } from './types.ts'
 
 /** ms in one frame. */
 const FRAME_MS = (HOP / MEL_SAMPLE_RATE) * 1000
-/** Ways from here to the microphone's sound that are told apart: up to 800 ms (network both ways, buffers, the room), every 20 ms. */
+/** Delays that are distinguished, from sending audio to its echo: up to 800 ms (network both ways, buffers, the room), every 20 ms. */
 const LAGS = 41
 const LAG_FRAMES = 2
 /** Frames of played sound that are kept. */
 const KEPT = 2 * LAGS * LAG_FRAMES
-/** Every so many frames something is learned: neighbours say the same. */
+/** Learns from every third frame only: neighbouring frames carry the same information. */
 const LEARN_EVERY = 3
-/** Share of what was learned that is left after that: a memory of about three seconds of her speech. */
+/** Share of the sums that remains after each: a memory of about three seconds of the avatar's speech. */
 const MEMORY = 0.99
-/** Frames of audible play-out before what was learned is trusted; until then an echo may come at any time, as loud as it was played. */
+/** Frames of audible playout before the estimate is used; until then an echo may come at any delay, as loud as it was played. */
 const LEARNING_FRAMES = 40
-/** Frames around the delay: microphone packets do not come evenly. */
+/** Frames around the delay that are searched: microphone packets arrive unevenly. */
 const SPREAD = 3
 /** Of ln(energy) a frame: how quickly a room falls silent (0.4 s for 60 dB). */
 const ROOM_DECAY = 0.35
 /** Energy that is taken away, over what is learned: 6 dB. */
 const MARGIN = 4
-/** ln(energy) above which a played band says something about the coupling. */
+/** ln(energy) above which a played band tells about the coupling. */
 const AUDIBLE = Math.log(MEL_FLOOR) + 4
 /** Of a band's mean level a frame, for what correlates is change. */
 const MEAN_RATE = 0.01
 /** Of the background's energy a frame: 3 dB a second upwards, at once downwards. */
 const NOISE_RISE = 1.007
-/** Of the clocks' distance a frame: packets that come late do not move it, drifting clocks do. */
+/** Change of the clocks' distance a frame: late packets do not move it, drifting clocks do. */
 const CLOCK_RATE = 0.005
-/** Frames by which no packet is late: the microphone was gone, and its sound goes on from another time. */
+/** No packet is later than this many frames: beyond it the microphone was off, and its stream continues at another time. */
 const GONE_FRAMES = 40
 
-export class EchoGuard {
-  readonly #played: PlayedSound
+export class EchoSuppressor {
+  readonly #reference: EchoReference
   readonly #now: () => number
   readonly #resampler: Resampler = createResampler(SAMPLE_RATE, MEL_SAMPLE_RATE)
   /** HISTORY samples that were framed, then those that make no whole frame yet. */
@@ -63,9 +64,9 @@ export class EchoGuard {
   readonly #products = new Float64Array(LAGS * MEL_BANDS)
   readonly #micSum = new Float64Array(MEL_BANDS)
   #weight = 0
-  #learned = 0
+  #learnedFrames = 0
   /** What follows from it: the most likely lag, and what each band gives back there. */
-  #likeliest = 0
+  #likeliestLag = 0
   readonly #couplings = new Float64Array(MEL_BANDS)
   readonly #tail = new Float64Array(MEL_BANDS)
   readonly #background = new Float64Array(MEL_BANDS).fill(MEL_FLOOR)
@@ -73,24 +74,24 @@ export class EchoGuard {
   #quietFrames = KEPT
 
   /** @param now the clock of `played.untilMs`, ms */
-  constructor({ played, now }: { played: PlayedSound; now: () => number }) {
-    this.#played = played
+  constructor({ played, now }: { played: EchoReference; now: () => number }) {
+    this.#reference = played
     this.#now = now
   }
 
   /** The most likely delay, ms. */
   get delayMs(): number {
-    return this.#likeliest * LAG_FRAMES * FRAME_MS
+    return this.#likeliestLag * LAG_FRAMES * FRAME_MS
   }
 
   /** Frames of the microphone, row-major [frames, MEL_BANDS]; without the echo afterwards. */
   clean(frames: Float32Array): void {
     const count = frames.length / MEL_BANDS
-    this.#takePlayed()
+    this.#readReference()
     this.#alignClocks(count)
     for (let i = 0; i < count; i++) {
       this.#micFrames += 1
-      this.#take(frames.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
+      this.#suppress(frames.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
     }
   }
 
@@ -98,10 +99,10 @@ export class EchoGuard {
     this.#resampler.close()
   }
 
-  #takePlayed(): void {
-    const { untilMs } = this.#played
+  #readReference(): void {
+    const { untilMs } = this.#reference
     if (untilMs === this.#seenUntilMs) return
-    const recent = this.#played.recent()
+    const recent = this.#reference.recent()
     const newMs = this.#seenUntilMs === undefined ? 0 : untilMs - this.#seenUntilMs
     const samples = Math.max(0, Math.min(recent.length, Math.round((newMs / 1000) * SAMPLE_RATE)))
     this.#seenUntilMs = untilMs
@@ -110,10 +111,10 @@ export class EchoGuard {
     const mel = logMel(this.#pending)
     const frames = mel.length / MEL_BANDS
     this.#pending = this.#pending.slice(frames * HOP)
-    for (let i = 0; i < frames; i++) this.#remember(mel.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
+    for (let i = 0; i < frames; i++) this.#storeReferenceFrame(mel.subarray(i * MEL_BANDS, (i + 1) * MEL_BANDS))
   }
 
-  #remember(frame: Float32Array): void {
+  #storeReferenceFrame(frame: Float32Array): void {
     const at = (this.#playedFrames % KEPT) * MEL_BANDS
     let audible = false
     for (const [band, value] of frame.entries()) {
@@ -127,17 +128,17 @@ export class EchoGuard {
     this.#quietFrames = audible ? 0 : this.#quietFrames + 1
   }
 
-  /** Microphone packets that come in time are the measure: late ones only seem to be further away. */
+  /** Uses the packets that arrive earliest: late ones only seem to be further away. */
   #alignClocks(coming: number): void {
     const ahead = ((this.#seenUntilMs ?? 0) - this.#now()) / FRAME_MS
     const distance = this.#playedFrames - ahead - (this.#micFrames + coming)
     const known = this.#distance
-    const anew = known === undefined || distance < known || distance > known + GONE_FRAMES
-    this.#distance = anew ? distance : known + (distance - known) * CLOCK_RATE * coming
+    const isReset = known === undefined || distance < known || distance > known + GONE_FRAMES
+    this.#distance = isReset ? distance : known + (distance - known) * CLOCK_RATE * coming
   }
 
   /** Ring place of the frame that was played so many frames before the latest of the microphone; undefined where it is not there. */
-  #place(framesBefore: number): number | undefined {
+  #ringOffset(framesBefore: number): number | undefined {
     const index = Math.round(this.#micFrames - 1 + (this.#distance ?? 0)) - framesBefore
     return index < 0 || index >= this.#playedFrames || index < this.#playedFrames - KEPT ? undefined : (index % KEPT) * MEL_BANDS
   }
@@ -145,12 +146,12 @@ export class EchoGuard {
   #learn(energies: Float64Array): void {
     const changes = energies.map((energy, band) => follow(this.#micMean, band, Math.log(energy + MEL_FLOOR)))
     if (this.#quietFrames >= KEPT) return
-    if (this.#quietFrames === 0) this.#learned += 1
+    if (this.#quietFrames === 0) this.#learnedFrames += 1
     if (this.#micFrames % LEARN_EVERY !== 0) return
     this.#weight = this.#weight * MEMORY + 1
     for (let band = 0; band < MEL_BANDS; band++) this.#micSum[band] = (this.#micSum[band] ?? 0) * MEMORY + (energies[band] ?? 0)
     for (let lag = 0; lag < LAGS; lag++) {
-      const place = this.#place(lag * LAG_FRAMES)
+      const place = this.#ringOffset(lag * LAG_FRAMES)
       let [alike, changed] = [0, 0]
       for (let band = 0; band < MEL_BANDS; band++) {
         const at = lag * MEL_BANDS + band
@@ -165,12 +166,12 @@ export class EchoGuard {
       this.#alike[lag] = (this.#alike[lag] ?? 0) * MEMORY + alike
       this.#changed[lag] = (this.#changed[lag] ?? 0) * MEMORY + changed
     }
-    this.#likeliest = this.#lag()
-    for (let band = 0; band < MEL_BANDS; band++) this.#couplings[band] = this.#coupling(this.#likeliest, band)
+    this.#likeliestLag = this.#mostAlikeLag()
+    for (let band = 0; band < MEL_BANDS; band++) this.#couplings[band] = this.#coupling(this.#likeliestLag, band)
   }
 
   /** The lag at which levels change most alike. */
-  #lag(): number {
+  #mostAlikeLag(): number {
     let best = 0
     let most = Number.NEGATIVE_INFINITY
     for (let lag = 0; lag < LAGS; lag++) {
@@ -189,14 +190,14 @@ export class EchoGuard {
   }
 
   /** Takes the echo out of one frame, and learns from it. */
-  #take(frame: Float32Array): void {
+  #suppress(frame: Float32Array): void {
     const energies = Float64Array.from(frame, melEnergy)
     this.#learn(energies)
     const echoes = this.#quietFrames < KEPT
-    const knows = this.#learned >= LEARNING_FRAMES
-    const lag = this.#likeliest
+    const knows = this.#learnedFrames >= LEARNING_FRAMES
+    const lag = this.#likeliestLag
     const [from, to] = knows ? [lag * LAG_FRAMES - SPREAD, lag * LAG_FRAMES + SPREAD] : [0, (LAGS - 1) * LAG_FRAMES]
-    const places = echoes ? Array.from({ length: to - from + 1 }, (_, i) => this.#place(from + i)) : []
+    const places = echoes ? Array.from({ length: to - from + 1 }, (_, i) => this.#ringOffset(from + i)) : []
     for (const [band, heard] of energies.entries()) {
       const noise = Math.max(MEL_FLOOR, (this.#background[band] ?? 0) * NOISE_RISE)
       this.#background[band] = Math.min(heard, noise)

@@ -1,14 +1,14 @@
-/** How loud the user is, ten times a second. */
+/** Level of the user's audio, ten times a second. */
+import { FULL_SCALE } from '../dsp/pcm.ts'
 
 /** ms of sound in one reading. */
 const READING_MS = 100
 const SILENCE_DB = -100
-const FULL_SCALE = 32_768
 
 export interface LevelReading {
   /** RMS, dB of full scale; -100 for silence. */
   levelDb: number
-  /** Highest probability of speech within the reading; null where none was said. */
+  /** Highest probability of speech within the reading; null where none was marked. */
   speech: number | null
 }
 
@@ -32,7 +32,7 @@ export class LevelMeter {
     }
   }
 
-  /** A detector's word on the sound that comes next, or came last. */
+  /** Probability of speech in the audio pushed next or last. */
   mark(speech: number): void {
     this.#speech = Math.max(this.#speech ?? 0, speech)
   }

@@ -1,18 +1,18 @@
-/** The ear of one session: takes the user's sound, finds their turns in it, has them transcribed, and answers. */
+/** Listens to the user of one session: finds turns in their audio, has them transcribed, and has the transcripts answered. */
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
 import type { SessionConfig } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { type ListenMode, TurnDetection } from '../../shared/turn-detection.ts'
-import { hearsNothing } from '../providers/stt/choose.ts'
-import { HEARING_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
-import { RecentSound } from './audio-ring.ts'
+import type { SessionEvents } from '../events/session-events.ts'
+import { sttUnavailable } from '../providers/stt/choose.ts'
+import { STT_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
+import { AudioRing } from './audio-ring.ts'
+import { AudioSources } from './audio-sources.ts'
 import { BargeIn } from './barge-in.ts'
 import type { LevelReading } from './level-meter.ts'
-import { SoundWays } from './sound-ways.ts'
-import { Hearing } from './speech-detector.ts'
+import { SpeechDetector } from './speech-detector.ts'
 import { type TurnChange, TurnDetector } from './turn-detector.ts'
 import type { SpeechControl, UserSpeechTimes } from './types.ts'
 import { Utterance } from './utterance.ts'
@@ -22,283 +22,277 @@ import type { VadWeights } from './vad.ts'
 export const MAX_UTTERANCE_MS = 60_000
 /** ms of speech that begin a turn while the avatar is silent: more than a click, less than a word. */
 const MIN_SPEECH_MS = 80
-/** ms of sound that are kept in front of what may become a turn: the longest prefix, the longest speech that it takes, and the detector's delay. */
+/** ms of audio kept before a turn is detected: the longest prefix, the longest speech that starts a turn, and the detector's delay. */
 const KEPT_MS = 3_400
-/** ms without any sound, beyond the silence that ends a turn, after which it ends all the same: the microphone is gone. */
-const LOST_SOUND_MS = 600
-/** Turns whose text is awaited. */
-const MAX_AWAITED = 4
-/** Samples of appended sound that are listened to at once. */
+/** A turn also ends when no audio arrives for this many ms more than the silence that ends it: the microphone is gone. */
+const NO_AUDIO_MS = 600
+/** Turns that may wait for their transcript. */
+const MAX_AWAITING_TEXT = 4
+/** Samples of appended audio that are analysed without a pause for the event loop. */
 const PIECE_SAMPLES = 0.5 * SAMPLE_RATE
-const SAMPLES_PER_MS = HEARING_SAMPLE_RATE / 1000
+const SAMPLES_PER_MS = STT_SAMPLE_RATE / 1000
 
-/** What all ears of the process share. */
-export interface EarParts {
-  /** Undefined: nobody hears. */
-  transcription: TranscriptionProvider | undefined
+/** What the listeners of all sessions share. */
+export interface ListeningServices {
+  /** Undefined: no speech recogniser is configured. */
+  stt: TranscriptionProvider | undefined
   vad: VadWeights
 }
 
-export interface EarOptions {
-  config: Pick<SessionConfig, 'session_id' | 'language' | 'turn_detection'>
-  parts: EarParts
+export interface ListenerOptions {
+  config: Pick<SessionConfig, 'language' | 'turn_detection'>
+  services: ListeningServices
   speech: SpeechControl
-  emit: (event: OriginEvent) => void
-  emitLevel: (event: OriginEvent) => void
-  sendError: (error: AvatarError) => void
-  onListeningChange: () => void
+  events: SessionEvents
+  /** Listening has begun or ended. */
+  onChange: () => void
 }
 
-/** What an open ear has. */
-interface Listening {
+/** State while listening. */
+interface ActiveListening {
   mode: ListenMode
-  hearing: Hearing
-  detector: TurnDetector
-  recent: RecentSound
+  speechDetector: SpeechDetector
+  turnDetector: TurnDetector
+  recentAudio: AudioRing
   transcriber: Transcriber
-  /** Settles with all texts that come from `transcriber`. */
-  texts: Promise<void>
+  /** Settles with all transcripts of `transcriber`. */
+  transcripts: Promise<void>
   utterance: Utterance | undefined
-  ways: SoundWays
-  /** Fires when sound stays away in the middle of a turn. */
-  lost: NodeJS.Timeout | undefined
+  sources: AudioSources
+  /** Fires when no more audio arrives in the middle of a turn. */
+  soundTimeout: NodeJS.Timeout | undefined
 }
 
-export class Ear {
-  readonly #options: EarOptions
+export class Listener {
+  readonly #options: ListenerOptions
   readonly #settings: TurnDetection
   readonly #bargeIn: BargeIn
-  #listening: Listening | undefined
-  /** Turns that wait for their text, in order. */
-  readonly #awaited = new Set<Utterance>()
-  #answers: Promise<void> = Promise.resolve()
+  #active: ActiveListening | undefined
+  /** Turns that wait for their transcript, in order. */
+  readonly #awaitingText = new Set<Utterance>()
+  #answerOrder: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(options: EarOptions) {
+  constructor(options: ListenerOptions) {
     this.#options = options
     this.#settings = options.config.turn_detection ?? TurnDetection.parse({})
     const { resume_ms: resumeMs } = this.#settings
-    this.#bargeIn = new BargeIn({ speech: options.speech, resumeMs, onHalfTime: () => this.#glance() })
+    this.#bargeIn = new BargeIn({ speech: options.speech, resumeMs, onHalfTime: () => this.#transcribeEarly() })
   }
 
   get listening(): boolean {
-    return this.#listening !== undefined
+    return this.#active !== undefined
   }
 
-  /** Opens the ear; open already, only the mode may change. @throws AvatarError `STT_UNAVAILABLE`; `SESSION_NOT_FOUND` after `close` */
+  /** Starts listening; when it listens already, only the mode changes. @throws AvatarError `STT_UNAVAILABLE`; `SESSION_NOT_FOUND` after `close` */
   start(mode: ListenMode = this.#settings.mode): void {
-    const { parts, config, speech, onListeningChange } = this.#options
+    const { services, config, speech, onChange } = this.#options
     const { threshold, silence_ms: silenceMs } = this.#settings
-    // a message of the client may have waited for longer than the session lasted
+    // the client's message may have waited in the queue until after the end of the session
     if (this.#closed) throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
-    if (!parts.transcription) throw hearsNothing()
-    if (this.#listening) {
-      if (this.#listening.mode === mode) return
+    if (!services.stt) throw sttUnavailable()
+    if (this.#active) {
+      if (this.#active.mode === mode) return
       this.stop()
     }
-    this.#listening = {
+    this.#active = {
       mode,
-      hearing: new Hearing({
-        weights: parts.vad,
-        played: speech.played,
+      speechDetector: new SpeechDetector({
+        weights: services.vad,
+        echoReference: speech.echoReference,
         now: () => performance.now(),
-        onLevel: (reading) => this.#level(reading),
+        onLevel: (reading) => this.#publishLevel(reading),
       }),
-      detector: new TurnDetector({
+      turnDetector: new TurnDetector({
         threshold,
         silenceMs: mode === 'manual' ? Number.POSITIVE_INFINITY : silenceMs,
         maxMs: MAX_UTTERANCE_MS,
       }),
-      recent: new RecentSound(KEPT_MS * SAMPLES_PER_MS),
-      transcriber: parts.transcription.open({ language: config.language }),
-      texts: Promise.resolve(),
+      recentAudio: new AudioRing(KEPT_MS * SAMPLES_PER_MS),
+      transcriber: services.stt.open({ language: config.language }),
+      transcripts: Promise.resolve(),
       utterance: undefined,
-      ways: new SoundWays(),
-      lost: undefined,
+      sources: new AudioSources(),
+      soundTimeout: undefined,
     }
-    onListeningChange()
+    onChange()
   }
 
-  /** Closes the ear; what is being said is over with it, and answered. @throws AvatarError `INVALID_REQUEST` when it is not open */
+  /** Stops listening; a turn under way ends and is answered. @throws AvatarError `INVALID_REQUEST` when it does not listen */
   stop(): void {
-    const listening = this.#listening
+    const listening = this.#active
     if (!listening) {
       throw new AvatarError('INVALID_REQUEST', 'Nothing is being listened to: send start_listening before stop_listening.')
     }
-    this.#endTurn(listening, listening.detector.stop())
+    this.#endTurn(listening, listening.turnDetector.stop())
     this.#close(listening)
-    this.#options.onListeningChange()
+    this.#options.onChange()
   }
 
-  /** Sound of the user's microphone; nothing happens while the ear is closed. @param pcm HEARING_SAMPLE_RATE */
-  hear(pcm: Int16Array): void {
-    const heard = this.#listening?.ways.fromMicrophone(pcm)
-    if (this.#listening && heard) this.#hear(this.#listening, heard)
+  /** Audio of the user's WebRTC microphone; ignored while it does not listen. @param pcm STT_SAMPLE_RATE */
+  push(pcm: Int16Array): void {
+    const counted = this.#active?.sources.fromMicrophone(pcm)
+    if (this.#active && counted) this.#process(this.#active, counted)
   }
 
-  /** Sound that the client brings over the socket, of any length. @param pcm SAMPLE_RATE */
+  /** Audio that the client sends over the socket, of any length. @param pcm SAMPLE_RATE */
   async append(pcm: Int16Array): Promise<void> {
-    const listening = this.#listening
+    const listening = this.#active
     for (let at = 0; at < pcm.length && listening; at += PIECE_SAMPLES) {
-      // the clock of pictures and sound is not to wait for a minute that comes at once
+      // a minute of audio in one message must not delay the tick loop
       if (at > 0) await setImmediate()
-      if (this.#listening !== listening) return
-      this.#hear(listening, listening.ways.fromSocket(pcm.subarray(at, at + PIECE_SAMPLES), pcm.length))
+      if (this.#active !== listening) return
+      this.#process(listening, listening.sources.fromSocket(pcm.subarray(at, at + PIECE_SAMPLES), pcm.length))
     }
   }
 
   /** The session is over. */
   close(): void {
     this.#closed = true
-    for (const utterance of this.#awaited) utterance.abort()
+    for (const utterance of this.#awaitingText) utterance.abort()
     this.#bargeIn.close()
-    if (!this.#listening) return
-    this.#listening.utterance?.abort()
-    this.#close(this.#listening)
+    if (!this.#active) return
+    this.#active.utterance?.abort()
+    this.#close(this.#active)
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #hear(listening: Listening, pcm: Int16Array): void {
+  #process(listening: ActiveListening, pcm: Int16Array): void {
     if (pcm.length === 0) return
-    listening.recent.push(pcm)
-    if (listening.mode === 'manual') listening.utterance ??= this.#begin(listening)
+    listening.recentAudio.push(pcm)
+    if (listening.mode === 'manual') listening.utterance ??= this.#beginUtterance(listening)
     listening.utterance?.push(pcm)
-    if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.detector.stop())
-    listening.hearing.push(pcm, (probability, untilMs) => {
-      // a row of the same sound may have closed the ear
-      if (this.#listening === listening) this.#judge(listening, probability, untilMs)
+    if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.turnDetector.stop())
+    listening.speechDetector.push(pcm, (probability, untilMs) => {
+      // an earlier row of the same audio may have ended listening
+      if (this.#active === listening) this.#detectTurn(listening, probability, untilMs)
     })
-    listening.lost?.refresh()
+    listening.soundTimeout?.refresh()
   }
 
-  /** The avatar speaks, and is not to be spoken to. */
-  #ignores(): boolean {
-    return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#listening?.mode === 'vad'
+  /** The avatar speaks, and barge-in is off. */
+  #ignoresUser(): boolean {
+    return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#active?.mode === 'vad'
   }
 
-  #judge(listening: Listening, probability: number, untilMs: number): void {
+  #detectTurn(listening: ActiveListening, probability: number, untilMs: number): void {
     const { speech } = this.#options
     const { barge_in, barge_in_ms } = this.#settings
-    const { detector, mode } = listening
-    if (!detector.inTurn && this.#ignores()) {
+    const { turnDetector: detector, mode } = listening
+    if (!detector.inTurn && this.#ignoresUser()) {
       detector.reset()
       return
     }
     const change = detector.push(probability, untilMs, mode === 'vad' && speech.speaking ? barge_in_ms : MIN_SPEECH_MS)
     if (change?.type === 'started') this.#startTurn(listening, change.startMs)
     if (change?.type === 'stopped') this.#endTurn(listening, change)
-    const talksOver = detector.inTurn && detector.hearsSpeech && speech.speaking && mode === 'vad' && barge_in === 'vad'
-    if (talksOver) this.#bargeIn.hold()
+    const talksOver = detector.inTurn && detector.speechNow && speech.speaking && mode === 'vad' && barge_in === 'vad'
+    if (talksOver) this.#bargeIn.pause()
   }
 
-  #startTurn(listening: Listening, startMs: number): void {
+  #startTurn(listening: ActiveListening, startMs: number): void {
     const { prefix_ms, silence_ms } = this.#settings
-    this.#options.emit({ type: 'user_speech_started', session_id: this.#sessionId })
+    this.#options.events.publish({ type: 'user_speech_started' })
     if (listening.mode === 'manual') return
-    const utterance = this.#begin(listening)
-    utterance.push(listening.recent.since(Math.round((startMs - prefix_ms) * SAMPLES_PER_MS)))
+    const utterance = this.#beginUtterance(listening)
+    utterance.push(listening.recentAudio.since(Math.round((startMs - prefix_ms) * SAMPLES_PER_MS)))
     listening.utterance = utterance
-    listening.lost = setTimeout(() => this.#endTurn(listening, listening.detector.stop()), silence_ms + LOST_SOUND_MS)
+    listening.soundTimeout = setTimeout(() => this.#endTurn(listening, listening.turnDetector.stop()), silence_ms + NO_AUDIO_MS)
   }
 
-  #begin({ transcriber }: Listening): Utterance {
+  #beginUtterance({ transcriber }: ActiveListening): Utterance {
     return new Utterance({
       transcriber,
       onPartial: (content) => {
-        this.#options.emit({ type: 'chat', session_id: this.#sessionId, role: 'user', content, partial: true })
-        if (this.#bargeIn.holding) this.#bargeIn.words()
+        this.#options.events.publish({ type: 'chat', role: 'user', content, partial: true })
+        if (this.#bargeIn.deciding) this.#bargeIn.confirm()
       },
     })
   }
 
-  /** @param change what the detector knows of it; undefined where it heard no speech, and somebody else said that the turn is over */
-  #endTurn(listening: Listening, change: TurnChange | undefined): void {
-    const { utterance, recent } = listening
+  /** @param change what the detector says of the turn; undefined where it detected no speech and the turn was ended by the client or a limit */
+  #endTurn(listening: ActiveListening, change: TurnChange | undefined): void {
+    const { utterance, recentAudio: recent } = listening
     const vadEndMs = performance.now()
-    clearTimeout(listening.lost)
-    listening.lost = undefined
+    clearTimeout(listening.soundTimeout)
+    listening.soundTimeout = undefined
     listening.utterance = undefined
     const soundMs = recent.total / SAMPLES_PER_MS
     if (change?.type === 'stopped') {
-      const session_id = this.#sessionId
-      this.#options.emit({ type: 'user_speech_stopped', session_id, duration_ms: Math.round(change.endMs - change.startMs) })
+      this.#options.events.publish({ type: 'user_speech_stopped', duration_ms: Math.round(change.endMs - change.startMs) })
     }
     if (!utterance) return
     const endMs = vadEndMs - (change?.type === 'stopped' && listening.mode === 'vad' ? Math.max(0, soundMs - change.endMs) : 0)
     this.#transcribe(utterance, listening, listening.mode === 'vad' ? { endMs, vadEndMs } : { endMs })
   }
 
-  #transcribe(utterance: Utterance, listening: Listening, times: UserSpeechTimes): void {
-    if (this.#awaited.size >= MAX_AWAITED) {
+  #transcribe(utterance: Utterance, listening: ActiveListening, times: UserSpeechTimes): void {
+    if (this.#awaitingText.size >= MAX_AWAITING_TEXT) {
       utterance.abort()
-      this.#bargeIn.release()
+      this.#bargeIn.dismiss()
       const message = 'Speech comes faster than it can be transcribed; this turn was left out.'
-      this.#options.sendError(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaited.size }))
+      this.#options.events.error(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaitingText.size }))
       return
     }
-    this.#awaited.add(utterance)
-    const text = this.#bargeIn.while(utterance.finish())
-    // listened to from now on: a text may fail while an earlier one is awaited
-    listening.texts = Promise.allSettled([listening.texts, text]).then(() => undefined)
-    this.#answers = this.#answers
+    this.#awaitingText.add(utterance)
+    const text = this.#bargeIn.awaitText(utterance.finish())
+    // handled from now on: a transcript may fail while an earlier one is awaited
+    listening.transcripts = Promise.allSettled([listening.transcripts, text]).then(() => undefined)
+    this.#answerOrder = this.#answerOrder
       .then(async () => this.#answer(await text, listening.mode, times))
-      .catch((thrown: unknown) => this.#failed(thrown))
-      .finally(() => void this.#awaited.delete(utterance))
+      .catch((thrown: unknown) => this.#transcriptionFailed(thrown))
+      .finally(() => void this.#awaitingText.delete(utterance))
   }
 
   #answer(words: string, mode: ListenMode, times: UserSpeechTimes): void {
     if (this.#closed) return
     if (words === '') {
-      this.#letGoOn()
+      this.#resumeUnlessSpeaking()
       return
     }
-    if (mode === 'manual' || this.#settings.barge_in === 'vad') this.#bargeIn.words()
+    if (mode === 'manual' || this.#settings.barge_in === 'vad') this.#bargeIn.confirm()
     this.#options.speech.answer(words, { ...times, sttFinalMs: performance.now() })
   }
 
-  /** Nothing was said, unless the user speaks on. */
-  #letGoOn(): void {
-    if (!this.#listening?.utterance) this.#bargeIn.release()
+  /** No words were said: playout resumes, unless the user still speaks. */
+  #resumeUnlessSpeaking(): void {
+    if (!this.#active?.utterance) this.#bargeIn.dismiss()
   }
 
-  #failed(thrown: unknown): void {
-    this.#letGoOn()
+  #transcriptionFailed(thrown: unknown): void {
+    this.#resumeUnlessSpeaking()
     if (thrown instanceof DOMException && thrown.name === 'AbortError') return
     const timedOut = thrown instanceof DOMException && thrown.name === 'TimeoutError'
-    const { name: provider } = this.#options.parts.transcription ?? {}
+    const { name: provider } = this.#options.services.stt ?? {}
     const tooSlow = new AvatarError('PROVIDER_FAILED', `The provider (${provider}) took too long; say it again.`, { provider })
-    this.#options.sendError(timedOut ? tooSlow : toAvatarError(thrown))
+    this.#options.events.error(timedOut ? tooSlow : toAvatarError(thrown))
   }
 
-  /** She is held and the user speaks on: whole utterances would tell too late whether these are words. */
-  #glance(): void {
-    const utterance = this.#listening?.utterance
-    if (!utterance || this.#options.parts.transcription?.live) return
-    this.#bargeIn.while(utterance.glance()).then(
+  /** Playout is paused and the user still speaks: the transcript of the whole utterance would come too late to decide. */
+  #transcribeEarly(): void {
+    const utterance = this.#active?.utterance
+    if (!utterance || this.#options.services.stt?.live) return
+    this.#bargeIn.awaitText(utterance.transcribeEarly()).then(
       (words) => {
-        const counts = this.#listening?.utterance === utterance || this.#awaited.has(utterance)
-        if (words !== '' && counts && this.#bargeIn.holding) this.#bargeIn.words()
+        const counts = this.#active?.utterance === utterance || this.#awaitingText.has(utterance)
+        if (words !== '' && counts && this.#bargeIn.deciding) this.#bargeIn.confirm()
       },
-      // the whole utterance will tell, or fail aloud
+      // the whole utterance decides, or its failure is published
       () => undefined,
     )
   }
 
-  #level({ levelDb: level_db, speech }: LevelReading): void {
-    this.#options.emitLevel({ type: 'level', session_id: this.#sessionId, level_db, speech })
+  #publishLevel({ levelDb: level_db, speech }: LevelReading): void {
+    this.#options.events.optional('level', { type: 'level', level_db, speech })
   }
 
-  get #sessionId(): string {
-    return this.#options.config.session_id
-  }
-
-  #close(listening: Listening): void {
-    clearTimeout(listening.lost)
-    this.#listening = undefined
-    listening.hearing.close()
-    listening.ways.close()
-    // the line stays until the text of what was said has come over it
-    void listening.texts.then(() => listening.transcriber.close())
+  #close(listening: ActiveListening): void {
+    clearTimeout(listening.soundTimeout)
+    this.#active = undefined
+    listening.speechDetector.close()
+    listening.sources.close()
+    // the transcriber stays open until all transcripts have arrived
+    void listening.transcripts.then(() => listening.transcriber.close())
   }
 }

@@ -1,4 +1,4 @@
-/** From probabilities of speech to turns: when the user begins and when they have paused for long enough. Time is that of the sound. */
+/** Turns probabilities of speech into the start and end of the user's turns. Time is that of the audio, not of the clock. */
 
 /** Below the threshold by this much, speech that has begun counts as silence. */
 const HYSTERESIS = 0.15
@@ -39,7 +39,7 @@ export class TurnDetector {
   }
 
   /** The latest sound counted as speech. */
-  get hearsSpeech(): boolean {
+  get speechNow(): boolean {
     return this.#startMs !== undefined && this.#lastSpeechMs === this.#nowMs
   }
 
@@ -71,14 +71,14 @@ export class TurnDetector {
     return nowMs - this.#startMs >= maxMs ? this.#stop('cap') : undefined
   }
 
-  /** Ends a turn where it is. */
+  /** Ends a turn at once. */
   stop(): TurnChange | undefined {
     const change = this.#inTurn ? this.#stop('silence') : undefined
     this.#forget()
     return change
   }
 
-  /** What was heard so far does not count. */
+  /** Discards all speech so far. */
   reset(): void {
     this.#forget()
   }

@@ -1,40 +1,38 @@
-/** What hearing needs of the session: its say over the avatar's speech, and what the avatar says into the user's microphone. */
+/** What listening needs of the session: control over the avatar's speech, and the audio that may come back as echo. */
 import type { InterruptResponse } from '../../shared/api.ts'
 
-/** When the user stopped, on `performance.now()`'s scale; a turn is measured from `endMs`. */
+/** When the user stopped speaking, on `performance.now()`'s scale; a turn is measured from `endMs`. */
 export interface UserSpeechTimes {
-  /** The user's last sound. */
+  /** End of the user's speech. */
   endMs: number
-  /** The detector has noticed it; undefined where the user closed the ear. */
+  /** When the detector noticed it; undefined where the client stopped listening. */
   vadEndMs?: number
-  /** The text was there. */
+  /** When the transcript was complete. */
   sttFinalMs?: number
 }
 
-/** Sound that left for the clients lately, silence included: what an echo can be made of. */
-export interface PlayedSound {
+/** The audio sent to the clients last, silence included: an echo can only consist of it. */
+export interface EchoReference {
   /** The last second, oldest first; SAMPLE_RATE. Zeros where nothing sounded. */
   recent(): Int16Array
   /** When the last of those samples sounds, on `performance.now()`'s scale. */
   readonly untilMs: number
-  /** RMS of each tick of that second, oldest first, 0 to 1. */
-  levels(): readonly number[]
 }
 
-/** The avatar's speech as the ears may hold it. */
+/** The avatar's speech, as far as the listener may control it. */
 export interface SpeechControl {
-  /** A task sounds now: not before its first sound, and not while it is held. */
+  /** A task sounds now: not before its first sound, and not while it is paused. */
   readonly speaking: boolean
   readonly paused: boolean
-  /** What sounds, is held, or is to sound next; undefined where nothing is to be said. */
+  /** The task that sounds, is paused or is next; undefined where there is none. */
   readonly current: object | undefined
-  readonly played: PlayedSound
-  /** Holds the speech at once; nothing of it leaves until it is resumed or interrupted. @returns false when nothing is to be held */
+  readonly echoReference: EchoReference
+  /** Pauses speech at once: nothing of it leaves until it is resumed or interrupted. @returns false when there is nothing to pause */
   pauseSpeech(): boolean
-  /** Goes on where the speech was held. @returns false when nothing is held */
+  /** Continues paused speech. @returns false when none is paused */
   resumeSpeech(): boolean
-  /** Ends the speech and all that waits. */
+  /** Ends the current task and all that wait. */
   interrupt(): InterruptResponse
-  /** Answers what the user said, aloud; failures go out as events. */
+  /** Answers the user's text aloud; failures become events. */
   answer(text: string, times?: UserSpeechTimes): void
 }

@@ -1,6 +1,6 @@
 /**
- * How likely it is that somebody speaks: a small recurrent network over log-mel frames, every 20 ms. Plain arithmetic: 10,800
- * parameters take less time than the way to a runtime. Trained by studio/vad; see models/vad/README.md.
+ * Voice activity detection: a small recurrent network over log-mel frames, one probability every 20 ms. Plain arithmetic: 10,800
+ * parameters take less time than a call into a runtime. Trained by studio/vad; see models/vad/README.md.
  */
 import { readFileSync } from 'node:fs'
 import { MEL_BANDS } from '../dsp/log-mel.ts'
@@ -69,7 +69,7 @@ export function readVadWeights(path: string): VadWeights {
   }
 }
 
-/** One stream of sound. */
+/** The network's state for one stream of audio. */
 export class Vad {
   readonly #weights: VadWeights
   /** The latest NARROW_TAPS frames, oldest first. */

@@ -1,47 +1,47 @@
-/** Which bitrate a stream gets: what its quality asks for, less while the network carries less. */
+/** Bitrate of a video stream: what its quality asks for, less while the network carries less. */
 
 /** Share of lost packets from which the rate falls, and up to which it may rise again. */
 const LOSS_TOO_HIGH = 0.08
 const LOSS_FINE = 0.02
-/** Packets asked for again, as a share of those sent, that say the same sooner: reports of loss come late on a full line. */
+/** The same by NACKed packets as a share of those sent, which arrive sooner: loss reports are late on a congested network. */
 const ASKED_TOO_OFTEN = 0.25
-/** Weight of the latest report: a second has few packets, and by chance now and then twice the loss. */
+/** Weight of the latest report: a second has few packets, so its loss varies by chance. */
 const LOSS_WEIGHT = 0.3
 const DOWN = 0.7
 const UP = 1.25
-/** Below it a face is no longer a face. */
+/** Below it a face is not recognisable. */
 const FLOOR_BPS = 150_000
-/** s between changes: a changed VP8 stream begins anew with a key frame, which costs bits itself. */
+/** s between changes: each restarts a VP8 stream with a key frame, which costs bits itself. */
 const HOLD_DOWN_S = 2
 const HOLD_UP_S = 8
 /**
- * The receiver's estimate begins low and takes seconds to find the truth: it counts once it has been above the rate, once packets are
- * lost as well, or later than this.
+ * The receiver's estimate starts low and needs seconds to converge: it is used once it has been above the bitrate, once packets are
+ * lost as well, or after this many s.
  */
 const TRUST_ESTIMATE_AFTER_S = 20
-/** Share of the estimate that must really be sent for it to be a limit: it never grows far beyond what comes. */
+/** Share of the estimate that must be sent for it to be a limit: it never grows far beyond what is received. */
 const USED_SHARE = 0.9
-/** Share of the estimate that video may take; sound and retransmissions need the rest. */
+/** Share of the estimate that video may use; audio and retransmissions need the rest. */
 const ESTIMATE_SHARE = 0.85
 
 export interface NetworkReport {
-  /** Share of packets lost of late, 0..1. */
+  /** Share of packets lost in the latest report, 0..1. */
   loss: number
-  /** bit/s that the receiver thinks possible; undefined before it says so. */
+  /** The receiver's bandwidth estimate, bit/s; undefined before its first. */
   estimateBps: number | undefined
-  /** bit/s of video that were sent of late. */
+  /** bit/s of video sent over the last second. */
   videoBps: number
-  /** Since the connection began: packets sent, and packets that the client asked for again. */
+  /** Since the connection began: packets sent, and packets that the client NACKed. */
   packetsSent: number
   nacks: number
 }
 
-export class RateControl {
+export class BitrateControl {
   readonly #fullBps: number
   #bps: number
   #seconds = 0
   #changedAt = 0
-  /** The estimate has been as high as the rate, or had time to get there. */
+  /** The estimate has been as high as the bitrate, or has had time to converge. */
   #trusted = false
   #loss = 0
   #before = { packetsSent: 0, nacks: 0 }

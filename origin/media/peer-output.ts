@@ -1,33 +1,34 @@
-/** A session's media over WebRTC: the connection that carries it, and the one that is to replace it. */
+/** A session's media over one client's WebRTC connection, and the new connection that is to replace it after another offer. */
 import { AvatarError } from '../../shared/errors.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import { FPS, QUALITIES, type Quality, TICK_MS, TICK_SAMPLES } from '../../shared/media.ts'
 import type { VideoStream } from '../codec/encoder-pool.ts'
-import { EAR_SAMPLE_RATE, OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from '../codec/opus.ts'
+import { OPUS_FRAME_MS, OPUS_FRAME_SAMPLES, OpusEncoder } from '../codec/opus.ts'
 import type { VideoEncoderOptions } from '../codec/video-encoder.ts'
 import type { Logger } from '../log.ts'
-import type { MicPiece, PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from '../rtc/types.ts'
-import { RateControl } from './bitrate-control.ts'
+import type { PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from '../rtc/types.ts'
+import { BitrateControl } from './bitrate-control.ts'
+import { MicReceiver } from './mic-receiver.ts'
 
 export type { PeerStats }
 
-/** ms after which clients are told that WebRTC is not there yet; it is tried further. */
+/** ms after an answer after which clients get `not_connected`; the connection may still succeed. */
 const NOT_CONNECTED_MS = 3_000
 /**
- * ms of silence that are left out after the first picture, and at most without one: browsers begin to play with the first picture,
- * and all sound that waits for it then comes late, by 90 ms in the first seconds. Speech is never left out.
+ * Leading silence is not sent until this many ms after the first frame, and without a frame for MAX_HELD_BACK_MS: browsers start
+ * playing with the first frame, and audio that waited for it stays late, by 90 ms in the first seconds. Speech is always sent.
  */
-const SETTLE_MS = 600
-const MAX_HUSH_MS = 2_000
+const AUDIO_AFTER_FRAME_MS = 600
+const MAX_HELD_BACK_MS = 2_000
 const SILENCE = new Int16Array(TICK_SAMPLES)
 
-export type TransportNews = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
+export type TransportChange = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
 
-/** What a connection needs of the stream that encodes its pictures. */
+/** What a connection needs of the stream that encodes its frames. */
 export type Encoding = Pick<VideoStream, 'bitrateBps' | 'dropped' | 'encodeMs' | 'encode' | 'forceKeyframe' | 'close'>
 
-/** What WebRTC takes of the process. */
-export interface RtcParts {
+/** What WebRTC uses of the process. */
+export interface RtcServices {
   /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
   answer: (
     offerSdp: string,
@@ -36,94 +37,95 @@ export interface RtcParts {
   encoders: { open(options: VideoEncoderOptions): Encoding }
 }
 
-export interface PeerOutOptions {
-  parts: RtcParts
+export interface PeerOutputOptions {
+  parts: RtcServices
   quality: Quality
   iceServers: readonly RtcIceServer[]
   log: Logger
-  onTransport: (news: TransportNews) => void
-  /** The client's voice: 20 ms or so of mono sound at EAR_SAMPLE_RATE. */
+  onTransport: (news: TransportChange) => void
+  /** The client's microphone: about 20 ms of mono PCM at MIC_SAMPLE_RATE. */
   onMic: (pcm: Int16Array) => void
 }
 
 /** One connection and what belongs to it. */
-interface Line {
+interface Connection {
   peer: RtcPeer
   video: Encoding | undefined
-  rate: RateControl
-  /** When its first sound and its first picture were due. */
+  bitrate: BitrateControl
+  /** When its first sound and its first frame were due, ms. */
   firstSoundMs: number | undefined
-  firstPictureMs: number | undefined
+  firstFrameMs: number | undefined
   /** Sound has begun to go out. */
   sounding: boolean
 }
 
-export class PeerOut {
-  readonly #options: PeerOutOptions
+export class PeerOutput {
+  readonly #options: PeerOutputOptions
   readonly #opus = new OpusEncoder()
-  #ear = new OpusEar()
-  /** Carries the media. */
-  #line: Line | undefined
-  /** Answered, and not connected yet. */
-  #next: Line | undefined
-  #patience: NodeJS.Timeout | undefined
-  /** The second half of a tick's sound, which leaves half a tick later. */
-  #half: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
-  /** The sound that was going on has died away: what was prepared of it is not to be heard. */
+  readonly #mic: MicReceiver
+  /** The connection that carries the media. */
+  #connection: Connection | undefined
+  /** The connection that is answered and not connected yet. */
+  #pending: Connection | undefined
+  #connectTimer: NodeJS.Timeout | undefined
+  /** The second half of a tick's sound, sent half a tick later. */
+  #secondHalf: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
+  /** The sound before an interrupt has faded out: what was prepared of it is replaced by silence. */
   #faded = true
-  /** The latest picture while no connection stands: the first thing to be seen on the next. */
-  #held: { rgb: Uint8Array<ArrayBuffer>; dueMs: number } | undefined
+  /** The latest frame while there is no connection: the first to be sent on the next. */
+  #latestFrame: { rgb: Uint8Array<ArrayBuffer>; dueMs: number } | undefined
   #ticks = 0
   #closed = false
 
-  constructor(options: PeerOutOptions) {
+  constructor(options: PeerOutputOptions) {
     this.#options = options
+    this.#mic = new MicReceiver(options.onMic)
   }
 
-  /** True while pictures and sound reach the client this way. */
+  /** True while frames and sound reach the client this way. */
   get active(): boolean {
-    return this.#line?.peer.state === 'connected'
+    return this.#connection?.peer.state === 'connected'
   }
 
-  /** True while pictures are needed, also just before there is a connection. */
-  get wantsPictures(): boolean {
-    return (this.#line ?? this.#next)?.video !== undefined
+  /** True while frames are needed, also while the first connection is being made. */
+  get wantsFrames(): boolean {
+    return (this.#connection ?? this.#pending)?.video !== undefined
   }
 
   /**
-   * Answers an offer. A connection that stands carries the media until the new one does; only where the client offers again
-   * on the same connection it ends at once, for it would answer the client's new handshake in place of the new one.
+   * Answers an offer. An existing connection carries the media until the new one is connected. Where the client offers again on the
+   * same connection, the existing one ends at once: it would answer the client's new handshake in place of the new one.
    *
    * @returns the answer's SDP
    * @throws AvatarError `INVALID_REQUEST`
    */
   async start(offerSdp: string): Promise<string> {
     const { parts, quality, iceServers, log } = this.#options
-    let line: Line | undefined
+    let connection: Connection | undefined
     const { peer, sdp } = await parts.answer(offerSdp, {
       iceServers,
       onState: (state) => {
-        if (line) this.#changed(line, state)
+        if (connection) this.#stateChanged(connection, state)
       },
-      onKeyframeRequest: () => line?.video?.forceKeyframe(),
-      onMic: (piece) => this.#hear(piece),
+      onKeyframeRequest: () => connection?.video?.forceKeyframe(),
+      onMic: (piece) => this.#mic.receive(piece),
     })
     if (this.#closed) {
-      quietly(peer.close())
+      ignoreFailure(peer.close())
       throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
     }
-    this.#drop(this.#next)
-    if (this.#line?.peer.offeredBy === peer.offeredBy) {
-      this.#drop(this.#line)
-      this.#line = undefined
+    this.#drop(this.#pending)
+    if (this.#connection?.peer.offeredBy === peer.offeredBy) {
+      this.#drop(this.#connection)
+      this.#connection = undefined
     }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
-    line = { peer, video, rate: new RateControl(bitrateBps), firstSoundMs: undefined, firstPictureMs: undefined, sounding: false }
-    this.#next = line
-    clearTimeout(this.#patience)
-    this.#patience = setTimeout(() => {
-      if (!this.#line) this.#options.onTransport({ active: 'socket', reason: 'not_connected' })
+    connection = { peer, video, bitrate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
+    this.#pending = connection
+    clearTimeout(this.#connectTimer)
+    this.#connectTimer = setTimeout(() => {
+      if (!this.#connection) this.#options.onTransport({ active: 'socket', reason: 'not_connected' })
     }, NOT_CONNECTED_MS)
     log.info({ video_codec: peer.videoCodec, audio: peer.hasAudio }, 'answered a WebRTC offer')
     return sdp
@@ -131,9 +133,9 @@ export class PeerOut {
 
   /** @throws AvatarError `INVALID_REQUEST` */
   async addCandidate(candidate: RtcCandidate): Promise<void> {
-    const line = this.#next ?? this.#line
-    if (!line) throw new AvatarError('INVALID_REQUEST', 'Call streaming.start with an offer before sending candidates.')
-    await line.peer.addCandidate(candidate)
+    const connection = this.#pending ?? this.#connection
+    if (!connection) throw new AvatarError('INVALID_REQUEST', 'Call streaming.start with an offer before sending candidates.')
+    await connection.peer.addCandidate(candidate)
   }
 
   /**
@@ -141,149 +143,134 @@ export class PeerOut {
    *
    * @param pcm TICK_SAMPLES at SAMPLE_RATE
    * @param dueMs when its first sample is due: now
-   * @param stale prepared before an interrupt: at most 20 ms of it die away
+   * @param stale prepared before an interrupt: at most 20 ms of it are sent, fading out
    */
   sound(pcm: Int16Array | undefined, dueMs: number, { stale }: { stale: boolean }): void {
-    const line = this.#line
-    if (!line) return
+    const connection = this.#connection
+    if (!connection) return
     this.#ticks += 1
-    if (this.#ticks % FPS === 0) this.#adapt(line)
-    if (!line.peer.hasAudio || (!pcm && isHushed(line, dueMs))) return
-    line.sounding = true
-    this.#sendHalf()
+    if (this.#ticks % FPS === 0) this.#adaptBitrate(connection)
+    if (!connection.peer.hasAudio || (!pcm && isHeldBack(connection, dueMs))) return
+    connection.sounding = true
+    this.#sendSecondHalf()
     const heard = stale ? (this.#faded || !pcm ? SILENCE : fadedOut(pcm)) : (pcm ?? SILENCE)
     this.#faded = stale || !pcm
-    line.peer.sendAudio(this.#opus.encode(heard.subarray(0, OPUS_FRAME_SAMPLES)), dueMs)
-    // evenly spaced, packets wait less at the receiver
-    const timer = setTimeout(() => this.#sendHalf(), OPUS_FRAME_MS)
-    this.#half = { pcm: heard.subarray(OPUS_FRAME_SAMPLES), dueMs: dueMs + OPUS_FRAME_MS, timer }
+    connection.peer.sendAudio(this.#opus.encode(heard.subarray(0, OPUS_FRAME_SAMPLES)), dueMs)
+    // evenly spaced packets keep the receiver's jitter buffer short
+    const timer = setTimeout(() => this.#sendSecondHalf(), OPUS_FRAME_MS)
+    this.#secondHalf = { pcm: heard.subarray(OPUS_FRAME_SAMPLES), dueMs: dueMs + OPUS_FRAME_MS, timer }
   }
 
-  /** Speech was interrupted: it dies away in the next packet. */
+  /** Speech was interrupted: the packet that is still to leave fades out. */
   cutOff(): void {
-    if (!this.#half || this.#faded) return
-    this.#half.pcm = fadedOut(this.#half.pcm)
+    if (!this.#secondHalf || this.#faded) return
+    this.#secondHalf.pcm = fadedOut(this.#secondHalf.pcm)
     this.#faded = true
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
-  picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    const line = this.#line
-    if (!line) this.#held = { rgb, dueMs }
-    else if (line.video) void this.#encode(line, line.video, rgb, dueMs)
+  frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
+    const connection = this.#connection
+    if (!connection) this.#latestFrame = { rgb, dueMs }
+    else if (connection.video) void this.#encode(connection, connection.video, rgb, dueMs)
   }
 
   /** Undefined without a connection. */
   stats(): PeerStats | undefined {
-    if (!this.#line) return undefined
-    const { peer, video, rate } = this.#line
-    return { ...peer.stats(), targetBps: rate.bitrateBps, picturesDropped: video?.dropped ?? 0, encodeMs: video?.encodeMs }
+    if (!this.#connection) return undefined
+    const { peer, video, bitrate } = this.#connection
+    return { ...peer.stats(), targetBps: bitrate.bitrateBps, framesDropped: video?.dropped ?? 0, encodeMs: video?.encodeMs }
   }
 
   close(): void {
     this.#closed = true
-    clearTimeout(this.#patience)
-    clearTimeout(this.#half?.timer)
-    this.#drop(this.#line)
-    this.#drop(this.#next)
-    this.#line = undefined
-    this.#next = undefined
-    this.#held = undefined
+    clearTimeout(this.#connectTimer)
+    clearTimeout(this.#secondHalf?.timer)
+    this.#drop(this.#connection)
+    this.#drop(this.#pending)
+    this.#connection = undefined
+    this.#pending = undefined
+    this.#latestFrame = undefined
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #changed(line: Line, state: RtcState): void {
-    if (this.#closed || (line !== this.#line && line !== this.#next)) return
+  #stateChanged(connection: Connection, state: RtcState): void {
+    if (this.#closed || (connection !== this.#connection && connection !== this.#pending)) return
     const { onTransport } = this.#options
     if (state === 'connected') {
-      if (line === this.#next) {
-        clearTimeout(this.#patience)
-        this.#drop(this.#line)
-        this.#line = line
-        this.#next = undefined
-        this.#ear = new OpusEar()
+      if (connection === this.#pending) {
+        clearTimeout(this.#connectTimer)
+        this.#drop(this.#connection)
+        this.#connection = connection
+        this.#pending = undefined
+        this.#mic.reset()
       }
-      line.video?.forceKeyframe()
-      if (this.#held) this.picture(this.#held.rgb, this.#held.dueMs)
-      this.#held = undefined
-      const { videoCodec } = line.peer
+      connection.video?.forceKeyframe()
+      if (this.#latestFrame) this.frame(this.#latestFrame.rgb, this.#latestFrame.dueMs)
+      this.#latestFrame = undefined
+      const { videoCodec } = connection.peer
       onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
-    } else if (state === 'disconnected' && line === this.#line) {
+    } else if (state === 'disconnected' && connection === this.#connection) {
       onTransport({ active: 'socket', reason: 'lost' })
     } else if (state === 'failed') {
-      const stands = line === this.#next && this.active
-      this.#drop(line)
-      if (line === this.#line) this.#line = undefined
-      else this.#next = undefined
-      if (!stands) onTransport({ active: 'socket', reason: 'failed' })
+      const otherStands = connection === this.#pending && this.active
+      this.#drop(connection)
+      if (connection === this.#connection) this.#connection = undefined
+      else this.#pending = undefined
+      if (!otherStands) onTransport({ active: 'socket', reason: 'failed' })
     }
   }
 
-  #drop(line: Line | undefined): void {
-    if (!line) return
-    line.video?.close()
-    quietly(line.peer.close())
+  #drop(connection: Connection | undefined): void {
+    if (!connection) return
+    connection.video?.close()
+    ignoreFailure(connection.peer.close())
   }
 
-  async #encode(line: Line, video: Encoding, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
+  async #encode(connection: Connection, video: Encoding, rgb: Uint8Array<ArrayBuffer>, dueMs: number): Promise<void> {
     try {
       const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
       if (!encoded) return
-      line.peer.sendVideo(encoded.data, dueMs)
-      line.firstPictureMs ??= dueMs
+      connection.peer.sendVideo(encoded.data, dueMs)
+      connection.firstFrameMs ??= dueMs
     } catch (thrown) {
       this.#options.log.warn({ err: thrown }, 'a picture could not be encoded')
     }
   }
 
-  #adapt({ peer, video, rate }: Line): void {
+  #adaptBitrate({ peer, video, bitrate }: Connection): void {
     if (!video) return
     const before = video.bitrateBps
-    video.bitrateBps = rate.next(peer.stats())
+    video.bitrateBps = bitrate.next(peer.stats())
     if (video.bitrateBps !== before) this.#options.log.debug({ from_bps: before, to_bps: video.bitrateBps }, 'video bitrate changed')
   }
 
-  #hear(piece: MicPiece): void {
-    let pcm: Int16Array
-    try {
-      pcm = this.#heard(piece)
-    } catch {
-      // a damaged packet is a lost packet
-      return
-    }
-    this.#options.onMic(pcm)
-  }
-
-  /** @throws Error when the bytes are no Opus packet */
-  #heard(piece: MicPiece): Int16Array {
-    if (piece.kind === 'sound') return this.#ear.decode(piece.opus)
-    if (piece.kind === 'lost') return this.#ear.conceal(piece.ms)
-    return new Int16Array(Math.round((piece.ms * EAR_SAMPLE_RATE) / 1000))
-  }
-
-  /** Also called before its time: a clock that makes up for lost time must not let sound overtake sound. */
-  #sendHalf(): void {
-    const half = this.#half
+  /** Also called early: when the clock catches up after a delay, packets must not overtake each other. */
+  #sendSecondHalf(): void {
+    const half = this.#secondHalf
     if (!half) return
     clearTimeout(half.timer)
-    this.#half = undefined
-    this.#line?.peer.sendAudio(this.#opus.encode(half.pcm), half.dueMs)
+    this.#secondHalf = undefined
+    this.#connection?.peer.sendAudio(this.#opus.encode(half.pcm), half.dueMs)
   }
 }
 
-function isHushed(line: Line, dueMs: number): boolean {
-  if (line.sounding || !line.video) return false
-  line.firstSoundMs ??= dueMs
-  return dueMs < (line.firstPictureMs === undefined ? line.firstSoundMs + MAX_HUSH_MS : line.firstPictureMs + SETTLE_MS)
+function isHeldBack(connection: Connection, dueMs: number): boolean {
+  if (connection.sounding || !connection.video) return false
+  connection.firstSoundMs ??= dueMs
+  return (
+    dueMs <
+    (connection.firstFrameMs === undefined ? connection.firstSoundMs + MAX_HELD_BACK_MS : connection.firstFrameMs + AUDIO_AFTER_FRAME_MS)
+  )
 }
 
-/** Falls to nothing over its first packet; the rest is silent. */
+/** Fades to zero over the first packet; the rest is silent. */
 function fadedOut(pcm: Int16Array): Int16Array {
   return pcm.map((sample, i) => (i < OPUS_FRAME_SAMPLES ? Math.round(sample * (1 - i / OPUS_FRAME_SAMPLES)) : 0))
 }
 
-/** Sockets that are gone already need no closing. */
-function quietly(closing: Promise<void>): void {
+/** Closing sockets that are already closed may fail. */
+function ignoreFailure(closing: Promise<void>): void {
   closing.catch(() => {})
 }

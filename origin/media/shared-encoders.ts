@@ -1,13 +1,13 @@
-/** One encoder for all connections that want the same pictures in the same codec: each picture is encoded once. */
+/** One encoder for all viewers of the same codec and size: each frame is encoded once. */
 import type { EncodedVideo, EncodeMs } from '../codec/encoder-pool.ts'
 import type { VideoEncoderOptions } from '../codec/video-encoder.ts'
-import type { Encoding, RtcParts } from './peer-output.ts'
+import type { Encoding, RtcServices } from './peer-output.ts'
 
 export class SharedEncoders {
-  readonly #pool: RtcParts['encoders']
+  readonly #pool: RtcServices['encoders']
   readonly #open = new Map<string, SharedEncoder>()
 
-  constructor(pool: RtcParts['encoders']) {
+  constructor(pool: RtcServices['encoders']) {
     this.#pool = pool
   }
 
@@ -26,9 +26,9 @@ export class SharedEncoders {
 class SharedEncoder {
   readonly #stream: Encoding
   readonly #onUnused: () => void
-  /** The bit rate that each share asks for. */
+  /** The bitrate that each share asks for, bit/s. */
   readonly #shares = new Map<Share, number>()
-  /** The picture that was encoded last. */
+  /** The frame that was encoded last. */
   #latest: { index: number; encoded: Promise<EncodedVideo | undefined> } | undefined
 
   constructor(stream: Encoding, onUnused: () => void) {
@@ -54,7 +54,7 @@ class SharedEncoder {
     return this.#shares.get(share) ?? this.#stream.bitrateBps
   }
 
-  /** The slowest line decides. */
+  /** The lowest bitrate of all shares is used. */
   setRate(share: Share, bitrateBps: number): void {
     if (!this.#shares.has(share)) return
     this.#shares.set(share, bitrateBps)
@@ -62,14 +62,14 @@ class SharedEncoder {
   }
 
   forceKeyframe(): void {
-    // the picture before it is of no use to whoever asks
+    // the share that asks for a key frame cannot use the frame before it
     this.#latest = undefined
     this.#stream.forceKeyframe()
   }
 
   async encode(rgb: Uint8Array<ArrayBuffer>, index: number): Promise<EncodedVideo | undefined> {
     if (this.#latest?.index === index) return await this.#latest.encoded
-    // handed over for another share already, and asked for anew since
+    // another share has transferred the bytes, and a key frame was asked for since
     if (rgb.byteLength === 0) return undefined
     const encoded = this.#stream.encode(rgb, index)
     this.#latest = { index, encoded }

@@ -1,20 +1,19 @@
-/** Pictures and sound in the forms that the session's clients asked for, each made once. */
+/** Frames and audio for sockets, in the forms that the session's clients want, each encoded once. */
 import { type BinaryKind, encodeBinaryMedia } from '../../shared/binary-media.ts'
 import type { OriginEvent } from '../../shared/events.ts'
 import type { MediaWants, RelayClass } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { encodeWav } from '../codec/wav.ts'
 
-/** Where events and media go; the session's socket to the edge. */
+/** Where events and media go: the session's socket to the edge. */
 export interface MediaSink {
   sendEvent(relayClass: RelayClass, event: OriginEvent): void
   sendBinary(message: Uint8Array): void
-  /** True when the socket is so far behind that pictures only make it worse. */
+  /** True when the socket is so far behind that frames only make it worse. */
   readonly congested: boolean
 }
 
 export interface Stamp {
-  sessionId: string
   taskId?: string
   generation: number
   /** Unix seconds. */
@@ -33,15 +32,17 @@ export const NO_WANTS: MediaWants = {
   levels: false,
 }
 
-export class MediaOut {
+export class SocketOutput {
   readonly #sink: MediaSink
+  readonly #sessionId: string
   wants: MediaWants = NO_WANTS
-  /** Pictures left out because the socket to the edge was behind. */
+  /** Frames left out because the socket to the edge was behind. */
   droppedFrames = 0
   #frameId = 0
 
-  constructor(sink: MediaSink) {
+  constructor(sink: MediaSink, sessionId: string) {
     this.#sink = sink
+    this.#sessionId = sessionId
   }
 
   get wantsFrames(): boolean {
@@ -57,7 +58,7 @@ export class MediaOut {
     if (this.wants.frame_json) {
       this.#sink.sendEvent('frame', {
         type: 'frame',
-        ...eventFields(stamp),
+        ...this.#eventFields(stamp),
         frame_id: this.#frameId,
         timestamp: stamp.timestamp,
         data: base64(jpeg),
@@ -85,7 +86,7 @@ export class MediaOut {
   #sendSound(relayClass: RelayClass, format: 'wav' | 'pcm_s16le', bytes: Uint8Array, samples: number, ptsMs: number, stamp: Stamp): void {
     this.#sink.sendEvent(relayClass, {
       type: 'audio',
-      ...eventFields(stamp),
+      ...this.#eventFields(stamp),
       format,
       duration: samples / SAMPLE_RATE,
       sample_rate: SAMPLE_RATE,
@@ -93,6 +94,10 @@ export class MediaOut {
       pts_ms: ptsMs,
       data: base64(bytes),
     })
+  }
+
+  #eventFields({ taskId, generation }: Stamp): { session_id: string; task_id?: string; generation: number } {
+    return { session_id: this.#sessionId, ...(taskId === undefined ? {} : { task_id: taskId }), generation }
   }
 
   #binary(kind: BinaryKind, payload: Uint8Array, stamp: Stamp, about: { frameId?: number; ptsMs?: number; samples?: number }): void {
@@ -112,10 +117,6 @@ export class MediaOut {
       }),
     )
   }
-}
-
-function eventFields({ sessionId, taskId, generation }: Stamp): { session_id: string; task_id?: string; generation: number } {
-  return { session_id: sessionId, ...(taskId === undefined ? {} : { task_id: taskId }), generation }
 }
 
 function base64(bytes: Uint8Array): string {

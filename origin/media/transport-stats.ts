@@ -1,26 +1,26 @@
-/** How one session's media travels, in figures: over WebRTC as the connection counts it, over sockets as they are fed. */
+/** Transport statistics of one session: of its WebRTC connection, or of what is sent to sockets. */
 import { performance } from 'node:perf_hooks'
 import { BINARY_KIND } from '../../shared/binary-media.ts'
 import type { RelayClass } from '../../shared/link.ts'
 import type { TransportStats } from '../../shared/stats.ts'
 import type { PeerStats } from './peer-output.ts'
 
-/** s over which rates are taken: a clause of sound goes out at once and lasts up to 2.5 s. */
+/** s over which rates are averaged: a clause of audio leaves at once and lasts up to 2.5 s. */
 const SPAN_S = 5
 
-interface Second {
+interface SecondOfTraffic {
   index: number
   videoBytes: number
   audioBytes: number
-  /** By form, since a picture may go out in both. */
-  pictures: { json: number; binary: number }
+  /** By form, since a frame may go out in both. */
+  frames: { json: number; binary: number }
 }
 
-/** What goes to the edge for sockets. */
+/** Counts what is sent to the edge for sockets. */
 export class SocketMeter {
   readonly #now: () => number
   readonly #sinceS: number
-  #seconds: Second[] = []
+  #seconds: SecondOfTraffic[] = []
 
   /** @param now ms */
   constructor(now: () => number = () => performance.now()) {
@@ -44,31 +44,31 @@ export class SocketMeter {
     const now = Math.floor(this.#now() / 1000)
     const whole = this.#seconds.filter(({ index }) => index < now && index >= now - SPAN_S)
     const span = Math.max(1, Math.min(SPAN_S, now - this.#sinceS))
-    const perSecond = (of: (second: Second) => number): number => whole.reduce((sum, second) => sum + of(second), 0) / span
+    const perSecond = (of: (second: SecondOfTraffic) => number): number => whole.reduce((sum, second) => sum + of(second), 0) / span
     return {
       videoBps: Math.round(8 * perSecond(({ videoBytes }) => videoBytes)),
       audioBps: Math.round(8 * perSecond(({ audioBytes }) => audioBytes)),
-      fps: tenth(perSecond(({ pictures }) => Math.max(pictures.json, pictures.binary))),
+      fps: tenth(perSecond(({ frames: pictures }) => Math.max(pictures.json, pictures.binary))),
     }
   }
 
   #video(bytes: number, form: 'json' | 'binary'): void {
     const second = this.#second()
     second.videoBytes += bytes
-    second.pictures[form] += 1
+    second.frames[form] += 1
   }
 
-  #second(): Second {
+  #second(): SecondOfTraffic {
     const index = Math.floor(this.#now() / 1000)
     const newest = this.#seconds.at(-1)
     if (newest?.index === index) return newest
-    const second: Second = { index, videoBytes: 0, audioBytes: 0, pictures: { json: 0, binary: 0 } }
+    const second: SecondOfTraffic = { index, videoBytes: 0, audioBytes: 0, frames: { json: 0, binary: 0 } }
     this.#seconds = [...this.#seconds.filter((kept) => kept.index >= index - SPAN_S), second]
     return second
   }
 }
 
-/** @param peer undefined without a WebRTC connection @param droppedFrames pictures left out on the way to sockets */
+/** @param peer undefined without a WebRTC connection @param droppedFrames frames not sent to sockets, because the socket to the edge was congested */
 export function transportStats(peer: PeerStats | undefined, sockets: SocketMeter, droppedFrames: number): TransportStats {
   if (peer?.state !== 'connected') {
     const { videoBps, audioBps, fps } = sockets.read()
@@ -100,7 +100,7 @@ export function transportStats(peer: PeerStats | undefined, sockets: SocketMeter
     jitter_ms: tenth(peer.jitterMs),
     loss: Math.round(peer.loss * 1000) / 1000,
     freezes: peer.freezes,
-    pictures_dropped: peer.picturesDropped,
+    pictures_dropped: peer.framesDropped,
     encode_ms: peer.encodeMs === undefined ? null : tenth(peer.encodeMs.p50),
   }
 }

@@ -1,25 +1,25 @@
-/** Further receivers of a session's pictures and sound, beside its own client: each a WebRTC connection without a microphone. */
+/** Viewers of a session besides its own client: each a WebRTC connection that receives frames and sound and sends no microphone. */
 import { randomUUID } from 'node:crypto'
 import { AvatarError } from '../../shared/errors.ts'
 import type { Quality } from '../../shared/media.ts'
 import type { Logger } from '../log.ts'
 import type { RtcCandidate, RtcIceServer } from '../rtc/types.ts'
-import { PeerOut, type RtcParts, type TransportNews } from './peer-output.ts'
+import { PeerOutput, type RtcServices, type TransportChange } from './peer-output.ts'
 import { SharedEncoders } from './shared-encoders.ts'
 
-/** Each costs 0.5 to 2 Mbit/s of the line, and its own packets. */
+/** Each costs 0.5 to 2 Mbit/s of bandwidth, and its own packets. */
 export const MAX_VIEWERS = 8
-/** ms after which one that does not come, or is silent, is given up. */
-const SILENCE_MS = 30_000
+/** A viewer that is not connected for this long (ms) is removed. */
+const NOT_CONNECTED_MS = 30_000
 
 interface Viewer {
-  out: PeerOut
-  /** Runs while it is not connected. */
-  silence: NodeJS.Timeout | undefined
+  output: PeerOutput
+  /** Removes it; runs while it is not connected. */
+  removal: NodeJS.Timeout | undefined
 }
 
 export interface ViewersOptions {
-  parts: RtcParts
+  parts: RtcServices
   quality: Quality
   iceServers: readonly RtcIceServer[]
   log: Logger
@@ -27,7 +27,7 @@ export interface ViewersOptions {
 
 export class Viewers {
   readonly #options: ViewersOptions
-  /** Apart from those of the session's own client, whose pictures must not suffer from another's line. */
+  /** Not shared with the session's own client, whose bitrate must not depend on a viewer's network. */
   readonly #encoders: SharedEncoders
   readonly #viewers = new Map<string, Viewer>()
   #closed = false
@@ -41,8 +41,8 @@ export class Viewers {
     return this.#viewers.size
   }
 
-  get wantsPictures(): boolean {
-    return this.#outs().some(({ wantsPictures }) => wantsPictures)
+  get wantsFrames(): boolean {
+    return this.#outputs().some(({ wantsFrames: wantsPictures }) => wantsPictures)
   }
 
   /**
@@ -56,20 +56,20 @@ export class Viewers {
     }
     const viewer_id = randomUUID()
     const { parts, quality, iceServers, log } = this.#options
-    const out = new PeerOut({
+    const out = new PeerOutput({
       parts: { ...parts, encoders: this.#encoders },
       quality,
       iceServers,
       log: log.child({ viewer_id }),
-      onTransport: (news) => this.#changed(viewer_id, news),
+      onTransport: (news) => this.#transportChanged(viewer_id, news),
       onMic: () => undefined,
     })
-    // noted before the answer, so that many at once stay within the bound
-    this.#viewers.set(viewer_id, { out, silence: this.#patience(viewer_id) })
+    // entered before the answer, so that concurrent offers stay within the bound
+    this.#viewers.set(viewer_id, { output: out, removal: this.#removeLater(viewer_id) })
     try {
       return { viewer_id, sdp: await out.start(offerSdp) }
     } catch (thrown) {
-      this.#drop(viewer_id)
+      this.#remove(viewer_id)
       throw thrown
     }
   }
@@ -77,70 +77,70 @@ export class Viewers {
   /** Candidates that the viewer found after its offer. @throws AvatarError `NOT_FOUND`, `INVALID_REQUEST` */
   async addCandidates(viewerId: string, candidates: readonly RtcCandidate[]): Promise<void> {
     const viewer = this.#viewers.get(viewerId)
-    if (!viewer) throw unknown(viewerId)
-    for (const candidate of candidates) await viewer.out.addCandidate(candidate)
+    if (!viewer) throw noSuchViewer(viewerId)
+    for (const candidate of candidates) await viewer.output.addCandidate(candidate)
   }
 
   /** @throws AvatarError `NOT_FOUND` */
   unwatch(viewerId: string): void {
-    if (!this.#drop(viewerId)) throw unknown(viewerId)
+    if (!this.#remove(viewerId)) throw noSuchViewer(viewerId)
   }
 
-  /** The sound of one tick, as PeerOut takes it. */
+  /** The sound of one tick, see PeerOutput. */
   sound(pcm: Int16Array | undefined, dueMs: number, { stale }: { stale: boolean }): void {
-    for (const out of this.#outs()) out.sound(pcm, dueMs, { stale })
+    for (const out of this.#outputs()) out.sound(pcm, dueMs, { stale })
   }
 
-  /** Speech was interrupted: it dies away. */
+  /** Speech was interrupted: it fades out. */
   cutOff(): void {
-    for (const out of this.#outs()) out.cutOff()
+    for (const out of this.#outputs()) out.cutOff()
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
-  picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    for (const out of this.#outs()) out.picture(rgb, dueMs)
+  frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
+    for (const out of this.#outputs()) out.frame(rgb, dueMs)
   }
 
   close(): void {
     this.#closed = true
-    for (const viewerId of [...this.#viewers.keys()]) this.#drop(viewerId)
+    for (const viewerId of [...this.#viewers.keys()]) this.#remove(viewerId)
   }
 
-  #outs(): PeerOut[] {
-    return [...this.#viewers.values()].map(({ out }) => out)
+  #outputs(): PeerOutput[] {
+    return [...this.#viewers.values()].map(({ output: out }) => out)
   }
 
-  #changed(viewerId: string, { active, reason }: TransportNews): void {
+  #transportChanged(viewerId: string, { active, reason }: TransportChange): void {
     const viewer = this.#viewers.get(viewerId)
     if (!viewer || this.#closed) return
     if (active === 'webrtc') {
-      clearTimeout(viewer.silence)
-      viewer.silence = undefined
+      clearTimeout(viewer.removal)
+      viewer.removal = undefined
     } else if (reason === 'failed') {
-      this.#drop(viewerId)
+      this.#remove(viewerId)
     } else {
-      viewer.silence ??= this.#patience(viewerId)
+      viewer.removal ??= this.#removeLater(viewerId)
     }
   }
 
-  #patience(viewerId: string): NodeJS.Timeout {
+  #removeLater(viewerId: string): NodeJS.Timeout {
     return setTimeout(() => {
       this.#options.log.info({ viewer_id: viewerId }, 'a viewer was silent and is given up')
-      this.#drop(viewerId)
-    }, SILENCE_MS)
+      this.#remove(viewerId)
+    }, NOT_CONNECTED_MS)
   }
 
   /** False when there is none. */
-  #drop(viewerId: string): boolean {
+  #remove(viewerId: string): boolean {
     const viewer = this.#viewers.get(viewerId)
     if (!viewer) return false
     this.#viewers.delete(viewerId)
-    clearTimeout(viewer.silence)
-    viewer.out.close()
+    clearTimeout(viewer.removal)
+    viewer.output.close()
     return true
   }
 }
 
-function unknown(viewerId: string): AvatarError {
+function noSuchViewer(viewerId: string): AvatarError {
   return new AvatarError('NOT_FOUND', 'There is no such viewer, or no longer; offer again.', { viewer_id: viewerId })
 }

@@ -1,37 +1,37 @@
-/** All of a session that leaves by WebRTC: its own client's connection, and those of its viewers. */
-import { PeerOut, type PeerOutOptions } from './peer-output.ts'
+/** A session's WebRTC output: its own client's connection, and those of its viewers. */
+import { PeerOutput, type PeerOutputOptions } from './peer-output.ts'
 import { Viewers } from './viewers.ts'
 
-export class RtcOut {
-  readonly client: PeerOut
+export class WebrtcOutput {
+  readonly client: PeerOutput
   readonly viewers: Viewers
 
-  constructor(options: PeerOutOptions) {
-    this.client = new PeerOut(options)
+  constructor(options: PeerOutputOptions) {
+    this.client = new PeerOutput(options)
     this.viewers = new Viewers(options)
   }
 
-  get wantsPictures(): boolean {
-    return this.client.wantsPictures || this.viewers.wantsPictures
+  get wantsFrames(): boolean {
+    return this.client.wantsFrames || this.viewers.wantsFrames
   }
 
-  /** The sound of one tick, as PeerOut takes it. */
+  /** The sound of one tick, see PeerOutput. */
   sound(pcm: Int16Array | undefined, dueMs: number, about: { stale: boolean }): void {
     this.client.sound(pcm, dueMs, about)
     this.viewers.sound(pcm, dueMs, about)
   }
 
-  /** Speech was interrupted: it dies away. */
+  /** Speech was interrupted: it fades out. */
   cutOff(): void {
     this.client.cutOff()
     this.viewers.cutOff()
   }
 
   /** @param rgb handed over @param dueMs on the same clock as sound */
-  picture(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
-    // whoever encodes a picture takes its bytes along
-    if (this.viewers.wantsPictures) this.viewers.picture(rgb.slice(), dueMs)
-    this.client.picture(rgb, dueMs)
+  frame(rgb: Uint8Array<ArrayBuffer>, dueMs: number): void {
+    // encoding transfers the frame's bytes to another thread
+    if (this.viewers.wantsFrames) this.viewers.frame(rgb.slice(), dueMs)
+    this.client.frame(rgb, dueMs)
   }
 
   close(): void {

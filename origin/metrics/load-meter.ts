@@ -1,27 +1,27 @@
-/** What this process and its machine are doing, for heartbeats: measured, never guessed. */
+/** Measures the load of this process and its machine, for heartbeats. */
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import process from 'node:process'
 import type { OriginLoad } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
 import type { EncoderPool } from '../codec/encoder-pool.ts'
 import type { Renderer } from '../render/types.ts'
-import type { Host } from '../session/tick-loop.ts'
-import { TurnHistograms } from '../turn/turn-metrics.ts'
+import type { TickLoop } from '../session/tick-loop.ts'
 import { rtcLoad } from './rtc-load.ts'
+import { TurnHistograms } from './turn-histograms.ts'
 
 /** Requests over which the mean latency is taken. */
 const LATENCIES = 100
 
 export class LoadMeter {
-  readonly #host: Host
+  readonly #loop: TickLoop
   readonly #renderer: Renderer
   readonly #encoders: EncoderPool
   #latencies: number[] = []
   #cpu = cpuTimes()
   readonly #turns = new TurnHistograms()
 
-  constructor({ host, renderer, encoders }: { host: Host; renderer: Renderer; encoders: EncoderPool }) {
-    this.#host = host
+  constructor({ loop, renderer, encoders }: { loop: TickLoop; renderer: Renderer; encoders: EncoderPool }) {
+    this.#loop = loop
     this.#renderer = renderer
     this.#encoders = encoders
   }
@@ -48,10 +48,10 @@ export class LoadMeter {
     const total = now.total - this.#cpu.total
     const cpuUsage = total > 0 ? 100 * (1 - (now.idle - this.#cpu.idle) / total) : 0
     this.#cpu = now
-    const sessions = [...this.#host.sessions.values()]
+    const sessions = [...this.#loop.sessions.values()]
     return {
       sessions: sessions.length,
-      speaking: sessions.filter((session) => session.speaking).length,
+      speaking: sessions.filter((session) => session.speech.speaking).length,
       capacity: this.#renderer.capacity,
       cpu_usage: round(cpuUsage),
       memory_usage: round(100 * (1 - freemem() / totalmem())),
@@ -60,7 +60,7 @@ export class LoadMeter {
       average_latency: this.#latencies.length > 0 ? round(this.#latencies.reduce((a, b) => a + b, 0) / this.#latencies.length) : null,
       render: {
         ...this.#renderer.stats(),
-        ...this.#host.stats(),
+        ...this.#loop.stats(),
         ...rtcLoad(sessions, this.#encoders),
         cores: availableParallelism(),
       },

@@ -1,4 +1,4 @@
-/** A steady clock: calls back every `periodMs`, without drift. */
+/** A steady clock that calls back every `periodMs` without drift, and its time as clients know it. */
 import { performance } from 'node:perf_hooks'
 
 /** Ticks that a late loop makes up for one by one; beyond it the clock jumps. */
@@ -50,4 +50,9 @@ export class Clock {
     }
     this.#arm()
   }
+}
+
+/** @param atMs on `performance.now()`'s scale */
+export function unixSeconds(atMs: number): number {
+  return (performance.timeOrigin + atMs) / 1000
 }

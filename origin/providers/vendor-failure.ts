@@ -1,4 +1,4 @@
-/** What a vendor's refusal means for the operator, with nothing in it that has to stay secret. */
+/** Turns a vendor's refusal into an error that tells the operator what to do and contains no secret. */
 import { AvatarError } from '../../shared/errors.ts'
 
 /** Longest part of a vendor's own words that is kept for the log, characters. */
@@ -23,7 +23,7 @@ export function statusOf(thrown: unknown): number | undefined {
   return 'statusCode' in thrown && typeof thrown.statusCode === 'number' ? thrown.statusCode : undefined
 }
 
-/** @param reason the vendor's own word for it, where it has one: `quota_exceeded` */
+/** @param reason the vendor's own error code, where it has one: `quota_exceeded` */
 export function vendorFailure(thrown: unknown, hints: VendorHints, reason?: string): AvatarError {
   if (thrown instanceof AvatarError) return thrown
   const { provider, key } = hints
@@ -45,7 +45,7 @@ function hintFor(status: number | undefined, { keyVariable, notFound }: VendorHi
   return 'it could not be reached or failed; try again'
 }
 
-/** The error for the log: its words without the key, and none of the request and response that packages hang on it. */
+/** The error for the log: its message without the key, and without the request and response that packages attach. */
 function withoutKey(thrown: unknown, key: string): Error {
   const words = thrown instanceof Error ? `${thrown.name}: ${thrown.message}${causeOf(thrown)}` : String(thrown)
   return new Error((key ? words.replaceAll(key, '[hidden]') : words).slice(0, MAX_CAUSE_CHARS))

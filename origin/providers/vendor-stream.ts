@@ -1,4 +1,4 @@
-/** An answer that a vendor streams, within a listener's patience. */
+/** Streams a vendor's answer, with timeouts that a listener accepts and one retry. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { AvatarError } from '../../shared/errors.ts'
 import { statusOf } from './vendor-failure.ts'
@@ -16,7 +16,7 @@ export interface VendorStreamOptions<Item> {
   provider: string
   /** Sends the request; the answer's items. Both end when the signal is aborted. */
   open: (signal: AbortSignal) => Promise<AsyncIterable<Item>>
-  /** What the caller is told of a failure that is not our own. */
+  /** The error that the caller gets for a failure of the vendor. */
   failure: (thrown: unknown) => AvatarError
   signal: AbortSignal
   firstByteTimeoutMs?: number | undefined
@@ -32,10 +32,10 @@ export interface VendorStreamOptions<Item> {
 export async function* streamFromVendor<Item>(options: VendorStreamOptions<Item>): AsyncGenerator<Item> {
   const { provider, open, failure, signal } = options
   const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS, stallTimeoutMs = STALL_TIMEOUT_MS } = options
-  const patience = new AbortController()
-  const both = AbortSignal.any([signal, patience.signal])
+  const timeout = new AbortController()
+  const both = AbortSignal.any([signal, timeout.signal])
   const lose = (): void =>
-    patience.abort(
+    timeout.abort(
       new AvatarError('PROVIDER_FAILED', `The provider (${provider}) took too long; try again.`, { provider, reason: 'timeout' }),
     )
   let timer = setTimeout(lose, firstByteTimeoutMs)
@@ -53,7 +53,7 @@ export async function* streamFromVendor<Item>(options: VendorStreamOptions<Item>
     throw failure(thrown)
   } finally {
     clearTimeout(timer)
-    patience.abort(new DOMException('nobody listens any more', 'AbortError'))
+    timeout.abort(new DOMException('nobody listens any more', 'AbortError'))
   }
 }
 

@@ -16,52 +16,52 @@ const IN_FLIGHT = 2
 let drawn = 0
 
 /**
- * Draws medium pictures of one avatar for `batch` pretended sessions at once, as fast as it goes.
+ * Draws medium frames of one avatar for `batch` pretended sessions at once, as fast as it goes.
  *
- * @returns pictures a second
+ * @returns frames a second
  */
 export async function measureRate(renderer: Renderer, avatarId: string, batch: number): Promise<number> {
   const features = renderer.soundOf(avatarId)
-  let pictures = 0
+  let frames = 0
   const tick = async (): Promise<void> => {
     const requests = Array.from({ length: batch }, () => {
       const number = drawn++
-      const picture = { avatarId, quality: 'medium' as const, clip: 'idle' as const, picture: number % FPS }
-      if (features === undefined) return { ...picture, face: trialFace(number) }
-      return { ...picture, sound: { window: new Float32Array(features.windowLength).fill((number % 7) - 3), blend: 1 } }
+      const request = { avatarId, quality: 'medium' as const, clip: 'idle' as const, frame: number % FPS }
+      if (features === undefined) return { ...request, face: trialFace(number) }
+      return { ...request, sound: { window: new Float32Array(features.windowLength).fill((number % 7) - 3), blend: 1 } }
     })
     const results = await renderer.render(requests)
     for (const result of results) if (result.status === 'rejected') throw result.reason
-    pictures += batch
+    frames += batch
   }
   await tick()
   let perSecond = 0
   for (let trial = 0; trial < TRIALS; trial++) {
-    pictures = 0
+    frames = 0
     const started = performance.now()
     const loop = async (): Promise<void> => {
       do await tick()
       while (performance.now() - started < TRIAL_MS)
     }
     await Promise.all(Array.from({ length: IN_FLIGHT }, loop))
-    perSecond = Math.max(perSecond, pictures / ((performance.now() - started) / 1000))
+    perSecond = Math.max(perSecond, frames / ((performance.now() - started) / 1000))
   }
   return perSecond
 }
 
 /** @returns speaking sessions at medium quality in real time, at least 1 */
-export function capacityOf(picturesPerSecond: number): number {
-  return Math.max(1, Math.floor((picturesPerSecond / FPS) * LOAD))
+export function capacityOf(framesPerSecond: number): number {
+  return Math.max(1, Math.floor((framesPerSecond / FPS) * LOAD))
 }
 
 /**
  * Speaking sessions in real time, whichever avatar they have: every pack is tried, and the slowest that keeps up counts. Packs that
- * do not keep up at all are told of; they show fewer pictures whatever else this machine does.
+ * do not keep up at all are told of; they show fewer frames whatever else this machine does.
  */
 export async function measureCapacity(trial: Renderer, sessions: number, log: RenderLog): Promise<number> {
   let capacity = Number.POSITIVE_INFINITY
   for (const { avatar_id } of trial.avatars) {
-    // a slow network must not hold up the start: one picture at a time tells that it is slow
+    // a slow network must not hold up the start: one frame at a time tells that it is slow
     const alone = trial.soundOf(avatar_id) === undefined ? undefined : await measureRate(trial, avatar_id, 1)
     const rate = alone !== undefined && alone < FPS ? alone : await measureRate(trial, avatar_id, sessions)
     if (rate >= FPS) capacity = Math.min(capacity, capacityOf(rate))

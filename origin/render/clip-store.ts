@@ -1,28 +1,29 @@
-/** Every clip's pictures as JPEGs of each quality: made in order by a worker, first seconds first. */
+/** Every clip's frames as JPEGs of each quality: made in order by a worker, first seconds first. */
 import { setTimeout } from 'node:timers/promises'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FPS, QUALITIES, type Quality } from '../../shared/media.ts'
-import { WorkerHost } from '../workers/worker-host.ts'
+import type { WorkerClient } from '../workers/worker-client.ts'
 import type { ClipJob, ClipResult } from './clip-worker.ts'
 import { type AvatarPack, CLIP_NAMES, PackError } from './pack.ts'
+import { startRenderWorker } from './render-worker.ts'
 
 /**
- * JPEG quality by picture size. Clips and composed pictures use the same, so that decoding a clip's picture and encoding it
+ * JPEG quality by frame size. Clips and composed frames use the same, so that decoding a clip's frame and encoding it
  * again hardly changes what the patch does not touch: nothing outside the face shifts when speech begins.
  */
 export const JPEG_QUALITY: Record<Quality, number> = { low: 90, medium: 88, high: 86 }
 export const QUALITY_NAMES = Object.keys(QUALITIES) as Quality[]
 const OUTPUTS = QUALITY_NAMES.map((quality) => ({ size: QUALITIES[quality].size, jpegQuality: JPEG_QUALITY[quality] }))
-/** Pictures of each idle clip that are ready before serving starts. */
-const FIRST_PICTURES = FPS
-/** Pictures of one background job: short, so that closing need not wait. */
-const RUN_PICTURES = 10
+/** Frames of each idle clip that are ready before serving starts. */
+const FIRST_FRAMES = FPS
+/** Frames of one background job: short, so that closing need not wait. */
+const RUN_FRAMES = 10
 /** Tries of one clip, and ms between them: the worker is started again after a crash. */
 const FILL_ATTEMPTS = 3
 const RETRY_MS = 1_000
 
-/** A picture of a clip and which one it is. */
-export interface StoredPicture {
+/** A frame of a clip and which one it is. */
+export interface StoredFrame {
   clip: ClipName
   index: number
   jpeg: Uint8Array
@@ -32,7 +33,7 @@ interface StoredClip {
   pack: AvatarPack
   name: ClipName
   file: string
-  pictures: number
+  frames: number
   /** Per quality in QUALITY_NAMES order; filled from the front. */
   jpegs: Uint8Array[][]
 }
@@ -47,9 +48,9 @@ export class ClipStore {
   readonly #clips = new Map<AvatarPack, Partial<Record<ClipName, StoredClip>>>()
   readonly #all: StoredClip[] = []
   readonly #options: ClipStoreOptions
-  #host: WorkerHost<ClipJob, ClipResult> | undefined
+  #worker: WorkerClient<ClipJob, ClipResult> | undefined
   #closed = false
-  /** Resolves when all pictures are there, or the store was closed. */
+  /** Resolves when all frames are there, or the store was closed. */
   filled: Promise<void> = Promise.resolve()
 
   private constructor(options: ClipStoreOptions) {
@@ -59,7 +60,7 @@ export class ClipStore {
       for (const name of CLIP_NAMES) {
         const clip = pack.clips[name]
         if (clip === undefined) continue
-        const entry: StoredClip = { pack, name, file: clip.file, pictures: clip.pictures, jpegs: QUALITY_NAMES.map(() => []) }
+        const entry: StoredClip = { pack, name, file: clip.file, frames: clip.pictures, jpegs: QUALITY_NAMES.map(() => []) }
         stored[name] = entry
         this.#all.push(entry)
       }
@@ -72,15 +73,15 @@ export class ClipStore {
   /** Resolves when the first second of every idle clip is ready. @throws PackError when a clip is not as its manifest says */
   static async open(options: ClipStoreOptions): Promise<ClipStore> {
     const store = new ClipStore(options)
-    store.#host = await WorkerHost.start<ClipJob, ClipResult>({
-      url: new URL('./clip-worker.ts', import.meta.url),
+    store.#worker = await startRenderWorker<ClipJob, ClipResult>({
+      entry: new URL('./clip-worker.ts', import.meta.url),
       name: 'clips',
       onCrash: options.onError,
     })
     try {
       for (const clip of store.#all) {
-        await store.#host.request({ kind: 'check', file: clip.file, pictures: clip.pictures })
-        if (clip.name === 'idle') await store.#make(clip, Math.min(FIRST_PICTURES, clip.pictures), false)
+        await store.#worker.run({ kind: 'check', file: clip.file, frames: clip.frames })
+        if (clip.name === 'idle') await store.#make(clip, Math.min(FIRST_FRAMES, clip.frames), false)
       }
     } catch (error) {
       await store.close()
@@ -95,16 +96,16 @@ export class ClipStore {
   }
 
   /**
-   * The picture asked for. While a clip is being filled, the last ready one before it; while it has none at all, the idle
+   * The frame asked for. While a clip is being filled, the last ready one before it; while it has none at all, the idle
    * clip's.
    */
-  picture(pack: AvatarPack, clip: ClipName, index: number, quality: Quality): StoredPicture {
+  frame(pack: AvatarPack, clip: ClipName, index: number, quality: Quality): StoredFrame {
     const stored = this.#clips.get(pack)
     const of = QUALITY_NAMES.indexOf(quality)
     for (const entry of [stored?.[clip], stored?.idle]) {
       const jpegs = entry?.jpegs[of]
       if (entry === undefined || jpegs === undefined || jpegs.length === 0) continue
-      const wanted = index % entry.pictures
+      const wanted = index % entry.frames
       const at = Math.min(wanted, jpegs.length - 1)
       const jpeg = jpegs[at]
       if (jpeg !== undefined) return { clip: entry.name, index: at, jpeg }
@@ -121,22 +122,22 @@ export class ClipStore {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#host?.close()
+    await this.#worker?.close()
   }
 
   async #fill(): Promise<void> {
-    const total = this.#all.reduce((sum, { pictures }) => sum + pictures, 0)
+    const total = this.#all.reduce((sum, { frames: pictures }) => sum + pictures, 0)
     for (const clip of this.#all) {
       for (let failures = 0; !this.#closed; ) {
         const ready = clip.jpegs[0]?.length ?? 0
-        if (ready >= clip.pictures) break
+        if (ready >= clip.frames) break
         try {
-          await this.#make(clip, Math.min(RUN_PICTURES, clip.pictures - ready), true)
+          await this.#make(clip, Math.min(RUN_FRAMES, clip.frames - ready), true)
         } catch (error) {
           if (this.#closed) return
           this.#options.onError(error instanceof Error ? error : new Error(String(error)))
           failures++
-          // what is there is served: the clip stands still at its last picture until the loop begins again
+          // what is there is served: the clip stands still at its last frame until the loop begins again
           if (failures === FILL_ATTEMPTS) break
           await setTimeout(RETRY_MS)
         }
@@ -144,13 +145,13 @@ export class ClipStore {
         this.#options.onProgress(`pictures of ${clip.pack.manifest.id} (${clip.name})`, done / total)
       }
     }
-    await this.#host?.close()
+    await this.#worker?.close()
   }
 
   async #make(clip: StoredClip, count: number, background: boolean): Promise<void> {
     const from = clip.jpegs[0]?.length ?? 0
     const size = clip.pack.manifest.size
-    const made = await this.#host?.request({ kind: 'pictures', file: clip.file, size, from, count, outputs: OUTPUTS, background })
+    const made = await this.#worker?.run({ kind: 'frames', file: clip.file, size, from, count, outputs: OUTPUTS, background })
     if (made === undefined) return
     for (const jpegs of made) for (const [i, jpeg] of jpegs.entries()) clip.jpegs[i]?.push(jpeg)
   }

@@ -1,29 +1,29 @@
-/** Worker: turns a clip's pictures into JPEGs of every quality, in order, a run at a time. */
+/** Worker: turns a clip's frames into JPEGs of every quality, in order, a run at a time. */
 import { setPriority } from 'node:os'
-import { countPictures, readVideo, type VideoPicture } from '../codec/video.ts'
-import { serveJobs } from '../workers/worker-host.ts'
+import { countFrames, readVideo, type VideoFrame } from '../codec/video.ts'
+import { serveJobs } from '../workers/serve-jobs.ts'
 import { encodeJpeg, jpegBound } from './jpeg.ts'
 
-export type ClipJob = { kind: 'check'; file: string; pictures: number } | PicturesJob
-interface PicturesJob {
-  kind: 'pictures'
+export type ClipJob = { kind: 'check'; file: string; frames: number } | FramesJob
+interface FramesJob {
+  kind: 'frames'
   file: string
   /** Side of the clip that the manifest promises. */
   size: number
-  /** First picture wanted, and how many. */
+  /** First frame wanted, and how many. */
   from: number
   count: number
   outputs: { size: number; jpegQuality: number }[]
   /** Gives way to speech: for what is needed later. */
   background: boolean
 }
-/** Per picture one JPEG per output, in shared memory; nothing for a check, which only throws. */
+/** Per frame one JPEG per output, in shared memory; nothing for a check, which only throws. */
 export type ClipResult = Uint8Array[][]
 
 interface Pass {
   file: string
   next: number
-  pictures: Generator<VideoPicture, void, undefined>
+  frames: Generator<VideoFrame, void, undefined>
 }
 
 /** Priority of background work (nice value of this thread alone; Linux gives every thread its own). */
@@ -40,8 +40,8 @@ await serveJobs<ClipJob, ClipResult>(async () => {
   let inBackground = false
   return (job) => {
     if (job.kind === 'check') {
-      const found = countPictures(job.file)
-      if (found !== job.pictures) throw new Error(`${job.file} has ${found} pictures, the manifest says ${job.pictures}`)
+      const found = countFrames(job.file)
+      if (found !== job.frames) throw new Error(`${job.file} has ${found} pictures, the manifest says ${job.frames}`)
       return { result: [] }
     }
     if (job.background && !inBackground) {
@@ -50,20 +50,20 @@ await serveJobs<ClipJob, ClipResult>(async () => {
     }
     let pass = passes.get(job.file)
     if (pass === undefined || pass.next > job.from) {
-      pass?.pictures.return()
-      pass = { file: job.file, next: 0, pictures: readVideo(job.file) }
+      pass?.frames.return()
+      pass = { file: job.file, next: 0, frames: readVideo(job.file) }
       passes.set(job.file, pass)
     }
     const made: ClipResult = []
     while (pass.next < job.from + job.count) {
-      const step = pass.pictures.next()
+      const step = pass.frames.next()
       if (step.done) throw new Error(`${job.file} ends before picture ${pass.next}`)
-      const picture = step.value
-      if (picture.width !== job.size || picture.height !== job.size) {
-        throw new Error(`${job.file} is ${picture.width} x ${picture.height}, the manifest says ${job.size} x ${job.size}`)
+      const frame = step.value
+      if (frame.width !== job.size || frame.height !== job.size) {
+        throw new Error(`${job.file} is ${frame.width} x ${frame.height}, the manifest says ${job.size} x ${job.size}`)
       }
       if (pass.next >= job.from)
-        made.push(job.outputs.map(({ size, jpegQuality }) => compress({ rgb: picture.rgb(size), size, jpegQuality, out: scratch(size) })))
+        made.push(job.outputs.map(({ size, jpegQuality }) => compress({ rgb: frame.rgb(size), size, jpegQuality, out: scratch(size) })))
       pass.next++
     }
     return { result: made }

@@ -1,9 +1,10 @@
 /**
- * Worker: decodes a clip's picture, pastes the drawn patches, turns the head, mixes with a second picture and encodes the result;
+ * Worker: decodes a clip's frame, pastes the drawn patches, turns the head, mixes with a second frame and encodes the result;
  * cuts out what lies under a patch.
  */
 import { QUALITIES } from '../../shared/media.ts'
-import { serveJobs, type WorkerHost } from '../workers/worker-host.ts'
+import { serveJobs } from '../workers/serve-jobs.ts'
+import type { WorkerClient } from '../workers/worker-client.ts'
 import { cropPatch } from './crop.ts'
 import { blendInto, type HeadFields, warpHead } from './head-warp.ts'
 import { decodeJpeg, encodeJpeg, jpegBound } from './jpeg.ts'
@@ -27,7 +28,7 @@ export type ComposeHead = HeadFields & { clipSize: number }
 export interface ComposePatch {
   /** Index into `ComposeSetup.layers`. */
   layer: number
-  /** The row of this clip's picture. */
+  /** The row of this clip's frame. */
   placement: Float32Array
   /** Shared memory, [3, height, width]. */
   patch: Float32Array
@@ -35,19 +36,19 @@ export interface ComposePatch {
   /** Mean colour that the patch must have along its rim, RGB 0..1; undefined where the model draws the right colours. */
   rim?: Float32Array
 }
-export type ComposeJob = PictureJob | CropJob
-/** A clip's picture and what is done to it. */
+export type ComposeJob = FrameJob | CropJob
+/** A clip's frame and what is done to it. */
 export interface ComposeSource {
   /** Shared memory. */
   base: Uint8Array
   patches: ComposePatch[]
-  /** Index into `ComposeSetup.heads`, the stance that the picture shows and the one wanted. */
+  /** Index into `ComposeSetup.heads`, the stance that the frame shows and the one wanted. */
   turn?: { head: number; from: Float32Array; to: Float32Array } | undefined
 }
-export interface PictureJob {
-  kind: 'picture'
+export interface FrameJob {
+  kind: 'frame'
   source: ComposeSource
-  /** A second picture and its share, 0..1. */
+  /** A second frame and its share, 0..1. */
   second?: { source: ComposeSource; share: number } | undefined
   size: number
   /** Undefined: no JPEG is wanted. */
@@ -57,14 +58,14 @@ export interface PictureJob {
 }
 export interface CropJob {
   kind: 'crop'
-  /** The clip's picture at high quality, shared memory. */
+  /** The clip's frame at high quality, shared memory. */
   base: Uint8Array
   layer: number
   placement: Float32Array
 }
 export type ComposeResult = Composed | Crop
 export interface Composed {
-  kind: 'picture'
+  kind: 'frame'
   /** Empty where none was wanted. */
   jpeg: Uint8Array<ArrayBuffer>
   rgb: Uint8Array<ArrayBuffer> | undefined
@@ -72,7 +73,7 @@ export interface Composed {
   pasteMs: number
   encodeMs: number
 }
-/** The clip's own picture under a patch. */
+/** The clip's own frame under a patch. */
 export interface Crop {
   kind: 'crop'
   /** RGB, [height, width, 3], in shared memory. */
@@ -80,7 +81,7 @@ export interface Crop {
   /** Its mean colour along the mask's rim, RGB 0..1. */
   rim: Float32Array
 }
-export type ComposeHost = WorkerHost<ComposeJob, ComposeResult>
+export type ComposeClient = WorkerClient<ComposeJob, ComposeResult>
 
 await serveJobs<ComposeJob, ComposeResult>(async (data) => {
   const { layers, heads } = data as ComposeSetup
@@ -107,7 +108,7 @@ await serveJobs<ComposeJob, ComposeResult>(async (data) => {
     return { kind: 'crop', reference, rim: rimColour(reference, rims[layer] ?? new Uint32Array(0)) }
   }
 
-  /** The picture with everything drawn into it, in `use`'s memory or, turned, in memory of its own. @returns when it was decoded */
+  /** The frame with everything drawn into it, in `use`'s memory or, turned, in memory of its own. @returns when it was decoded */
   const compose = ({ base, patches, turn }: ComposeSource, size: number, use: string): { rgb: Buffer<ArrayBuffer>; decodedMs: number } => {
     const rgb = memory(use, 3 * size * size)
     decodeJpeg(Buffer.from(base.buffer, base.byteOffset, base.length), rgb)
@@ -139,7 +140,7 @@ await serveJobs<ComposeJob, ComposeResult>(async (data) => {
     // what is handed out cannot be used again
     const pixels = raw ? Uint8Array.from(rgb) : undefined
     return {
-      result: { kind: 'picture', jpeg, rgb: pixels, decodeMs: decodedMs - started, pasteMs: pasted - decodedMs, encodeMs },
+      result: { kind: 'frame', jpeg, rgb: pixels, decodeMs: decodedMs - started, pasteMs: pasted - decodedMs, encodeMs },
       transfer: [jpeg.buffer, ...(pixels ? [pixels.buffer] : [])],
     }
   }

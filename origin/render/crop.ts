@@ -1,4 +1,4 @@
-/** Takes the part of a clip's picture that lies under a patch: the way back from `pastePatch`, for layers placed by affine maps. */
+/** Takes the part of a clip's frame that lies under a patch: the way back from `pastePatch`, for layers placed by affine maps. */
 
 export interface CropOptions {
   /** sRGB, 3 * size * size. */
@@ -45,7 +45,7 @@ export function patchMap(placement: Float32Array, grid: number): PatchMap {
 }
 
 /**
- * Bilinear where a patch pixel is no larger than a picture pixel, else the mean over it: the networks learned from faces about as
+ * Bilinear where a patch pixel is no larger than a frame pixel, else the mean over it: the networks learned from faces about as
  * large as their input, and skipped pixels would flicker as the head moves.
  */
 export function cropPatch({ rgb, size, clipSize, placement, grid, width, height, out }: CropOptions): void {

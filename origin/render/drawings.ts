@@ -1,12 +1,12 @@
-/** What a model must draw into a clip's picture, and how its head must stand. */
+/** What a model must draw into a clip's frame, and how its head must stand. */
 import { AvatarError } from '../../shared/errors.ts'
 import { FACE_PARAMS } from '../../shared/face.ts'
 import { soundFeatures } from './adapters/sound.ts'
-import type { StoredPicture } from './clip-store.ts'
+import type { StoredFrame } from './clip-store.ts'
 import { FACE_STEP, FADE_DISTANCE, faceDistance, mixFace, modelInputs } from './face-mix.ts'
 import { PITCH, STANCE_VALUES } from './head-warp.ts'
 import type { AvatarPack, PackLayer } from './pack.ts'
-import type { PictureRequest } from './types.ts'
+import type { FrameRequest } from './types.ts'
 
 /** A layer and its place among all models and masks of the process. */
 export type ServedLayer = PackLayer & { index: number }
@@ -17,7 +17,7 @@ export interface ServedPack {
   headIndex: number | undefined
 }
 
-/** A layer that must be drawn for one picture. */
+/** A layer that must be drawn for one frame. */
 export interface Drawing {
   layer: ServedLayer
   row: Float32Array
@@ -25,8 +25,8 @@ export interface Drawing {
   blend: number
 }
 
-/** Face-driven layers whose model would draw something else than the clip's picture shows. @throws AvatarError `INVALID_REQUEST` */
-export function facesToDraw({ pack, layers }: ServedPack, stored: StoredPicture, face: Float32Array, blend: number): Drawing[] {
+/** Face-driven layers whose model would draw something else than the clip's frame shows. @throws AvatarError `INVALID_REQUEST` */
+export function facesToDraw({ pack, layers }: ServedPack, stored: StoredFrame, face: Float32Array, blend: number): Drawing[] {
   if (face.length !== FACE_PARAMS.length || !face.every(Number.isFinite)) {
     throw new AvatarError('INVALID_REQUEST', `A face is ${FACE_PARAMS.length} finite numbers.`, { length: face.length })
   }
@@ -47,8 +47,8 @@ export function facesToDraw({ pack, layers }: ServedPack, stored: StoredPicture,
 /** Sound-driven layers: they always draw what they hear. @throws AvatarError `INVALID_REQUEST` */
 export function soundsToDraw(
   { layers }: ServedPack,
-  stored: StoredPicture,
-  { window, blend }: NonNullable<PictureRequest['sound']>,
+  stored: StoredFrame,
+  { window, blend }: NonNullable<FrameRequest['sound']>,
 ): Drawing[] {
   return layers.flatMap((layer) => {
     const features = soundFeatures([layer])
@@ -62,21 +62,21 @@ export function soundsToDraw(
   })
 }
 
-function placementOf(layer: ServedLayer, { clip, index }: StoredPicture): Float32Array | undefined {
+function placementOf(layer: ServedLayer, { clip, index }: StoredFrame): Float32Array | undefined {
   const rowLength = 4 + 2 * layer.grid * layer.grid
   return layer.placements[clip]?.subarray(index * rowLength, (index + 1) * rowLength)
 }
 
-/** How the head stands in a clip's picture; undefined where the pack does not say. */
-export function shownStance({ pack }: ServedPack, { clip, index }: StoredPicture): Float32Array | undefined {
+/** How the head stands in a clip's frame; undefined where the pack does not say. */
+export function shownStance({ pack }: ServedPack, { clip, index }: StoredFrame): Float32Array | undefined {
   return pack.head?.stances[clip]?.subarray(index * STANCE_VALUES, (index + 1) * STANCE_VALUES)
 }
 
-/** How the head must stand on its way between two pictures and in a nod; undefined where a picture is right as it is. */
+/** How the head must stand on its way between two frames and in a nod; undefined where a frame is right as it is. */
 export function wantedStance(
   served: ServedPack,
-  stored: StoredPicture,
-  toward: { stored: StoredPicture; share: number } | undefined,
+  stored: StoredFrame,
+  toward: { stored: StoredFrame; share: number } | undefined,
   nodDegrees: number,
 ): Float32Array | undefined {
   if (toward === undefined && nodDegrees === 0) return undefined

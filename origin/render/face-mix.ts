@@ -1,11 +1,11 @@
-/** What a layer's model is asked to draw: the caller's face over what the clip's picture shows already. */
+/** What a layer's model is asked to draw: the caller's face over what the clip's frame shows already. */
 import { FACE_PARAMS, type FaceParam, VISEMES } from '../../shared/face.ts'
 
 /** Model inputs are rounded to this step: below it no difference can be seen, and equal faces share a patch. */
 export const FACE_STEP = 1 / 256
 /**
  * Largest difference of any input up to which a patch fades with that difference: where the face comes to rest, the drawn
- * patch has faded into the clip's own picture before the model stops running, so that the change cannot be seen.
+ * patch has faded into the clip's own frame before the model stops running, so that the change cannot be seen.
  */
 export const FADE_DISTANCE = 0.04
 
@@ -17,7 +17,7 @@ const BLINK = FACE_PARAMS.indexOf('blink')
  * Visemes are the caller's (the track's when the caller sets none), the eyes close as far as either closes them, the other
  * expressions add up within their range.
  *
- * @param track FACE_PARAMS values of the clip's picture
+ * @param track FACE_PARAMS values of the clip's frame
  * @param face FACE_PARAMS values of the caller
  */
 export function mixFace(track: Float32Array, face: Float32Array): Float32Array {

@@ -1,4 +1,4 @@
-/** Turns the head of a finished picture: a nod, or the way from one clip's stance to another's. */
+/** Turns the head of a finished frame: a nod, or the way from one clip's stance to another's. */
 
 /** Values of a stance: yaw, pitch and roll in degrees, breath 0..1. */
 export const STANCE_VALUES = 4
@@ -17,7 +17,7 @@ export interface WarpOptions {
   /** Side of the clip that the fields are given in, pixels. */
   clipSize: number
   head: HeadFields
-  /** The stance that the picture shows, and the one wanted. */
+  /** The stance that the frame shows, and the one wanted. */
   from: Float32Array
   to: Float32Array
   /** As long as `rgb`; written whole. */
@@ -26,7 +26,7 @@ export interface WarpOptions {
 
 /** Steps that find where a moved point came from; the motion is smooth, so each makes the error ten times smaller. */
 const STEPS = 4
-/** Picture pixels below which a cell of the grid counts as still and is copied. */
+/** Frame pixels below which a cell of the grid counts as still and is copied. */
 const STILL = 0.02
 
 /** Bilinear where something moves, a copy where nothing does. */
@@ -44,7 +44,7 @@ export function warpHead({ rgb, size, clipSize, head, from, to, out }: WarpOptio
   }
 }
 
-/** Mixes a second picture into the first. @param share 0..1 of the second */
+/** Mixes a second frame into the first. @param share 0..1 of the second */
 export function blendInto(rgb: Uint8Array, second: Uint8Array, share: number): void {
   const weight = Math.round(share * 256)
   for (let i = 0; i < rgb.length; i++) {
@@ -118,7 +118,7 @@ interface Cell {
   size: number
   offsets: Float32Array
   grid: number
-  /** Side of a cell, picture pixels. */
+  /** Side of a cell, frame pixels. */
   cell: number
   row: number
   column: number

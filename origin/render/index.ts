@@ -1,13 +1,13 @@
 /** Starts the renderer: loads packs, opens clips, starts the threads, measures the machine. */
 import { availableParallelism } from 'node:os'
-import { WorkerHost } from '../workers/worker-host.ts'
 import { measureCapacity, remeasure } from './calibrate.ts'
 import { ClipStore } from './clip-store.ts'
-import type { ComposeHost, ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
+import type { ComposeClient, ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
 import type { ServedPack } from './drawings.ts'
 import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
 import { findPacks, inferModel, loadPack, PackError } from './pack.ts'
-import { type InferHost, PatchSource } from './patch-source.ts'
+import { type InferClient, PatchSource } from './patch-source.ts'
+import { startRenderWorker } from './render-worker.ts'
 import { AvatarRenderer, type RendererParts } from './renderer.ts'
 import { RenderStats } from './stats.ts'
 import type { Renderer, RendererOptions, RenderLog } from './types.ts'
@@ -23,8 +23,8 @@ const MAX_THREADS = 8
 interface Threads {
   store: ClipStore
   /** The first has all models. */
-  drawers: [InferHost, ...InferHost[]]
-  composers: ComposeHost[]
+  drawers: [InferClient, ...InferClient[]]
+  composers: ComposeClient[]
 }
 
 /**
@@ -41,7 +41,7 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
   const { store, drawers, composers } = threads
   const close = (): Promise<void> => closeThreads(threads)
   try {
-    const { device, fallback } = await drawers[0].request({ kind: 'device' })
+    const { device, fallback } = await drawers[0].run({ kind: 'device' })
     if (fallback !== undefined) log.warn({ device, reason: fallback }, 'no accelerator: models run on the cpu')
     const models = served.flatMap(({ layers }) => layers)
     const parts = (figures: RenderStats, patchMs: readonly number[] = []): Omit<RendererParts, 'capacity' | 'maxTicksBehind'> => {
@@ -49,7 +49,7 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
         served,
         store,
         composers,
-        patches: new PatchSource({ hosts: drawers, models, stats: figures, device, patchMs }),
+        patches: new PatchSource({ clients: drawers, models, stats: figures, device, patchMs }),
         stats: figures,
         device,
         close,
@@ -160,23 +160,23 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
     onProgress: everyQuarter((what, done) => log.info({ done }, what)),
     onError: (error) => log.error({ part: 'clips', err: error }, 'a clip could not be prepared'),
   })
-  const drawing = (data: InferSetup, i: number): Promise<InferHost> =>
-    WorkerHost.start<InferJob, InferResult>({
-      url: new URL('./infer-worker.ts', import.meta.url),
+  const drawing = (data: InferSetup, i: number): Promise<InferClient> =>
+    startRenderWorker<InferJob, InferResult>({
+      entry: new URL('./infer-worker.ts', import.meta.url),
       name: `infer-${i}`,
       data,
       onCrash: onCrash('infer'),
     })
   const first = drawing(inferSetup, 0)
-  const others = first.then(async (host) => {
+  const others = first.then(async (client) => {
     // an accelerator draws everything in one batch
-    const { device } = await host.request({ kind: 'device' })
+    const { device } = await client.run({ kind: 'device' })
     const more = device === 'cpu' && decoderSetup.models.some((model) => model !== undefined) ? threads - 1 : 0
     return allOrNone(Array.from({ length: more }, (_, i) => drawing(decoderSetup, i + 1)))
   })
   const composers = Array.from({ length: options.composeThreads ?? Math.max(1, cores >> 1) }, (_, i) =>
-    WorkerHost.start<ComposeJob, ComposeResult>({
-      url: new URL('./compose-worker.ts', import.meta.url),
+    startRenderWorker<ComposeJob, ComposeResult>({
+      entry: new URL('./compose-worker.ts', import.meta.url),
       name: `compose-${i}`,
       data: composeSetup,
       onCrash: onCrash('compose'),

@@ -5,7 +5,7 @@ import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import ort from 'onnxruntime-node'
-import { serveJobs } from '../workers/worker-host.ts'
+import { serveJobs } from '../workers/serve-jobs.ts'
 import { decoderFile, decoderGraph } from './adapters/decoder.ts'
 import type { GraphAdapter, GraphShape } from './adapters/types.ts'
 import { wav2lipGraph } from './adapters/wav2lip.ts'
@@ -27,7 +27,7 @@ export type InferJob =
       model: number
       /** [slots.length, the adapter's rowLength] */
       rows: Float32Array
-      /** Shared memory, the clip's picture under each patch, RGB [height, width, 3]; empty for models that need none. */
+      /** Shared memory, the clip's frame under each patch, RGB [height, width, 3]; empty for models that need none. */
       references?: Uint8Array[]
       /** Shared memory, one [3, height, width] patch each. */
       slots: Float32Array[]
@@ -43,7 +43,7 @@ export interface InferResult {
 /** Batch sizes on an accelerator, whose kernels are tuned per shape. A CPU takes any size, and padding would cost it real time. */
 const BUCKETS = [1, 2, 4, 8, 16, 32]
 
-/** Priority of a drawing thread (nice value of this thread alone): a picture may come a little later, sound may not. */
+/** Priority of a drawing thread (nice value of this thread alone): a frame may come a little later, sound may not. */
 const DRAWING_NICE = 2
 
 // a missing accelerator would be written to stderr by the library itself; failures are thrown, and told by us

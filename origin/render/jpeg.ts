@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 // a CommonJS module whose exports are filled in at run time: static imports do not see them
 const turbo = createRequire(import.meta.url)('@julusian/jpeg-turbo') as typeof import('@julusian/jpeg-turbo')
 
-/** Bytes that a JPEG of a `size` x `height` picture can take at most. */
+/** Bytes that a JPEG of a `size` x `height` frame can take at most. */
 export function jpegBound(size: number, height = size): number {
   return turbo.bufferSize({ width: size, height, subsampling: turbo.SAMP_420 })
 }

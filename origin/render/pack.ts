@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import type { AvatarInfo } from '../../shared/api.ts'
 import { AvatarManifest, type ClipName, type Layer, type WeightsLicence } from '../../shared/avatar-pack.ts'
-import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
+import { FACE_PARAMS } from '../../shared/face.ts'
 import { STANCE_VALUES } from './head-warp.ts'
 import type { InferModel } from './infer-worker.ts'
 import { decodeGreyPng } from './png.ts'
@@ -24,7 +24,7 @@ export interface PackClip {
   /** Absolute path of the video. */
   file: string
   pictures: number
-  /** [pictures, FACE_PARAMS.length]: the face that each picture shows. */
+  /** [frames, FACE_PARAMS.length]: the face that each frame shows. */
   tracks: Float32Array
 }
 
@@ -35,7 +35,7 @@ interface LayerBase {
   grid: number
   /** [height, width] in shared memory. */
   mask: Uint8Array
-  /** Per clip [pictures, 4 + 2 * grid * grid] in shared memory, see `Layer` in shared/avatar-pack.ts. */
+  /** Per clip [frames, 4 + 2 * grid * grid] in shared memory, see `Layer` in shared/avatar-pack.ts. */
   placements: Partial<Record<ClipName, Float32Array>>
   /** Absolute path of the ONNX file. */
   modelFile: string
@@ -49,7 +49,7 @@ export interface FaceLayer extends LayerBase {
   /** Absolute path of the model in half precision, for accelerators. */
   halfFile?: string
 }
-/** A layer that sound drives; its model also sees the clip's own picture under the patch. */
+/** A layer that sound drives; its model also sees the clip's own frame under the patch. */
 export interface SoundLayer extends LayerBase {
   kind: 'wav2lip'
 }
@@ -68,7 +68,7 @@ export interface PackHead {
   grid: number
   /** [STANCE_VALUES, grid, grid, 2] */
   fields: Float32Array
-  /** Per clip [pictures, STANCE_VALUES]. */
+  /** Per clip [frames, STANCE_VALUES]. */
   stances: Partial<Record<ClipName, Float32Array>>
 }
 
@@ -261,6 +261,3 @@ class PackFiles {
     return values
   }
 }
-
-/** Index of the first expression in FACE_PARAMS. */
-export const FIRST_EXPRESSION = VISEMES.length

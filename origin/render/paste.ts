@@ -1,4 +1,4 @@
-/** Puts a drawn patch into a picture: gathers patch and mask through the placement's grid and blends in sRGB. */
+/** Puts a drawn patch into a frame: gathers patch and mask through the placement's grid and blends in sRGB. */
 
 /** One level of a patch's mask; every further level has half the side. */
 export interface MaskLevel {
@@ -24,7 +24,7 @@ export interface PasteOptions {
 }
 
 /**
- * Patch pixels a picture pixel at and above which the patch is halved first, because bilinear sampling would skip pixels.
+ * Patch pixels a frame pixel at and above which the patch is halved first, because bilinear sampling would skip pixels.
  * Against a mouth averaged from four times the size: at 1.8, 45 dB as it is and 41 dB halved; at 2.1, 41 and 43 dB.
  */
 const HALVE_AT = 2
@@ -44,83 +44,106 @@ export function maskLevels(pixels: Uint8Array, width: number, height: number): M
   return levels
 }
 
+/** A patch and its mask at one level, as planes. */
+interface Texture {
+  width: number
+  height: number
+  red: Float32Array
+  green: Float32Array
+  blue: Float32Array
+  alphas: Uint8Array
+  /** Of a mask value of 1. */
+  opacity: number
+}
+
 /** Pastes one patch. @see shared/avatar-pack.ts for the geometry */
 export function pastePatch({ rgb, size, clipSize, placement, grid, patch, masks, blend }: PasteOptions): void {
   const scale = size / clipSize
-  const boxX = placement[0] ?? 0
-  const boxY = placement[1] ?? 0
-  const boxW = placement[2] ?? 1
-  const boxH = placement[3] ?? 1
+  const [boxX = 0, boxY = 0, boxW = 1, boxH = 1] = placement
   let level = 0
   for (let ratio = patchPixelsPerPixel(placement, grid, scale); ratio >= HALVE_AT && level + 1 < masks.length; ratio /= 2) level++
-  const texels = shrink(patch, masks, level)
-  const mask = masks[level]
-  if (mask === undefined) return
-  const { width, height, pixels: alphas } = mask
+  const texture = textureOf(shrink(patch, masks, level), masks[level], blend)
+  if (texture === undefined) return
   const shrinkBy = 1 / (1 << level)
-  const plane = width * height
-  const red = texels.subarray(0, plane)
-  const green = texels.subarray(plane, 2 * plane)
-  const blue = texels.subarray(2 * plane, 3 * plane)
   const last = grid - 1
-  const opacity = blend / 255
   const fromX = Math.floor(boxX * scale)
   const toX = Math.min(size, Math.ceil((boxX + boxW) * scale))
   const toY = Math.min(size, Math.ceil((boxY + boxH) * scale))
   const step = last / (boxW * scale)
   const start = ((fromX + 0.5) / scale - boxX) * (last / boxW)
-
   for (let y = Math.floor(boxY * scale); y < toY; y++) {
     const t = ((y + 0.5) / scale - boxY) * (last / boxH)
     if (t < 0 || t > last) continue
     interpolateLine(placement, grid, t, shrinkBy)
-    let at = (y * size + fromX) * 3
-    for (let x = fromX, s = start; x < toX; x++, s += step, at += 3) {
-      if (s < 0 || s > last) continue
-      const node = Math.min(last - 1, s | 0)
-      const f = s - node
-      const u0 = line[node] as number
-      const v0 = line[16 + node] as number
-      // pixel centres are at +0.5
-      let u = u0 + f * ((line[node + 1] as number) - u0) - 0.5
-      let v = v0 + f * ((line[17 + node] as number) - v0) - 0.5
-      if (u < -0.5 || v < -0.5 || u > width - 0.5 || v > height - 0.5) continue
-      u = u < 0 ? 0 : u > width - 1 ? width - 1 : u
-      v = v < 0 ? 0 : v > height - 1 ? height - 1 : v
-      const iu = Math.min(width - 2, u | 0)
-      const iv = Math.min(height - 2, v | 0)
-      const fu = u - iu
-      const fv = v - iv
-      const w11 = fu * fv
-      const w10 = fv - w11
-      const w01 = fu - w11
-      const w00 = 1 - fu - w10
-      const i = iv * width + iu
-      const alpha =
-        opacity *
-        (w00 * (alphas[i] as number) +
-          w01 * (alphas[i + 1] as number) +
-          w10 * (alphas[i + width] as number) +
-          w11 * (alphas[i + width + 1] as number))
-      if (alpha < 0.002) continue
-      const below = i + width
-      const opaque = 255 * alpha
-      const kept = 1 - alpha
-      rgb[at] =
-        kept * (rgb[at] as number) +
-        opaque * (w00 * (red[i] as number) + w01 * (red[i + 1] as number) + w10 * (red[below] as number) + w11 * (red[below + 1] as number))
-      rgb[at + 1] =
-        kept * (rgb[at + 1] as number) +
-        opaque *
-          (w00 * (green[i] as number) +
-            w01 * (green[i + 1] as number) +
-            w10 * (green[below] as number) +
-            w11 * (green[below + 1] as number))
-      rgb[at + 2] =
-        kept * (rgb[at + 2] as number) +
-        opaque *
-          (w00 * (blue[i] as number) + w01 * (blue[i + 1] as number) + w10 * (blue[below] as number) + w11 * (blue[below + 1] as number))
-    }
+    pasteLine(rgb, (y * size + fromX) * 3, toX - fromX, { start, step, last }, texture)
+  }
+}
+
+function textureOf(texels: Float32Array, mask: MaskLevel | undefined, blend: number): Texture | undefined {
+  if (mask === undefined) return undefined
+  const { width, height, pixels: alphas } = mask
+  const plane = width * height
+  const red = texels.subarray(0, plane)
+  const green = texels.subarray(plane, 2 * plane)
+  const blue = texels.subarray(2 * plane, 3 * plane)
+  return { width, height, red, green, blue, alphas, opacity: blend / 255 }
+}
+
+/**
+ * Blends `count` pixels of a row into `rgb` from index `at` on, by the nodes in `line`.
+ *
+ * @param cells in grid cells: the first pixel's place, the distance of two pixels, and the last node's place
+ */
+function pasteLine(
+  rgb: Uint8ClampedArray,
+  at: number,
+  count: number,
+  { start, step, last }: { start: number; step: number; last: number },
+  { width, height, red, green, blue, alphas, opacity }: Texture,
+): void {
+  const end = at + 3 * count
+  for (let s = start; at < end; s += step, at += 3) {
+    if (s < 0 || s > last) continue
+    const node = Math.min(last - 1, s | 0)
+    const f = s - node
+    const u0 = line[node] as number
+    const v0 = line[16 + node] as number
+    // pixel centres are at +0.5
+    let u = u0 + f * ((line[node + 1] as number) - u0) - 0.5
+    let v = v0 + f * ((line[17 + node] as number) - v0) - 0.5
+    if (u < -0.5 || v < -0.5 || u > width - 0.5 || v > height - 0.5) continue
+    u = u < 0 ? 0 : u > width - 1 ? width - 1 : u
+    v = v < 0 ? 0 : v > height - 1 ? height - 1 : v
+    const iu = Math.min(width - 2, u | 0)
+    const iv = Math.min(height - 2, v | 0)
+    const fu = u - iu
+    const fv = v - iv
+    const w11 = fu * fv
+    const w10 = fv - w11
+    const w01 = fu - w11
+    const w00 = 1 - fu - w10
+    const i = iv * width + iu
+    const below = i + width
+    const alpha =
+      opacity *
+      (w00 * (alphas[i] as number) +
+        w01 * (alphas[i + 1] as number) +
+        w10 * (alphas[below] as number) +
+        w11 * (alphas[below + 1] as number))
+    if (alpha < 0.002) continue
+    const opaque = 255 * alpha
+    const kept = 1 - alpha
+    rgb[at] =
+      kept * (rgb[at] as number) +
+      opaque * (w00 * (red[i] as number) + w01 * (red[i + 1] as number) + w10 * (red[below] as number) + w11 * (red[below + 1] as number))
+    rgb[at + 1] =
+      kept * (rgb[at + 1] as number) +
+      opaque *
+        (w00 * (green[i] as number) + w01 * (green[i + 1] as number) + w10 * (green[below] as number) + w11 * (green[below + 1] as number))
+    rgb[at + 2] =
+      kept * (rgb[at + 2] as number) +
+      opaque *
+        (w00 * (blue[i] as number) + w01 * (blue[i + 1] as number) + w10 * (blue[below] as number) + w11 * (blue[below + 1] as number))
   }
 }
 
@@ -137,7 +160,7 @@ function interpolateLine(placement: Float32Array, grid: number, t: number, shrin
   }
 }
 
-/** How many patch pixels lie under one picture pixel, along the middle of the box; the larger of both directions. */
+/** How many patch pixels lie under one frame pixel, along the middle of the box; the larger of both directions. */
 function patchPixelsPerPixel(placement: Float32Array, grid: number, scale: number): number {
   const middle = grid >> 1
   const left = 4 + middle * grid * 2

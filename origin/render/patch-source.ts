@@ -1,6 +1,6 @@
-/** Drawn patches: gathers what all sessions need into batches, and keeps the last ones for faces that come again. */
+/** Runs the models for all sessions in batches, and caches the last patches for faces that recur. */
 
-import type { WorkerHost } from '../workers/worker-host.ts'
+import type { WorkerClient } from '../workers/worker-client.ts'
 import type { InferJob, InferResult } from './infer-worker.ts'
 import type { RenderStats } from './stats.ts'
 
@@ -9,11 +9,11 @@ export interface PatchModel {
   width: number
   height: number
 }
-export type InferHost = WorkerHost<InferJob, InferResult>
+export type InferClient = WorkerClient<InferJob, InferResult>
 
 export interface PatchSourceOptions {
   /** Threads that draw; the first has all models, the others the decoders. */
-  hosts: readonly [InferHost, ...InferHost[]]
+  clients: readonly [InferClient, ...InferClient[]]
   models: readonly PatchModel[]
   stats: RenderStats
   /** onnxruntime execution provider. */
@@ -55,7 +55,7 @@ interface ModelQueue {
 
 /** A thread that draws. */
 interface Lane {
-  host: InferHost
+  client: InferClient
   /** The run under way. */
   current: { expectedMs: number; startedMs: number } | undefined
 }
@@ -82,9 +82,9 @@ export class PatchSource {
   /** The queue that the next free thread looks at first, so that none waits for ever. */
   #nextQueue = 0
 
-  constructor({ hosts, models, stats, device, patchMs = [] }: PatchSourceOptions) {
-    this.#maxBatch = device === 'cpu' ? Math.ceil(MAX_BATCH.cpu / hosts.length) : MAX_BATCH.accelerator
-    this.#lanes = hosts.map((host) => ({ host, current: undefined }))
+  constructor({ clients, models, stats, device, patchMs = [] }: PatchSourceOptions) {
+    this.#maxBatch = device === 'cpu' ? Math.ceil(MAX_BATCH.cpu / clients.length) : MAX_BATCH.accelerator
+    this.#lanes = clients.map((client) => ({ client, current: undefined }))
     this.#stats = stats
     this.#queues = models.map(({ kind, width, height }, i) => ({
       kind,
@@ -100,7 +100,7 @@ export class PatchSource {
    * under way, are drawn together.
    *
    * @param row the model's inputs, in steps of FACE_STEP where face parameters drive it
-   * @param reference the clip's own picture under the patch, for models that see it; such patches are not drawn twice
+   * @param reference the clip's own frame under the patch, for models that see it; such patches are not drawn twice
    */
   async patch(model: number, row: Float32Array, reference?: Uint8Array): Promise<PatchLoan> {
     const queue = this.#queues[model]
@@ -215,7 +215,7 @@ export class PatchSource {
     for (const [i, { row }] of batch.entries()) rows.set(row, i * inputs)
     lane.current = { expectedMs: batch.length * queue.patchMs, startedMs: performance.now() }
     try {
-      const { runMs } = await lane.host.request({
+      const { runMs } = await lane.client.run({
         kind: 'run',
         model,
         rows,

@@ -1,6 +1,6 @@
-/** The clip's own picture under each sound-driven patch, cut out when first needed and kept. */
-import type { ClipStore, StoredPicture } from './clip-store.ts'
-import type { ComposeHost, Crop } from './compose-worker.ts'
+/** The clip's own frame under each sound-driven patch, cut out when first needed and kept. */
+import type { ClipStore, StoredFrame } from './clip-store.ts'
+import type { ComposeClient, Crop } from './compose-worker.ts'
 import type { AvatarPack } from './pack.ts'
 
 /** A layer and its place among all layers of the process. */
@@ -12,8 +12,8 @@ interface CroppedLayer {
 
 export interface ReferenceCropsOptions {
   store: ClipStore
-  /** The host that has least to do. */
-  host: () => ComposeHost
+  /** The thread that has least to do. */
+  idlestComposer: () => ComposeClient
   /** @default 128 MiB: two loops of ten seconds at 256 x 256 */
   maxBytes?: number
 }
@@ -36,8 +36,8 @@ export class ReferenceCrops {
     return this.#bytes
   }
 
-  /** @param placement the picture's row of the layer's placements */
-  get(pack: AvatarPack, layer: CroppedLayer, { clip, index }: StoredPicture, placement: Float32Array): Promise<Crop> {
+  /** @param placement the frame's row of the layer's placements */
+  get(pack: AvatarPack, layer: CroppedLayer, { clip, index }: StoredFrame, placement: Float32Array): Promise<Crop> {
     const key = `${layer.index}:${clip}:${index}`
     const found = this.#kept.get(key)
     if (found !== undefined) {
@@ -45,9 +45,9 @@ export class ReferenceCrops {
       this.#kept.set(key, found)
       return found.crop
     }
-    const { store, host } = this.#options
-    const crop = host()
-      .request({ kind: 'crop', base: store.picture(pack, clip, index, 'high').jpeg, layer: layer.index, placement })
+    const { store, idlestComposer } = this.#options
+    const crop = idlestComposer()
+      .run({ kind: 'crop', base: store.frame(pack, clip, index, 'high').jpeg, layer: layer.index, placement })
       .then((result) => {
         if (result.kind !== 'crop') throw new Error('a crop was asked for')
         return result

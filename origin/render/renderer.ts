@@ -1,23 +1,23 @@
-/** Pictures for all sessions: a clip's own, or with a face drawn in. */
+/** Frames for all sessions: a clip's own, or with a face drawn in. */
 import type { AvatarInfo } from '../../shared/api.ts'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { QUALITIES, type Quality, TICK_MS } from '../../shared/media.ts'
 import { soundFeatures } from './adapters/sound.ts'
 import type { SoundFeatures } from './adapters/types.ts'
-import { type ClipStore, JPEG_QUALITY, type StoredPicture } from './clip-store.ts'
-import type { ComposeHost, ComposePatch, ComposeSource } from './compose-worker.ts'
+import { type ClipStore, JPEG_QUALITY, type StoredFrame } from './clip-store.ts'
+import type { ComposeClient, ComposePatch, ComposeSource } from './compose-worker.ts'
 import { type Drawing, facesToDraw, type ServedPack, shownStance, soundsToDraw, wantedStance } from './drawings.ts'
 import type { AvatarPack } from './pack.ts'
 import type { PatchLoan, PatchSource } from './patch-source.ts'
 import { ReferenceCrops } from './reference-crops.ts'
 import type { RenderStats } from './stats.ts'
-import { MAX_NOD_DEGREES, type Picture, type PictureRequest, type Renderer } from './types.ts'
+import { type FrameRequest, MAX_NOD_DEGREES, type RenderedFrame, type Renderer } from './types.ts'
 
 export interface RendererParts {
   served: readonly ServedPack[]
   store: ClipStore
-  composers: readonly ComposeHost[]
+  composers: readonly ComposeClient[]
   patches: PatchSource
   stats: RenderStats
   device: string
@@ -27,14 +27,14 @@ export interface RendererParts {
   close: () => Promise<void>
 }
 
-/** A clip's picture and what is drawn into it. */
+/** A clip's frame and what is drawn into it. */
 interface Source {
-  stored: StoredPicture
+  stored: StoredFrame
   drawings: Drawing[]
   turn: ComposeSource['turn']
 }
 
-/** One picture to be drawn. */
+/** One frame to be drawn. */
 interface Work {
   pack: AvatarPack
   source: Source
@@ -44,10 +44,10 @@ interface Work {
   raw: boolean
 }
 
-/** Drawn pictures that may wait, per tick of allowed lag and session carried: bursts of twice the machine's own. */
+/** Drawn frames that may wait, per tick of allowed lag and session carried: bursts of twice the machine's own. */
 const QUEUED_PER_SESSION_TICK = 2
 const MIN_QUEUED = 64
-/** Share of the allowed lag that a picture which sound drives may take: it then still comes in time to be shown. */
+/** Share of the allowed lag that an audio-driven frame may have: it is then still in time to be shown. */
 const SOUND_SHARE = 0.25
 
 export class AvatarRenderer implements Renderer {
@@ -58,7 +58,7 @@ export class AvatarRenderer implements Renderer {
   readonly #packs: Map<string, ServedPack>
   readonly #parts: RendererParts
   readonly #crops: ReferenceCrops
-  /** Start times (ms) of drawn pictures under way, oldest first. */
+  /** Start times (ms) of drawn frames under way, oldest first. */
   readonly #underWay = new Set<{ startedMs: number }>()
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
@@ -69,12 +69,7 @@ export class AvatarRenderer implements Renderer {
     this.#packs = new Map(parts.served.map((served) => [served.pack.manifest.id, served]))
     this.device = parts.device
     this.capacity = parts.capacity
-    this.#crops = new ReferenceCrops({ store: parts.store, host: () => this.#idlest() })
-  }
-
-  clipLength(avatarId: string, clip: ClipName): number {
-    const { clips } = this.#served(avatarId).pack
-    return (clips[clip] ?? clips.idle).pictures
+    this.#crops = new ReferenceCrops({ store: parts.store, idlestComposer: () => this.#idlest() })
   }
 
   soundOf(avatarId: string): SoundFeatures | undefined {
@@ -85,9 +80,9 @@ export class AvatarRenderer implements Renderer {
     return this.#packs.get(avatarId)?.headIndex !== undefined
   }
 
-  async render(requests: readonly PictureRequest[]): Promise<PromiseSettledResult<Picture>[]> {
-    const pictures = requests.map(async (request) => this.#picture(request))
-    const settled = Promise.allSettled(pictures)
+  async render(requests: readonly FrameRequest[]): Promise<PromiseSettledResult<RenderedFrame>[]> {
+    const frames = requests.map(async (request) => this.#frame(request))
+    const settled = Promise.allSettled(frames)
     const before = this.#last
     this.#last = settled
     await before
@@ -117,11 +112,11 @@ export class AvatarRenderer implements Renderer {
     return served
   }
 
-  #picture(request: PictureRequest): Picture | Promise<Picture> {
+  #frame(request: FrameRequest): RenderedFrame | Promise<RenderedFrame> {
     if (this.#closed) throw new AvatarError('ORIGIN_UNAVAILABLE', 'The renderer is shutting down; try another origin.')
-    const { avatarId, quality, picture, blend = 1, sound, toward, nodDegrees = 0, jpeg = true, raw = false } = request
+    const { avatarId, quality, frame, blend = 1, sound, toward, nodDegrees = 0, jpeg = true, raw = false } = request
     const served = this.#served(avatarId)
-    if (!Number.isInteger(picture)) throw new AvatarError('INVALID_REQUEST', 'A picture number must be whole.', { picture })
+    if (!Number.isInteger(frame)) throw new AvatarError('INVALID_REQUEST', 'A picture number must be whole.', { picture: frame })
     for (const share of [blend, sound?.blend ?? 0, toward?.share ?? 0]) {
       if (!Number.isFinite(share)) throw new AvatarError('INVALID_REQUEST', 'A blend must be a number from 0 to 1.', { blend: share })
     }
@@ -140,23 +135,24 @@ export class AvatarRenderer implements Renderer {
     if (second !== undefined || source.turn !== undefined || source.drawings.length > 0 || raw) {
       return this.#drawn({ pack: served.pack, source, second, quality, jpeg, raw })
     }
-    stats.pictures++
-    stats.cachedPictures++
+    stats.frames++
+    stats.cachedFrames++
     return { jpeg: first.jpeg, size: QUALITIES[quality].size }
   }
 
-  #stored({ pack }: ServedPack, clip: ClipName, { avatarId, picture, quality }: PictureRequest): StoredPicture {
-    const length = this.clipLength(avatarId, clip)
-    return this.#parts.store.picture(pack, clip, ((picture % length) + length) % length, quality)
+  #stored({ pack }: ServedPack, clip: ClipName, { frame, quality }: FrameRequest): StoredFrame {
+    // packs may lack the listening clip
+    const length = (pack.clips[clip] ?? pack.clips.idle).pictures
+    return this.#parts.store.frame(pack, clip, ((frame % length) + length) % length, quality)
   }
 
-  /** @param stance undefined: as the clip's picture has it */
-  #source(served: ServedPack, stored: StoredPicture, stance: Float32Array | undefined, { face, blend = 1, sound }: PictureRequest): Source {
+  /** @param stance undefined: as the clip's frame has it */
+  #source(served: ServedPack, stored: StoredFrame, stance: Float32Array | undefined, { face, blend = 1, sound }: FrameRequest): Source {
     const drawings = face === undefined || blend <= 0 ? [] : facesToDraw(served, stored, face, Math.min(1, blend))
     if (sound !== undefined && sound.blend > 0) {
-      const heard = soundsToDraw(served, stored, sound)
-      for (const { layer } of heard) this.#refuseWhenLate(layer.index)
-      drawings.push(...heard)
+      const fromSound = soundsToDraw(served, stored, sound)
+      for (const { layer } of fromSound) this.#refuseWhenLate(layer.index)
+      drawings.push(...fromSound)
     }
     const from = shownStance(served, stored)
     const turn =
@@ -166,16 +162,16 @@ export class AvatarRenderer implements Renderer {
     return { stored, drawings, turn }
   }
 
-  async #drawn(work: Work): Promise<Picture> {
+  async #drawn(work: Work): Promise<RenderedFrame> {
     const { stats } = this.#parts
     this.#refuseWhenBehind()
     const ticket = { startedMs: performance.now() }
     this.#underWay.add(ticket)
     try {
-      const picture = await this.#compose(work)
-      stats.pictures++
-      stats.picture.add(performance.now() - ticket.startedMs)
-      return picture
+      const frame = await this.#compose(work)
+      stats.frames++
+      stats.frame.add(performance.now() - ticket.startedMs)
+      return frame
     } catch (error) {
       stats.failed++
       throw error
@@ -184,7 +180,7 @@ export class AvatarRenderer implements Renderer {
     }
   }
 
-  async #compose({ pack, source, second, quality, jpeg: wanted, raw }: Work): Promise<Picture> {
+  async #compose({ pack, source, second, quality, jpeg: wanted, raw }: Work): Promise<RenderedFrame> {
     const { stats } = this.#parts
     const sources = second === undefined ? [source] : [source, second.source]
     const drawn = await Promise.allSettled(
@@ -198,17 +194,17 @@ export class AvatarRenderer implements Renderer {
       const composed = ({ stored, turn }: Source, own: typeof patches): ComposeSource => {
         return { base: stored.jpeg, patches: own.map(({ patch }) => patch), turn }
       }
-      // a clip's own picture has its JPEG already
+      // a clip's own frame has its JPEG already
       const ready = patches.length === 0 && source.turn === undefined && second === undefined ? source.stored.jpeg : undefined
-      const result = await this.#idlest().request({
-        kind: 'picture',
+      const result = await this.#idlest().run({
+        kind: 'frame',
         source: composed(source, patches.slice(0, inFirst)),
         second: second && { source: composed(second.source, patches.slice(inFirst)), share: second.share },
         size,
         jpegQuality: wanted && !ready ? JPEG_QUALITY[quality] : undefined,
         raw,
       })
-      if (result.kind !== 'picture') throw new Error('a picture was asked for')
+      if (result.kind !== 'frame') throw new Error('a frame was asked for')
       const { jpeg, rgb, decodeMs, pasteMs, encodeMs } = result
       stats.decode.add(decodeMs)
       stats.paste.add(pasteMs)
@@ -219,7 +215,7 @@ export class AvatarRenderer implements Renderer {
     }
   }
 
-  async #patch(pack: AvatarPack, stored: StoredPicture, drawing: Drawing): Promise<{ patch: ComposePatch; loan: PatchLoan }> {
+  async #patch(pack: AvatarPack, stored: StoredFrame, drawing: Drawing): Promise<{ patch: ComposePatch; loan: PatchLoan }> {
     const { layer, row, placement, blend } = drawing
     const crop = layer.kind === 'decoder' ? undefined : await this.#crops.get(pack, layer, stored, placement)
     const loan = await this.#parts.patches.patch(layer.index, row, crop?.reference)
@@ -227,12 +223,12 @@ export class AvatarRenderer implements Renderer {
     return { patch: crop === undefined ? patch : { ...patch, rim: crop.rim }, loan }
   }
 
-  #idlest(): ComposeHost {
-    return this.#parts.composers.reduce((best, host) => (host.pending < best.pending ? host : best))
+  #idlest(): ComposeClient {
+    return this.#parts.composers.reduce((best, client) => (client.pending < best.pending ? client : best))
   }
 
   /**
-   * Published networks may take longer than a picture lasts. A picture that would come too late to be shown is not begun, so
+   * Published networks may take longer than a frame lasts. A frame that would come too late to be shown is not begun, so
    * that those that are drawn come in time, if fewer.
    */
   #refuseWhenLate(model: number): void {
@@ -245,7 +241,7 @@ export class AvatarRenderer implements Renderer {
     })
   }
 
-  /** Lag that grows would only be handed on to every listener: new work is refused instead. */
+  /** Growing lag would delay every session: new work is refused instead. */
   #refuseWhenBehind(): void {
     const { maxTicksBehind, stats } = this.#parts
     const oldest = this.#underWay.values().next().value

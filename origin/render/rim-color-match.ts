@@ -1,8 +1,8 @@
-/** Brings a drawn patch to the colour of the picture around it: what differs along the feathered rim would show as an edge. */
+/** Brings a drawn patch to the colour of the frame around it: what differs along the feathered rim would show as an edge. */
 
 /** Share of the mask, of 255, between which a pixel belongs to the rim. */
 const RIM = { from: 5, to: 128 }
-/** Largest correction of a channel, 0..1: a rim that is further off is a different picture, not another light. */
+/** Largest correction of a channel, 0..1: a rim that is further off is a different frame, not another light. */
 const MAX_SHIFT = 0.12
 
 /** Pixels of the rim. */

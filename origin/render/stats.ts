@@ -1,6 +1,6 @@
-/** Timings of the last pictures, for `/metrics`. */
+/** Timings of the last frames, for `/metrics`. */
 
-/** Pictures that the figures look back over. */
+/** Frames that the figures look back over. */
 const WINDOW = 500
 
 /** The last values of one figure. */
@@ -37,11 +37,11 @@ export class RenderStats {
   readonly decode = new Recent()
   readonly paste = new Recent()
   readonly encode = new Recent()
-  /** From asking for a drawn picture to having it. */
-  readonly picture = new Recent()
+  /** From asking for a drawn frame to having it. */
+  readonly frame = new Recent()
   readonly batch = new Recent()
-  pictures = 0
-  cachedPictures = 0
+  frames = 0
+  cachedFrames = 0
   reusedPatches = 0
   patches = 0
   rejected = 0
@@ -55,11 +55,11 @@ export class RenderStats {
       decode_ms_p50: this.decode.quantile(0.5),
       compose_ms_p50: this.paste.quantile(0.5),
       encode_ms_p50: this.encode.quantile(0.5),
-      picture_ms_p50: this.picture.quantile(0.5),
-      picture_ms_p95: this.picture.quantile(0.95),
+      picture_ms_p50: this.frame.quantile(0.5),
+      picture_ms_p95: this.frame.quantile(0.95),
       batch_mean: this.batch.mean,
-      pictures: this.pictures,
-      cached_pictures: this.cachedPictures,
+      pictures: this.frames,
+      cached_pictures: this.cachedFrames,
       patches: this.patches,
       reused_patches: this.reusedPatches,
       rejected_pictures: this.rejected,

@@ -8,36 +8,36 @@ import type { SoundFeatures } from './adapters/types.ts'
 /** Degrees of a nod that a still picture's warp carries without showing that it is one. */
 export const MAX_NOD_DEGREES = 8
 
-export interface PictureRequest {
+export interface FrameRequest {
   avatarId: string
   quality: Quality
   clip: ClipName
   /** Index into the clip's loop; taken modulo its length. */
-  picture: number
-  /** FACE_PARAMS values to draw into the picture; undefined: the clip's picture as it is (no inference). */
+  frame: number
+  /** FACE_PARAMS values to draw into the frame; undefined: the clip's frame as it is (no inference). */
   face?: Float32Array
-  /** 0..1: share of the drawn patch over the clip's picture; ramps of a few pictures hide the change from idle to speech. */
+  /** 0..1: share of the drawn patch over the clip's frame; ramps of a few frames hide the change from idle to speech. */
   blend?: number
   /**
-   * For avatars whose model is driven by sound: a window of `soundOf(avatarId)` features around this picture, and the share 0..1
-   * of what the model draws. Undefined in silence: the clip's own picture, whose mouth is closed.
+   * For avatars whose model is driven by sound: a window of `soundOf(avatarId)` features around this frame, and the share 0..1
+   * of what the model draws. Undefined in silence: the clip's own frame, whose mouth is closed.
    */
   sound?: { window: Float32Array; blend: number }
   /**
-   * Another clip into which this one is gliding: its share 0..1, from its picture of the same number. Between stances the head is
+   * Another clip into which this one is gliding: its share 0..1, from its frame of the same number. Between stances the head is
    * turned on the way, where the pack says how; a plain cross-fade otherwise.
    */
   toward?: { clip: ClipName; share: number }
   /** Degrees that the head is bent down further than the clip's, -MAX_NOD_DEGREES to MAX_NOD_DEGREES; only where `canNod`. @default 0 */
   nodDegrees?: number
-  /** False: the picture is not made into a JPEG. @default true */
+  /** False: the frame is not made into a JPEG. @default true */
   jpeg?: boolean
   /** True: its pixels are handed out too, for a video encoder. @default false */
   raw?: boolean
 }
 
-export interface Picture {
-  /** Shared by everyone who asked for the same picture of a clip: not to be changed. Empty when the request said `jpeg: false`. */
+export interface RenderedFrame {
+  /** Shared by everyone who asked for the same frame of a clip: not to be changed. Empty when the request said `jpeg: false`. */
   jpeg: Uint8Array
   size: number
   /** sRGB, 3 * size * size bytes, the caller's own; only where the request said `raw`. */
@@ -51,23 +51,21 @@ export interface Renderer {
   readonly device: string
   /** Speaking sessions at medium quality that this machine carries in real time: measured at start, raised if a quiet moment shows more. */
   readonly capacity: number
-  /** Pictures in the loop of a clip; `listening` falls back to `idle` where a pack has none. */
-  clipLength(avatarId: string, clip: ClipName): number
-  /** What this avatar's model wants to hear for every picture; undefined where face parameters are enough, or there is no such avatar. */
+  /** The audio features that this avatar's model needs for every frame; undefined where face parameters are enough, or there is no such avatar. */
   soundOf(avatarId: string): SoundFeatures | undefined
   /** Whether this avatar's pack says how its head turns; a nod of others is not shown. */
   canNod(avatarId: string): boolean
   /**
-   * Pictures of one tick, in the order asked. All that need a model run in one batch. Never blocks the event loop.
-   * Concurrent calls are served in order. One picture's failure rejects only its own slot.
+   * Frames of one tick, in the order asked. All that need a model run in one batch. Never blocks the event loop.
+   * Concurrent calls are served in order. One frame's failure rejects only its own slot.
    */
-  render(requests: readonly PictureRequest[]): Promise<PromiseSettledResult<Picture>[]>
+  render(requests: readonly FrameRequest[]): Promise<PromiseSettledResult<RenderedFrame>[]>
   /** Timings and counts for `/metrics`: `patch_ms_p50`, `compose_ms_p50`, `encode_ms_p50`, `batch_mean`, `pictures`, `cached_pictures`. */
   stats(): Record<string, number>
   close(): Promise<void>
 }
 
-/** Where the renderer says what an operator should know; pino fits. */
+/** The renderer's log for operators; a pino logger fits. */
 export interface RenderLog {
   info(fields: Record<string, unknown>, message: string): void
   warn(fields: Record<string, unknown>, message: string): void
@@ -81,7 +79,7 @@ export interface RendererOptions {
   onProgress?: (what: string, done: number) => void
   /** @default silent */
   log?: RenderLog
-  /** `auto` tries CUDA and says aloud when it falls back to the CPU; a device asked for by name must work. @default 'auto' */
+  /** `auto` tries CUDA and logs a warning when it falls back to the CPU; a device asked for by name must work. @default 'auto' */
   device?: 'auto' | 'cpu' | 'cuda' | 'tensorrt'
   /** Threads that draw: each a part of the batch with our decoders, all together a run of a published network. @default the cores, at most 8 */
   intraOpThreads?: number
@@ -89,6 +87,6 @@ export interface RendererOptions {
   composeThreads?: number
   /** Speaking sessions; measured when not given. */
   capacity?: number
-  /** Ticks that drawn pictures may lag behind before new ones are refused with `CAPACITY_EXCEEDED`. @default 8 */
+  /** Ticks that drawn frames may lag behind before new ones are refused with `CAPACITY_EXCEEDED`. @default 8 */
   maxTicksBehind?: number
 }

@@ -1,18 +1,18 @@
-/** A microphone's packets in order and without gaps in time: what is lost, muted or left out for silence is told in their place. */
+/** Jitter buffer for the client's microphone: reorders packets, and emits concealment or silence in place of missing ones. */
 import type { MicPiece } from './types.ts'
 
 /** RTP units of Opus in a ms (RFC 7587 section 4.1). */
 const UNITS_PER_MS = 48
-/** Packets behind a missing one after which it is taken for lost, and ms that they wait at most. */
-const MAX_HELD = 3
+/** A missing packet counts as lost once this many later ones wait for it, or after this many ms. */
+const MAX_WAITING = 3
 const WAIT_MS = 60
-/** Of lost sound this much is made up; what is longer is silence. */
+/** Lost audio up to this many ms is concealed; the rest is silence. */
 const MAX_CONCEALED_MS = 100
-/** ms without a packet after which silence is told, and in which pieces. */
+/** Without a packet for this many ms silence is emitted, in pieces of this length. */
 const IDLE_MS = 100
-/** Longer silence is of no use to who listens; a timestamp further away is that of another device. */
+/** ms of silence after which no more is emitted; a larger gap of timestamps means another device. */
 const MAX_SILENT_MS = 2_000
-/** A packet further from the expected one than this is the first of another stream. */
+/** Packets: a sequence number further from the expected one than this starts another stream. */
 const MAX_STRAY = 500
 
 export interface MicPacket {
@@ -22,17 +22,17 @@ export interface MicPacket {
   payload: Uint8Array
 }
 
-export class MicLine {
+export class JitterBuffer {
   readonly #onPiece: (piece: MicPiece) => void
-  /** What should come next; undefined before the first packet. */
-  #next: { sequence: number; timestamp: number } | undefined
-  /** Came before the one that is missing. */
-  readonly #held = new Map<number, MicPacket>()
+  /** The next packet in order; undefined before the first packet. */
+  #expected: { sequence: number; timestamp: number } | undefined
+  /** Packets that wait for a missing one, by sequence number. */
+  readonly #waiting = new Map<number, MicPacket>()
   #lossTimer: NodeJS.Timeout | undefined
   #idleTimer: NodeJS.Timeout | undefined
-  /** ms of silence told since the last packet. */
+  /** ms of silence emitted since the last packet. */
   #silentMs = 0
-  /** ms of silence told that turned out to be none: packets were only late. */
+  /** ms of silence emitted in place of packets that were only late. */
   #excessMs = 0
   #stopped = false
 
@@ -42,75 +42,75 @@ export class MicLine {
 
   push(packet: MicPacket): void {
     if (this.#stopped || packet.payload.length === 0) return
-    const early = this.#next ? wrapped(packet.sequence - this.#next.sequence, 16) : 0
+    const early = this.#expected ? wrapped(packet.sequence - this.#expected.sequence, 16) : 0
     if (Math.abs(early) > MAX_STRAY) {
-      this.#held.clear()
-      this.#next = undefined
+      this.#waiting.clear()
+      this.#expected = undefined
     } else if (early < 0) return
-    this.#held.set(packet.sequence, packet)
+    this.#waiting.set(packet.sequence, packet)
     this.#drain()
-    if (this.#held.size >= MAX_HELD) this.#giveUp()
+    if (this.#waiting.size >= MAX_WAITING) this.#skipMissing()
   }
 
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#lossTimer)
     clearInterval(this.#idleTimer)
-    this.#held.clear()
+    this.#waiting.clear()
   }
 
-  /** Hands on what is there without a gap. */
+  /** Emits the packets that are there without a gap. */
   #drain(): void {
-    if (!this.#next) {
-      const [first] = this.#held.values()
-      if (first) this.#next = { sequence: first.sequence, timestamp: first.timestamp }
+    if (!this.#expected) {
+      const [first] = this.#waiting.values()
+      if (first) this.#expected = { sequence: first.sequence, timestamp: first.timestamp }
     }
-    for (let packet = this.#take(); packet; packet = this.#take()) this.#play(packet, { lost: false })
+    for (let packet = this.#take(); packet; packet = this.#take()) this.#emit(packet, { lost: false })
     clearTimeout(this.#lossTimer)
-    if (this.#held.size > 0) this.#lossTimer = setTimeout(() => this.#giveUp(), WAIT_MS)
+    if (this.#waiting.size > 0) this.#lossTimer = setTimeout(() => this.#skipMissing(), WAIT_MS)
   }
 
   #take(): MicPacket | undefined {
-    const packet = this.#next && this.#held.get(this.#next.sequence)
-    if (packet) this.#held.delete(packet.sequence)
+    const packet = this.#expected && this.#waiting.get(this.#expected.sequence)
+    if (packet) this.#waiting.delete(packet.sequence)
     return packet
   }
 
-  /** What is missing does not come any more. */
-  #giveUp(): void {
-    const next = this.#next
+  /** Treats the missing packets as lost, and continues with the first that waits. */
+  #skipMissing(): void {
+    const next = this.#expected
     if (!next) return
-    const [first] = [...this.#held.values()].sort(
+    const [first] = [...this.#waiting.values()].sort(
       (a, b) => wrapped(a.sequence - next.sequence, 16) - wrapped(b.sequence - next.sequence, 16),
     )
     if (!first) return
-    this.#held.delete(first.sequence)
-    this.#play(first, { lost: true })
+    this.#waiting.delete(first.sequence)
+    this.#emit(first, { lost: true })
     this.#drain()
   }
 
-  #play({ sequence, timestamp, payload }: MicPacket, { lost }: { lost: boolean }): void {
-    const gapMs = wrapped(timestamp - (this.#next?.timestamp ?? timestamp), 32) / UNITS_PER_MS
-    if (gapMs >= 0 && gapMs <= MAX_SILENT_MS) this.#fill(gapMs, lost)
+  #emit({ sequence, timestamp, payload }: MicPacket, { lost }: { lost: boolean }): void {
+    const gapMs = wrapped(timestamp - (this.#expected?.timestamp ?? timestamp), 32) / UNITS_PER_MS
+    if (gapMs >= 0 && gapMs <= MAX_SILENT_MS) this.#fillGap(gapMs, lost)
     else this.#excessMs = 0
     this.#silentMs = 0
-    this.#next = { sequence: (sequence + 1) & 0xffff, timestamp: (timestamp + opusMs(payload) * UNITS_PER_MS) >>> 0 }
+    this.#expected = { sequence: (sequence + 1) & 0xffff, timestamp: (timestamp + opusMs(payload) * UNITS_PER_MS) >>> 0 }
     this.#onPiece({ kind: 'sound', opus: payload })
     if (this.#idleTimer) this.#idleTimer.refresh()
-    else this.#idleTimer = setInterval(() => this.#idle(), IDLE_MS)
+    else this.#idleTimer = setInterval(() => this.#emitSilence(), IDLE_MS)
   }
 
-  /** The time between two packets, as far as it has not been told yet. */
-  #fill(gapMs: number, lost: boolean): void {
+  /** Emits concealment or silence for the time between two packets, less what was emitted already. */
+  #fillGap(gapMs: number, lost: boolean): void {
     this.#excessMs += this.#silentMs
-    const untoldMs = Math.max(0, gapMs - this.#excessMs)
+    const missingMs = Math.max(0, gapMs - this.#excessMs)
     this.#excessMs = Math.max(0, this.#excessMs - gapMs)
-    const concealedMs = lost ? Math.min(untoldMs, MAX_CONCEALED_MS) : 0
+    const concealedMs = lost ? Math.min(missingMs, MAX_CONCEALED_MS) : 0
     if (concealedMs > 0) this.#onPiece({ kind: 'lost', ms: concealedMs })
-    if (untoldMs > concealedMs) this.#onPiece({ kind: 'silent', ms: untoldMs - concealedMs })
+    if (missingMs > concealedMs) this.#onPiece({ kind: 'silent', ms: missingMs - concealedMs })
   }
 
-  #idle(): void {
+  #emitSilence(): void {
     if (this.#silentMs >= MAX_SILENT_MS) {
       clearInterval(this.#idleTimer)
       this.#idleTimer = undefined

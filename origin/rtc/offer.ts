@@ -133,7 +133,7 @@ function chooseVideo(section: Section): { codec: RtcVideoCodec; chosen: Codec; r
   throw withoutCodec('video', section)
 }
 
-/** Profile 42 (baseline, constrained or not; RFC 6184 section 8.1: the default) and several NAL units a picture. */
+/** Profile 42 (baseline, constrained or not; RFC 6184 section 8.1: the default) and several NAL units a frame. */
 function isBaseline({ parameters = '' }: Codec): boolean {
   const values = new Map(parameters.split(';').map((pair) => pair.trim().toLowerCase().split('=') as [string, string]))
   return values.get('packetization-mode') === '1' && (values.get('profile-level-id') ?? '42').startsWith('42')

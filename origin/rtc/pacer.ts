@@ -1,11 +1,11 @@
-/** Lets the packets of one picture go one after another until it is due: a large one at once would overflow a narrow line. */
+/** Spreads the packets of one frame over the time until it is due: a large frame at once would overflow a slow link. */
 
-/** Packets that go together: most pictures are no larger and take one timer. */
+/** Packets sent together: most frames are no larger and need one timer. */
 const SLICE = 6
-/** ms between slices while there is time, and when the picture is late already. */
+/** ms between slices while there is time, and the least when the frame is late. */
 const STEP_MS = 5
 const LEAST_STEP_MS = 2
-/** ms that a packet waits at most, whatever is before it. */
+/** ms that a packet waits at most. */
 const MAX_WAIT_MS = 100
 
 export class Pacer<Item> {
@@ -17,7 +17,7 @@ export class Pacer<Item> {
     this.#send = send
   }
 
-  /** @param items of one picture, in order @param dueMs when the last of them is to leave, on `performance.now()`'s scale */
+  /** @param items of one frame, in order @param dueMs when the last of them is to leave, on `performance.now()`'s scale */
   push(items: readonly Item[], dueMs: number): void {
     const now = performance.now()
     const slices = Math.ceil(items.length / SLICE)

@@ -1,11 +1,11 @@
-/** Encoded pictures to RTP payloads. */
+/** Encoded frames to RTP payloads. */
 
 /** Bytes of one payload: fits an MTU of 1280 with IPv6, UDP, TURN, SRTP and header extensions. */
 export const MAX_PAYLOAD_BYTES = 1_150
 const VP8_DESCRIPTOR_BYTES = 4
 const NAL_TYPE_FU_A = 28
 
-/** VP8 (RFC 7741 section 4.2): every payload carries the picture's 15-bit number. */
+/** VP8 (RFC 7741 section 4.2): every payload carries the frame's 15-bit number. */
 export function packetizeVp8(frame: Uint8Array, pictureId: number): Buffer[] {
   const room = MAX_PAYLOAD_BYTES - VP8_DESCRIPTOR_BYTES
   const payloads: Buffer[] = []
@@ -14,7 +14,7 @@ export function packetizeVp8(frame: Uint8Array, pictureId: number): Buffer[] {
     const payload = Buffer.allocUnsafe(VP8_DESCRIPTOR_BYTES + part.length)
     // X: extended; S: this payload begins the (only) partition
     payload[0] = 0x80 | (at === 0 ? 0x10 : 0)
-    // I: a picture id follows, in two bytes
+    // I: a frame id follows, in two bytes
     payload[1] = 0x80
     payload[2] = 0x80 | ((pictureId >> 8) & 0x7f)
     payload[3] = pictureId & 0xff

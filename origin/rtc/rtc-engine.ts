@@ -1,11 +1,11 @@
-/** WebRTC for the process: which ICE servers a connection uses, ports taken one connection at a time, and a start without a slow first one. */
+/** WebRTC of the process: chooses the ICE servers of each connection, takes ports one connection at a time, and warms up at start. */
 import { performance } from 'node:perf_hooks'
 import { RTCPeerConnection } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
 import type { RtcIceServer, RtcPeer, RtcPeerOptions, RtcSettings } from './types.ts'
 import { answerOffer, GATHER_MS } from './werift-peer.ts'
 
-/** ms for which a STUN server that did not answer in time is not asked again: every connection would wait for it. */
+/** ms for which a STUN server that did not answer in time is not used: every connection would wait for it. */
 const STUN_PAUSE_MS = 300_000
 const WARM_UP_MS = 5_000
 
@@ -13,7 +13,7 @@ export type AnswerOptions = Omit<RtcPeerOptions, 'settings'>
 
 export interface RtcEngineOptions {
   settings: RtcSettings
-  /** Told when a STUN server is left out from now on. */
+  /** Called when a STUN server is not used for STUN_PAUSE_MS. */
   onSlowStun: () => void
 }
 
@@ -44,15 +44,15 @@ export class RtcEngine {
       return answered
     }
     if (!this.#settings.portRange) return answering()
-    // the library looks for a free port before it takes it: two at once would find the same one
+    // the library looks for a free port before it binds it: two connections at once would find the same one
     const mine = this.#last.then(answering)
     this.#last = mine.catch(() => {})
     return mine
   }
 
   /**
-   * Makes one connection to ourselves: compiled code and a certificate are ready then, and the first client connects in a
-   * third of the time. Never fails; what does not work shows at the first client.
+   * Makes one connection to this process: code is compiled and a certificate made, and the first client connects in a third of the
+   * time. Never fails; what does not work shows at the first client.
    */
   async warmUp(): Promise<void> {
     const client = new RTCPeerConnection({
@@ -81,7 +81,7 @@ export class RtcEngine {
       await client.setRemoteDescription({ type: 'answer', sdp: answered.sdp })
       await connected
     } catch {
-      // only a rehearsal
+      // only a warm-up
     } finally {
       await Promise.allSettled([client.close(), peer?.close()])
     }

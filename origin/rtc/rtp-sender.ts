@@ -1,7 +1,7 @@
 /**
- * One stream of RTP packets to a client: numbers and stamps them, keeps the latest to send them again, and tells their clock.
- * The library's sender is only asked for the way out. Its own stamps have no fraction of a second, from which receivers estimate
- * nonsense; what it sends again carries the stamp of the first time; and it spends more on a packet than its encryption costs.
+ * Sends one RTP stream: numbers and timestamps packets, keeps the latest for retransmission, and sends sender reports. Of the
+ * library's sender only the transport is used: its send times have no fraction of a second, which breaks the receiver's estimate; its
+ * retransmissions carry the send time of the first transmission; and it spends more time on a packet than encryption takes.
  */
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
@@ -16,22 +16,22 @@ import {
 } from 'werift'
 import { absSendTime, ntpTime, RtpClock } from './rtp-clock.ts'
 
-/** Packets kept for sending again: 2 s of the best quality. */
+/** Packets kept for retransmission: 2 s of the best quality. */
 const HISTORY = 512
-/** ms within which a packet is not sent again twice: the client asks anew before the first can have arrived. */
+/** ms before a packet is retransmitted once more: clients repeat a NACK before the first retransmission can have arrived. */
 const RESEND_PAUSE_MS = 20
-/** Times that one packet is sent again. */
+/** Retransmissions of one packet. */
 const MAX_RESENDS = 8
-/** Share of what is sent that may be sent again, and octets of it at once: on a line that is too narrow, more would fill it. */
+/** Retransmissions as a share of what is sent, and octets of them at once: more would fill a link that is too slow already. */
 const RESEND_SHARE = 0.3
 const RESEND_ROOM = 60_000
 
-export interface OutStreamOptions {
+export interface RtpSenderOptions {
   transceiver: RTCRtpTransceiver
   /** Of its RTP timestamps. */
   clockRateHz: number
   payloadType: number
-  /** Packets are sent again in a stream of their own by this type; undefined: as they were. */
+  /** Retransmissions use a stream of this type (RFC 4588); undefined: the original packet is repeated. */
   rtxPayloadType?: number | undefined
   /** Ids of header extensions; undefined: not offered. */
   absSendTimeId: number | undefined
@@ -49,17 +49,17 @@ interface Sent {
   resends: number
 }
 
-export class OutStream {
-  readonly #options: OutStreamOptions
+export class RtpSender {
+  readonly #options: RtpSenderOptions
   readonly #clock: RtpClock
-  /** Used again for each packet: to encrypt is to be done with it. */
+  /** Reused for each packet: it is not needed after encryption. */
   readonly #header = new RtpHeader()
   readonly #history: (Sent | undefined)[] = []
   #sequence = randomInt(2 ** 15)
   #rtxSequence = randomInt(2 ** 15)
-  /** Octets that may be sent again now. */
-  #room = RESEND_ROOM
-  /** Payloads sent, without those sent again. */
+  /** Octets that may be retransmitted now. */
+  #resendRoom = RESEND_ROOM
+  /** Payloads sent, without retransmissions. */
   packets = 0
   octets = 0
   resent = 0
@@ -67,7 +67,7 @@ export class OutStream {
   loss = 0
   jitterMs = 0
 
-  constructor(options: OutStreamOptions) {
+  constructor(options: RtpSenderOptions) {
     this.#options = options
     this.#clock = new RtpClock(options.clockRateHz)
   }
@@ -88,36 +88,36 @@ export class OutStream {
     this.#history[sequence % HISTORY] = { sequence, timestamp, marker, payload, resentMs: Number.NEGATIVE_INFINITY, resends: 0 }
     this.packets += 1
     this.octets += payload.length
-    this.#room = Math.min(RESEND_ROOM, this.#room + payload.length * RESEND_SHARE)
-    this.#leave({ sequence, timestamp, marker, payload }, this.ssrc, this.#options.payloadType)
+    this.#resendRoom = Math.min(RESEND_ROOM, this.#resendRoom + payload.length * RESEND_SHARE)
+    this.#transmit({ sequence, timestamp, marker, payload }, this.ssrc, this.#options.payloadType)
   }
 
-  /** @returns false when the packet is no longer kept, was sent again in vain too often, or would be one too many of those sent again */
+  /** @returns false when the packet is no longer kept, was retransmitted MAX_RESENDS times, or exceeds RESEND_ROOM */
   resend(sequence: number): boolean {
     const sent = this.#history[sequence % HISTORY]
     if (sent?.sequence !== sequence || sent.resends >= MAX_RESENDS) return false
     const now = performance.now()
     if (now - sent.resentMs < RESEND_PAUSE_MS) return true
-    if (sent.payload.length > this.#room) return false
-    this.#room -= sent.payload.length
+    if (sent.payload.length > this.#resendRoom) return false
+    this.#resendRoom -= sent.payload.length
     sent.resentMs = now
     sent.resends += 1
     this.resent += 1
     const { rtxPayloadType, transceiver, payloadType } = this.#options
     if (rtxPayloadType === undefined) {
-      this.#leave(sent, this.ssrc, payloadType)
+      this.#transmit(sent, this.ssrc, payloadType)
       return true
     }
-    // RFC 4588 section 4: the number it had comes first
+    // RFC 4588 section 4: the payload starts with the original sequence number
     const original = Buffer.allocUnsafe(2)
     original.writeUInt16BE(sequence)
     const again = { ...sent, sequence: this.#rtxSequence, payload: Buffer.concat([original, sent.payload]) }
     this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff
-    this.#leave(again, transceiver.sender.rtxSsrc, rtxPayloadType)
+    this.#transmit(again, transceiver.sender.rtxSsrc, rtxPayloadType)
     return true
   }
 
-  /** Ties timestamps to the wall clock: the media of this moment, not what happens to leave in it. */
+  /** Sends a sender report. Its timestamps are those of media due now, not of the last packet sent. */
   report(nowMs: number): void {
     const senderInfo = new RtcpSenderInfo({
       ntpTimestamp: ntpTime(nowMs),
@@ -130,11 +130,11 @@ export class OutStream {
       new RtcpSrPacket({ ssrc: this.ssrc, senderInfo }),
       new RtcpSourceDescriptionPacket({ chunks: [new SourceDescriptionChunk({ source: this.ssrc, items: [name] })] }),
     ]
-    // a report that cannot leave is followed by the next
+    // a report that cannot be sent is followed by the next
     this.#options.transceiver.sender.dtlsTransport.sendRtcp(packet).catch(() => {})
   }
 
-  #leave(packet: Pick<Sent, 'sequence' | 'timestamp' | 'marker' | 'payload'>, ssrc: number, payloadType: number): void {
+  #transmit(packet: Pick<Sent, 'sequence' | 'timestamp' | 'marker' | 'payload'>, ssrc: number, payloadType: number): void {
     const { transceiver, absSendTimeId, midId } = this.#options
     const header = this.#header
     header.sequenceNumber = packet.sequence
@@ -145,7 +145,7 @@ export class OutStream {
     header.extensions = []
     if (absSendTimeId !== undefined) header.extensions.push({ id: absSendTimeId, payload: absSendTime(performance.now()) })
     if (midId !== undefined && transceiver.mid !== null) header.extensions.push({ id: midId, payload: Buffer.from(transceiver.mid) })
-    // a packet that cannot leave is a lost packet
+    // a packet that cannot be sent is a lost packet
     transceiver.sender.dtlsTransport.sendRtp(packet.payload, header).catch(() => {})
   }
 }

@@ -1,30 +1,30 @@
-/** What leaves in a second, and where the pictures stood still. */
+/** Counts what a connection sends: rates, frames, and gaps between frames. */
 import { performance } from 'node:perf_hooks'
 
-/** ms over which rates are taken. */
+/** ms over which rates are averaged. */
 const WINDOW_MS = 1_000
-/** ms between two pictures that are seen as a standstill. */
+/** ms between two frames from which the gap counts as a freeze. */
 const FREEZE_MS = 150
 
 export interface Rates {
   videoBps: number
   audioBps: number
-  /** Pictures a second. */
+  /** Frames a second. */
   fps: number
 }
 
-export class Flow {
-  pictures = 0
+export class SendStats {
+  frames = 0
   freezes = 0
-  #lastPictureMs: number | undefined
-  #window = { sinceMs: performance.now(), videoOctets: 0, audioOctets: 0, pictures: 0 }
+  #lastFrameMs: number | undefined
+  #window = { sinceMs: performance.now(), videoOctets: 0, audioOctets: 0, frames: 0 }
   #rates: Rates = { videoBps: 0, audioBps: 0, fps: 0 }
 
-  countPicture(): void {
+  countFrame(): void {
     const now = performance.now()
-    if (this.#lastPictureMs !== undefined && now - this.#lastPictureMs > FREEZE_MS) this.freezes += 1
-    this.#lastPictureMs = now
-    this.pictures += 1
+    if (this.#lastFrameMs !== undefined && now - this.#lastFrameMs > FREEZE_MS) this.freezes += 1
+    this.#lastFrameMs = now
+    this.frames += 1
   }
 
   /** Of the latest whole window. @param videoOctets sent since the beginning, as `audioOctets` */
@@ -37,9 +37,9 @@ export class Flow {
     this.#rates = {
       videoBps: bps(videoOctets - before.videoOctets),
       audioBps: bps(audioOctets - before.audioOctets),
-      fps: ((this.pictures - before.pictures) * 1000) / spanMs,
+      fps: ((this.frames - before.frames) * 1000) / spanMs,
     }
-    this.#window = { sinceMs: now, videoOctets, audioOctets, pictures: this.pictures }
+    this.#window = { sinceMs: now, videoOctets, audioOctets, frames: this.frames }
     return this.#rates
   }
 }

@@ -1,18 +1,18 @@
 /** One WebRTC connection to a client, whatever library carries it. */
 
 export type RtcVideoCodec = 'vp8' | 'h264'
-/** `failed`: it may be given up; only a new offer brings it back. */
+/** `failed`: it cannot recover; a new offer is needed. */
 export type RtcState = 'connecting' | 'connected' | 'disconnected' | 'failed' | 'closed'
 
-/** What the operator says about this host's network. */
+/** The operator's settings of this host's network. */
 export interface RtcSettings {
-  /** Addresses that stand in answers in place of this host's own: it is behind a NAT that keeps ports. */
+  /** Addresses used in answers instead of this host's own: it is behind a NAT that keeps ports. */
   publicAddresses: readonly string[]
   /** UDP ports, both ends included; undefined: any. */
   portRange: readonly [number, number] | undefined
   /** Everything goes through a TURN server. */
   relayOnly: boolean
-  /** Clients may run on this very machine: 127.0.0.1 stands in answers too. */
+  /** Clients may run on this machine: answers contain 127.0.0.1 too. */
   loopback: boolean
 }
 
@@ -37,10 +37,10 @@ export interface RtcStats {
   videoCodec: RtcVideoCodec | undefined
   /** Undefined before a pair of candidates is chosen. */
   path: RtcPath | undefined
-  /** bit/s sent over the last second or more, payloads only, without what was sent again. */
+  /** bit/s sent over the last second or more, payloads only, without retransmissions. */
   videoBps: number
   audioBps: number
-  /** Pictures sent a second, over the same time. */
+  /** Frames sent a second, over the same time. */
   fps: number
   /** ms; undefined before the first report. */
   rttMs: number | undefined
@@ -50,16 +50,16 @@ export interface RtcStats {
   jitterMs: number
   packetsSent: number
   bytesSent: number
-  /** Packets sent once more because the client asked for them. */
+  /** Packets retransmitted. */
   packetsResent: number
-  /** Packets that the client asked for again. */
+  /** Packets that the client NACKed. */
   nacks: number
   /** PLI and FIR, and losses that only a key frame makes good. */
   keyframeRequests: number
-  picturesSent: number
-  /** Gaps of over FREEZE_MS between pictures sent. */
+  framesSent: number
+  /** Gaps of over FREEZE_MS between frames sent. */
   freezes: number
-  /** What the receiver thinks that the network carries, bit/s; undefined before it says so. */
+  /** The receiver's bandwidth estimate (REMB), bit/s; undefined before its first. */
   estimateBps: number | undefined
 }
 
@@ -67,9 +67,9 @@ export interface RtcStats {
 export interface PeerStats extends RtcStats {
   /** bit/s that the encoder is set to. */
   targetBps: number
-  /** Pictures left out because the encoder was behind. */
-  picturesDropped: number
-  /** ms for one picture, of the last 100; undefined before the first. */
+  /** Frames dropped because the encoder was behind. */
+  framesDropped: number
+  /** ms for one frame, of the last 100; undefined before the first. */
   encodeMs: { p50: number; p95: number } | undefined
 }
 
@@ -90,13 +90,13 @@ export interface RtcPeer {
   readonly state: RtcState
   /** Which connection of the client this is: the session id of its offers (RFC 8829 section 5.2.1). */
   readonly offeredBy: string
-  /** What the client wants its pictures in; undefined: it wants none. */
+  /** The video codec that was negotiated; undefined: the client wants no video. */
   readonly videoCodec: RtcVideoCodec | undefined
   readonly hasAudio: boolean
   /** A candidate that came after the offer. @throws AvatarError `INVALID_REQUEST` */
   addCandidate(candidate: RtcCandidate): Promise<void>
-  /** One whole encoded picture. @param mediaMs when it is due, on the clock that sound has too */
-  sendVideo(picture: Uint8Array, mediaMs: number): void
+  /** One whole encoded frame. @param mediaMs when it is due, on the clock that sound has too */
+  sendVideo(frame: Uint8Array, mediaMs: number): void
   /** One Opus packet of 20 ms. @param mediaMs when its first sample is due */
   sendAudio(opus: Uint8Array, mediaMs: number): void
   stats(): RtcStats

@@ -1,11 +1,7 @@
 /** Client audio that waits for its commit. */
 import { AvatarError } from '../../shared/errors.ts'
-import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../../shared/media.ts'
-import { concatPcm } from '../codec/resample.ts'
-
-export function toMs(samples: number): number {
-  return (samples / SAMPLE_RATE) * 1000
-}
+import { MAX_AUDIO_BUFFER_MS } from '../../shared/media.ts'
+import { concatPcm, toMs } from '../dsp/pcm.ts'
 
 export class AudioBuffer {
   #pieces: Int16Array[] = []

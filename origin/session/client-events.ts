@@ -1,28 +1,25 @@
-/** What clients send over the socket: sound to speak, and the user's voice. Acts in order of arrival. */
+/** What clients send over the socket: audio to speak, and the user's voice. Acts in order of arrival. */
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
 import type { ForwardedEvent } from '../../shared/link.ts'
-import type { Ear } from '../listening/listener.ts'
-import type { Turn } from '../turn/turn.ts'
-import { AudioBuffer, toMs } from './audio-buffer.ts'
-import type { SessionParts } from './session-services.ts'
+import { toMs } from '../dsp/pcm.ts'
+import type { SessionEvents } from '../events/session-events.ts'
+import type { Listener } from '../listening/listener.ts'
+import { AudioBuffer } from './audio-buffer.ts'
+import type { SessionServices } from './session-services.ts'
+import type { Speech } from './speech.ts'
 
 /** Messages that may wait for the one before them: twice what one socket may send in a second. */
 const MAX_PENDING = 200
-/** base64 characters of sound that may wait in them: four of the largest messages. */
+/** base64 characters of audio that may wait in them: four of the largest messages. */
 const MAX_PENDING_CHARS = 32 << 20
 
 export type QueuedEvent = Exclude<ForwardedEvent, { type: 'interrupt' }>
 
 export interface ClientEventsOptions {
-  sessionId: string
-  parts: SessionParts
-  emit: (event: OriginEvent, to?: string) => void
-  /** @param to who caused it; everyone without */
-  sendError: (error: AvatarError, to?: string) => void
-  /** Queues the client's sound to be spoken. */
-  speakAudio: (pcm: Int16Array) => Turn
-  ear: Ear
+  decodeAudio: SessionServices['decodeAudio']
+  events: SessionEvents
+  speech: Pick<Speech, 'play'>
+  listener: Listener
 }
 
 export class ClientEvents {
@@ -37,18 +34,18 @@ export class ClientEvents {
   }
 
   handle(event: QueuedEvent, clientId: string): void {
-    const { sendError } = this.#options
-    const chars = soundCharsOf(event)
+    const { events } = this.#options
+    const chars = audioCharsOf(event)
     if (this.#pending >= MAX_PENDING || (this.#pending > 0 && this.#pendingChars + chars > MAX_PENDING_CHARS)) {
       const message = 'Messages come faster than they can be worked on; this one was left out.'
-      sendError(new AvatarError('RATE_LIMITED', message, { type: event.type }), clientId)
+      events.error(new AvatarError('RATE_LIMITED', message, { type: event.type }), { clientId })
       return
     }
     this.#pending += 1
     this.#pendingChars += chars
     this.#queue = this.#queue
       .then(() => this.#act(event, clientId))
-      .catch((thrown: unknown) => sendError(toAvatarError(thrown), clientId))
+      .catch((thrown: unknown) => events.error(toAvatarError(thrown), { clientId }))
       .finally(() => {
         this.#pending -= 1
         this.#pendingChars -= chars
@@ -56,40 +53,40 @@ export class ClientEvents {
   }
 
   async #act(event: QueuedEvent, clientId: string): Promise<void> {
-    const { sessionId: session_id, parts, emit, speakAudio, ear } = this.#options
+    const { decodeAudio, events, speech, listener } = this.#options
     switch (event.type) {
       case 'audio_buffer_append': {
-        const { pcm } = await parts.decodeAudio(event.data)
+        const { pcm } = await decodeAudio(event.data)
         this.#audioBuffer.append(pcm)
         const buffered_ms = Math.round(this.#audioBuffer.bufferedMs)
-        emit({ type: 'audio_buffer_appended', session_id, buffered_ms, appended_ms: Math.round(toMs(pcm.length)) }, clientId)
+        events.reply(clientId, { type: 'audio_buffer_appended', buffered_ms, appended_ms: Math.round(toMs(pcm.length)) })
         return
       }
       case 'audio_buffer_commit': {
         const duration_ms = Math.round(this.#audioBuffer.bufferedMs)
         if (duration_ms === 0) throw new AvatarError('AUDIO_BUFFER_EMPTY', 'There is nothing to speak: append sound first.')
-        const turn = speakAudio(this.#audioBuffer.take())
-        emit({ type: 'audio_buffer_committed', session_id, task_id: turn.taskId, duration_ms })
+        const turn = speech.play(this.#audioBuffer.take())
+        events.publish({ type: 'audio_buffer_committed', task_id: turn.taskId, duration_ms })
         return
       }
       case 'audio_buffer_clear':
-        emit({ type: 'audio_buffer_cleared', session_id, cleared_ms: Math.round(toMs(this.#audioBuffer.take().length)) })
+        events.publish({ type: 'audio_buffer_cleared', cleared_ms: Math.round(toMs(this.#audioBuffer.take().length)) })
         return
       case 'start_listening':
-        ear.start(event.data?.mode)
+        listener.start(event.data?.mode)
         return
       case 'user_audio_append': {
-        if (!ear.listening) throw new AvatarError('INVALID_REQUEST', 'Send start_listening before user_audio_append.')
-        await ear.append((await parts.decodeAudio(event.data)).pcm)
+        if (!listener.listening) throw new AvatarError('INVALID_REQUEST', 'Send start_listening before user_audio_append.')
+        await listener.append((await decodeAudio(event.data)).pcm)
         return
       }
       case 'stop_listening':
-        ear.stop()
+        listener.stop()
         return
     }
   }
 }
 
-function soundCharsOf(event: QueuedEvent): number {
+function audioCharsOf(event: QueuedEvent): number {
   return event.type === 'audio_buffer_append' || event.type === 'user_audio_append' ? event.data.audio.length : 0
 }

@@ -1,76 +1,69 @@
-/** What leaves of a task while it sounds: facts, sentences, words and sound, each at its time. */
+/** Sends what is due of a task while it sounds: its start, sentences, words and audio. */
 import { performance } from 'node:perf_hooks'
-import type { OriginEvent } from '../../shared/events.ts'
-import type { RelayClass } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
-import type { MediaOut, Stamp } from '../media/socket-output.ts'
+import { toMs } from '../dsp/pcm.ts'
+import type { SessionEvents } from '../events/session-events.ts'
+import type { SocketOutput, Stamp } from '../media/socket-output.ts'
+import { unixSeconds } from '../pipeline/clock.ts'
 import type { TickSound } from '../turn/playout.ts'
 import type { Turn } from '../turn/turn.ts'
 
-export interface SpeechOutOptions {
-  media: MediaOut
-  emit: (event: OriginEvent, relayClass: RelayClass) => void
-  /** A task has begun to sound. */
-  onStarted: (turn: Turn, latencyMs: number) => void
+export interface SpeechDeliveryOptions {
+  sockets: SocketOutput
+  events: SessionEvents
+  /** A task has begun to sound. @param latencyMs since it was asked for */
+  onStarted: (latencyMs: number) => void
 }
 
-export interface Delivery {
+/** One tick of a task's sound. */
+export interface DueSound {
   turn: Turn
   sound: TickSound
   /** When the tick's first sample is due, on `performance.now()`'s scale. */
   dueMs: number
-  sessionId: string
-  generation: number
-  wantsWords: boolean
 }
 
-export class SpeechOut {
-  readonly #options: SpeechOutOptions
+export class SpeechDelivery {
+  readonly #options: SpeechDeliveryOptions
 
-  constructor(options: SpeechOutOptions) {
+  constructor(options: SpeechDeliveryOptions) {
     this.#options = options
   }
 
-  /** One tick of a task's sound leaves. */
-  deliver(delivery: Delivery): void {
-    const { turn, sound, sessionId: session_id } = delivery
-    const { media, emit } = this.#options
-    const begun = turn.hear(sound)
+  deliver(due: DueSound): void {
+    const { turn, sound } = due
+    const { sockets, events } = this.#options
+    const begun = turn.markDelivered(sound)
     for (const { segment, pcm, atSample, ptsMs } of sound.segments) {
-      if (turn.startedMs === undefined) this.#start(delivery)
+      if (turn.startedMs === undefined) this.#start(turn)
       if (turn.kind !== 'audio' && begun.includes(segment.clause)) {
         begun.splice(begun.indexOf(segment.clause), 1)
-        emit({ type: 'chat', session_id, task_id: turn.taskId, role: 'agent', content: segment.clause.text }, 'control')
+        events.publish({ type: 'chat', task_id: turn.taskId, role: 'agent', content: segment.clause.text })
       }
-      media.clause(pcm, ptsMs, stamp(delivery, atSample))
+      sockets.clause(pcm, ptsMs, this.#stamp(due, atSample))
     }
-    for (const { pcm, atSample, ptsMs } of sound.chunks) media.chunk(pcm, ptsMs, stamp(delivery, atSample))
-    if (delivery.wantsWords) this.#sendWords(delivery)
+    for (const { pcm, atSample, ptsMs } of sound.chunks) sockets.chunk(pcm, ptsMs, this.#stamp(due, atSample))
+    if (events.isWanted('word')) this.#sendWords(due)
   }
 
-  #start({ turn, sessionId: session_id }: Delivery): void {
+  #start(turn: Turn): void {
     turn.startedMs = performance.now()
-    turn.ledger.mark('first_sound', turn.startedMs)
+    turn.metrics.mark('first_sound', turn.startedMs)
     const latencyMs = turn.startedMs - turn.requestedMs
-    this.#options.emit({ type: 'speech_started', session_id, task_id: turn.taskId, latency_ms: Math.round(latencyMs) }, 'control')
-    this.#options.onStarted(turn, latencyMs)
+    this.#options.events.publish({ type: 'speech_started', task_id: turn.taskId, latency_ms: Math.round(latencyMs) })
+    this.#options.onStarted(latencyMs)
   }
 
-  #sendWords(delivery: Delivery): void {
-    const { turn, sound, sessionId: session_id, generation } = delivery
+  #sendWords(due: DueSound): void {
+    const { turn, sound } = due
     for (const { word, startMs, endMs } of turn.takeWords({ isLast: sound.state === 'finished' })) {
-      const { timestamp } = stamp(delivery, ((startMs - sound.fromMs) / 1000) * SAMPLE_RATE)
+      const { timestamp } = this.#stamp(due, ((startMs - sound.fromMs) / 1000) * SAMPLE_RATE)
       const times = { start_ms: Math.round(startMs), end_ms: Math.round(endMs), timestamp }
-      this.#options.emit({ type: 'word', session_id, task_id: turn.taskId, generation, word, ...times }, 'word')
+      this.#options.events.optional('word', { type: 'word', task_id: turn.taskId, word, ...times })
     }
   }
-}
 
-function stamp({ turn, dueMs, sessionId, generation }: Delivery, atSample: number): Stamp {
-  return { sessionId, taskId: turn.taskId, generation, timestamp: unixSeconds(dueMs + (atSample / SAMPLE_RATE) * 1000) }
-}
-
-/** @param atMs on `performance.now()`'s scale */
-export function unixSeconds(atMs: number): number {
-  return (performance.timeOrigin + atMs) / 1000
+  #stamp({ turn, dueMs }: DueSound, atSample: number): Stamp {
+    return { taskId: turn.taskId, generation: this.#options.events.generation, timestamp: unixSeconds(dueMs + toMs(atSample)) }
+  }
 }

@@ -1,128 +1,124 @@
-/** What a session's avatar says: its tasks and replies, holding and stopping them, and what leaves of them tick by tick. */
+/** What a session's avatar says: queues tasks and replies, pauses and stops them, and sends what is due of them at each tick. */
 import { performance } from 'node:perf_hooks'
-import type { Emotion, InterruptResponse, SpeakRequest, SpeakResponse, VoiceSettings } from '../../shared/api.ts'
+import type { InterruptResponse, SpeakRequest, SpeakResponse, VoiceSettings } from '../../shared/api.ts'
 import type { ChatChunk, ChatResponse, TaskMode } from '../../shared/chat.ts'
 import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
-import type { OriginEvent } from '../../shared/events.ts'
 import { VISEMES } from '../../shared/face.ts'
-import type { RelayClass, SessionConfig } from '../../shared/link.ts'
-import { SAMPLE_RATE } from '../../shared/media.ts'
+import type { SessionConfig } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
-import { type ChatTask, Replies } from '../chat/reply-runner.ts'
-import type { Presence } from '../face/animator.ts'
-import { CueSheet } from '../face/expression.ts'
-import { PlayedRing } from '../listening/echo-reference.ts'
-import type { PlayedSound, SpeechControl, UserSpeechTimes } from '../listening/types.ts'
+import { type ChatTask, ReplyRunner, type ReplyServices } from '../chat/reply-runner.ts'
+import { toMs } from '../dsp/pcm.ts'
+import type { SessionEvents } from '../events/session-events.ts'
+import type { Animator } from '../face/animator.ts'
+import { EchoReferenceRing } from '../listening/echo-reference.ts'
+import type { EchoReference, SpeechControl, UserSpeechTimes } from '../listening/types.ts'
 import type { Logger } from '../log.ts'
-import type { MediaOut } from '../media/socket-output.ts'
-import type { TickSound } from '../turn/playout.ts'
+import type { SocketOutput } from '../media/socket-output.ts'
+import type { WebrtcOutput } from '../media/webrtc-output.ts'
+import { pickVoice } from '../providers/tts/pick-voice.ts'
+import type { SpeechProvider } from '../providers/tts/types.ts'
+import type { SpeechPipeline } from '../turn/speech-pipeline.ts'
 import type { Turn, TurnEnd } from '../turn/turn.ts'
-import { Turns } from '../turn/turn-queue.ts'
-import type { SessionParts } from './session-services.ts'
-import { SpeechOut } from './speech-delivery.ts'
+import type { TurnRecorder } from '../turn/turn-metrics.ts'
+import { TurnQueue } from '../turn/turn-queue.ts'
+import { FaceScripts } from './face-scripts.ts'
+import type { SessionLifetime } from './session-lifetime.ts'
+import { SpeechDelivery } from './speech-delivery.ts'
+import type { SpokenTick } from './tick.ts'
 
-/** A mouth that is less at rest than this moves. */
-const MOVING_BELOW = 0.9
+/** A mouth whose `sil` weight is above this is at rest. */
+const AT_REST_ABOVE = 0.9
 
 /** A text to speak; its session is this one. */
 export type SpeakTask = Omit<SpeakRequest, 'mode' | 'session_id'> & Partial<Pick<SpeakRequest, 'mode' | 'session_id'>>
 
-/** The speech of one tick: taken at the tick, delivered one tick later. */
-export interface SpokenTick {
-  generation: number
-  turn: Turn | undefined
-  sound: TickSound | undefined
-  /** When it is due, on `performance.now()`'s scale. */
-  dueMs: number
+/** What speech uses of the process. */
+export interface SpeechServices extends ReplyServices {
+  tts: SpeechProvider
+  /** Speaks with `tts`. */
+  pipeline: SpeechPipeline
+  turnRecorder: TurnRecorder
 }
 
 export interface SpeechOptions {
   config: SessionConfig
-  parts: SessionParts
-  media: MediaOut
-  face: Pick<Presence, 'emotion' | 'act'>
+  services: SpeechServices
+  /** The avatar's head can be turned. */
+  canNod: boolean
+  events: SessionEvents
+  lifetime: SessionLifetime
+  animator: Pick<Animator, 'emotion' | 'act'>
+  sockets: SocketOutput
+  /** Undefined where this process has no WebRTC. */
+  webrtc: Pick<WebrtcOutput, 'cutOff'> | undefined
   log: Logger
-  emit: (event: OriginEvent, relayClass?: RelayClass) => void
-  sendError: (error: AvatarError, taskId?: string) => void
-  /** What is being played is to die away now. */
-  cutOff: () => void
-  /** What the avatar does may have changed. */
+  /** The current task, or whether it sounds or is paused, has changed; called once for each change. */
   onChange: () => void
-  wantsWords: () => boolean
-  /** @throws AvatarError where the session takes no more tasks */
-  requireOpen: () => void
 }
 
 interface SayOptions {
   voiceId: string
   settings?: VoiceSettings
-  heard?: UserSpeechTimes | undefined
+  userSpeech?: UserSpeechTimes | undefined
 }
 
 export class Speech implements SpeechControl {
   readonly #options: SpeechOptions
-  readonly #turns: Turns
-  readonly #replies: Replies
-  readonly #out: SpeechOut
-  readonly #played = new PlayedRing()
-  readonly #scripts = new WeakMap<Turn, { emotion: Emotion; cues: CueSheet }>()
-  #generation = 0
+  readonly #queue: TurnQueue
+  readonly #replies: ReplyRunner
+  readonly #delivery: SpeechDelivery
+  readonly #echoReference = new EchoReferenceRing()
+  readonly #scripts: FaceScripts
   #lastTurn: TurnLedger | null = null
 
   constructor(options: SpeechOptions) {
     this.#options = options
-    const { config, parts, media, log, emit, sendError, onChange } = options
-    this.#turns = new Turns({
+    const { config, services, events, sockets, animator, onChange } = options
+    this.#scripts = new FaceScripts(animator)
+    this.#queue = new TurnQueue({
       onFinished: (turn, reason) => this.#finished(turn, reason),
-      onFailed: (turn, error) => {
-        log.warn({ err: error.cause ?? error, code: error.code, task_id: turn.taskId }, 'turn failed')
-        sendError(error, turn.taskId)
-      },
-      onHeldTooLong: () => void this.resumeSpeech(),
+      onFailed: (turn, error) => this.#failed(turn, error),
+      onPausedTooLong: () => void this.resumeSpeech(),
       onChange,
     })
-    this.#replies = new Replies({
+    this.#replies = new ReplyRunner({
       config,
-      parts,
-      emit,
-      begin: (text, heard) => this.#say(heard ? 'voice' : 'chat', text, { ...parts.pickVoice(undefined, config.voice_id), heard }),
-      stop: (turn) => (this.#turns.current === turn ? void this.interrupt() : this.#turns.end(turn, 'interrupted')),
+      services,
+      events,
+      begin: (text, userSpeech) =>
+        this.#say(userSpeech ? 'voice' : 'chat', text, { ...pickVoice(services.tts, undefined, config.voice_id), userSpeech }),
+      stop: (turn) => (this.#queue.current === turn ? void this.interrupt() : this.#queue.end(turn, 'interrupted')),
     })
-    this.#out = new SpeechOut({
-      media,
-      emit,
-      onStarted: (_turn, latencyMs) => {
-        parts.onLatency(latencyMs)
+    this.#delivery = new SpeechDelivery({
+      sockets,
+      events,
+      onStarted: (latencyMs) => {
+        services.turnRecorder.addLatency(latencyMs)
         onChange()
       },
     })
   }
 
-  /** Rises with every interrupt and hold: what is older does not leave. */
-  get generation(): number {
-    return this.#generation
-  }
-
-  /** The task that sounds, is held, or is to sound next. */
+  /** The task that sounds, is paused, or is to sound next. */
   get current(): Turn | undefined {
-    return this.#turns.current
+    return this.#queue.current
   }
 
-  /** A task has begun to sound and is not over, held or not. */
+  /** A task has begun to sound and is not over, paused or not. */
   get underWay(): boolean {
-    return this.#turns.speaking
+    return this.#queue.underWay
   }
 
   get speaking(): boolean {
-    return this.#turns.speaking && !this.#turns.paused
+    return this.#queue.underWay && !this.#queue.paused
   }
 
   get paused(): boolean {
-    return this.#turns.paused
+    return this.#queue.paused
   }
 
-  get played(): PlayedSound {
-    return this.#played
+  get echoReference(): EchoReference {
+    return this.#echoReference
   }
 
   /** What the latest turn took; null before the first. */
@@ -130,33 +126,41 @@ export class Speech implements SpeechControl {
     return this.#lastTurn
   }
 
+  // --- tasks ------------------------------------------------------------------------------------------------------
+
   speak({ text, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [], mode = 'queue' }: SpeakTask): SpeakResponse {
-    const { parts, config } = this.#options
-    const { voiceId, warnings } = parts.pickVoice(voice_id, config.voice_id)
-    const shortcoming = parts.voice.shortcoming?.(text)
+    const { services, canNod, config } = this.#options
+    const { tts } = services
+    const { voiceId, warnings } = pickVoice(tts, voice_id, config.voice_id)
+    const shortcoming = tts.shortcoming?.(text)
     if (shortcoming !== undefined) warnings.push(shortcoming)
-    if (cues.some(({ type }) => type === 'nod') && parts.canNod?.(config.avatar_id) === false) {
+    if (!canNod && cues.some(({ type }) => type === 'nod')) {
       warnings.push(`The avatar "${config.avatar_id}" cannot nod; its nod cues are left out.`)
     }
-    this.#makeWay(mode)
+    this.#interruptIfAsked(mode)
     const queued = this.current !== undefined
     const turn = this.#say('speak', once(text), { voiceId, settings })
     turn.expectText(text)
-    this.#replies.speaks(turn, text)
-    this.#scripts.set(turn, { emotion, cues: new CueSheet(cues) })
+    this.#replies.recordSpoken(turn, text)
+    this.#scripts.add(turn, { emotion, cues })
     return {
       task_id: turn.taskId,
       status: queued ? 'queued' : 'processing',
-      duration_estimate: Math.round(parts.voice.estimateDurationS(text, voiceId, settings) * 100) / 100,
+      duration_estimate: Math.round(tts.estimateDurationS(text, voiceId, settings) * 100) / 100,
       ...(warnings.length > 0 ? { warnings } : {}),
     }
   }
 
-  /** Speaks the client's own sound. */
+  /** Speaks the client's own audio. @param pcm SAMPLE_RATE */
   play(pcm: Int16Array): Turn {
-    this.#options.requireOpen()
-    const turn = this.#turns.add({ kind: 'audio', segments: ({ signal }) => this.#options.parts.sounded(pcm, signal), estimateS: () => 0 })
-    turn.expectedMs = (pcm.length / SAMPLE_RATE) * 1000
+    const { services, lifetime } = this.#options
+    lifetime.requireOpen()
+    const turn = this.#queue.add({
+      kind: 'audio',
+      segments: ({ signal }) => services.pipeline.fromAudio(pcm, { signal }),
+      estimateS: () => 0,
+    })
+    turn.expectedMs = toMs(pcm.length)
     return turn
   }
 
@@ -167,137 +171,125 @@ export class Speech implements SpeechControl {
    * @param cancelled the caller has gone
    */
   async chat(task: ChatTask, onChunk: (chunk: ChatChunk) => void, cancelled: AbortSignal): Promise<ChatResponse> {
-    this.#makeWay(task.mode)
+    this.#interruptIfAsked(task.mode)
     return await this.#replies.begin(task, { onChunk, cancelled })
   }
 
-  answer(text: string, times: UserSpeechTimes = { endMs: performance.now() }): void {
-    const { log, sendError } = this.#options
+  answer(text: string, userSpeech: UserSpeechTimes = { endMs: performance.now() }): void {
+    const { log, events } = this.#options
     try {
-      const reply = this.#replies.begin({ messages: [{ role: 'user', content: text }] }, { heard: times })
-      // the turn that failed has said so
+      const reply = this.#replies.begin({ messages: [{ role: 'user', content: text }] }, { userSpeech })
+      // the turn that failed has already sent its error
       reply.catch((thrown: unknown) => log.debug({ err: thrown }, 'no answer to speech'))
     } catch (thrown) {
-      sendError(toAvatarError(thrown))
+      events.error(toAvatarError(thrown))
     }
   }
 
+  // --- interrupt, pause, resume -----------------------------------------------------------------------------------
+
+  /** Stops all speech; what was rendered for it before no longer leaves. */
   interrupt(): InterruptResponse {
-    const { config, emit } = this.#options
-    this.#raiseGeneration()
-    return this.#turns.interrupt((facts) => emit({ type: 'interrupted', session_id: config.session_id, ...facts }))
+    this.#nextGeneration()
+    return this.#queue.interrupt((facts) => this.#options.events.publish({ type: 'interrupted', ...facts }))
   }
 
   pauseSpeech(): boolean {
-    const { config, emit, onChange } = this.#options
-    const turn = this.#turns.pause()
+    const turn = this.#queue.pause()
     if (!turn) return false
-    this.#raiseGeneration()
-    emit({ type: 'speech_paused', session_id: config.session_id, task_id: turn.taskId, played_ms: Math.round(turn.playedMs) })
-    onChange()
+    this.#nextGeneration()
+    this.#options.events.publish({ type: 'speech_paused', task_id: turn.taskId, played_ms: Math.round(turn.playedMs) })
     return true
   }
 
   resumeSpeech(): boolean {
-    const { config, emit, onChange } = this.#options
-    const resumed = this.#turns.resume()
+    const resumed = this.#queue.resume()
     if (!resumed) return false
     const { turn, fromMs } = resumed
-    emit({ type: 'speech_resumed', session_id: config.session_id, task_id: turn.taskId, played_ms: Math.round(fromMs) })
-    onChange()
+    this.#options.events.publish({ type: 'speech_resumed', task_id: turn.taskId, played_ms: Math.round(fromMs) })
     return true
   }
 
-  // --- the clock -------------------------------------------------------------------------------------------------
+  // --- the clock --------------------------------------------------------------------------------------------------
 
+  /** Takes the next 40 ms of the current task. */
   next(dueMs: number): SpokenTick {
     const turn = this.current
-    const sound = this.#turns.next()
-    if (turn && sound) this.#express(turn, sound)
-    return { generation: this.#generation, turn, sound, dueMs }
+    const sound = this.#queue.next()
+    if (turn && sound) this.#scripts.apply(turn, sound)
+    return { generation: this.#options.events.generation, turn, sound, dueMs }
   }
 
   /** Sound that follows the last tick, as far as it is ready. */
   ahead(samples: number): Int16Array[] {
-    return this.#turns.ahead(samples)
+    return this.#queue.ahead(samples)
   }
 
-  /** A tick's sound leaves, unless it was prepared before an interrupt or a hold. */
+  /** A tick's sound leaves, unless it was prepared before an interrupt or a pause. */
   deliver({ generation, turn, sound, dueMs }: SpokenTick): void {
-    const isStale = generation !== this.#generation
-    this.#played.push(isStale ? undefined : sound?.pcm, dueMs)
-    if (!turn || !sound || isStale || !this.#turns.has(turn)) return
-    const sessionId = this.#options.config.session_id
-    this.#out.deliver({ turn, sound, dueMs, sessionId, generation, wantsWords: this.#options.wantsWords() })
-    if (sound.state === 'finished') this.#turns.end(turn, 'completed')
+    const isStale = generation !== this.#options.events.generation
+    this.#echoReference.push(isStale ? undefined : sound?.pcm, dueMs)
+    if (!turn || !sound || isStale || !this.#queue.has(turn)) return
+    this.#delivery.deliver({ turn, sound, dueMs })
+    if (sound.state === 'finished') this.#queue.end(turn, 'completed')
   }
 
-  /** A tick's picture has left. */
-  pictureLeft({ turn, sound }: SpokenTick): void {
-    if (!turn || !sound?.mouth || (sound.mouth[VISEMES.indexOf('sil')] ?? 0) > MOVING_BELOW) return
-    turn.ledger.mark('first_picture')
-    this.#tellMetrics(turn)
+  /** A tick's frame has left. */
+  frameLeft({ turn, sound }: SpokenTick): void {
+    if (!turn || !sound?.mouth || (sound.mouth[VISEMES.indexOf('sil')] ?? 0) > AT_REST_ABOVE) return
+    turn.metrics.mark('first_picture')
+    this.#publishMetrics(turn)
   }
 
-  // --- inside ----------------------------------------------------------------------------------------------------
+  // --- inside -----------------------------------------------------------------------------------------------------
 
-  #raiseGeneration(): void {
-    this.#generation += 1
-    this.#options.cutOff()
+  #nextGeneration(): void {
+    const { events, webrtc } = this.#options
+    events.nextGeneration()
+    webrtc?.cutOff()
   }
 
-  /** What is said and what waits gives way to a new task that is to be said at once. */
-  #makeWay(mode: TaskMode | undefined): void {
-    this.#options.requireOpen()
+  /** @throws AvatarError where the session takes no more tasks */
+  #interruptIfAsked(mode: TaskMode | undefined): void {
+    this.#options.lifetime.requireOpen()
     if (mode === 'interrupt' && this.current) this.interrupt()
   }
 
   /** @throws AvatarError where the session, or its queue, takes no more tasks */
-  #say(kind: Turn['kind'], text: AsyncIterable<string>, { voiceId, settings = {}, heard }: SayOptions): Turn {
-    const { parts, requireOpen } = this.#options
-    requireOpen()
-    return this.#turns.add({
+  #say(kind: Turn['kind'], text: AsyncIterable<string>, { voiceId, settings = {}, userSpeech }: SayOptions): Turn {
+    const { services, lifetime } = this.#options
+    const { tts, pipeline } = services
+    lifetime.requireOpen()
+    return this.#queue.add({
       kind,
-      heard,
-      segments: ({ signal, ledger }) =>
-        parts.spoken(text, { voiceId, settings, signal, onFirstSound: () => ledger.mark('tts_first_byte') }),
-      estimateS: (whole) => parts.voice.estimateDurationS(whole, voiceId, settings),
+      userSpeech,
+      segments: ({ signal, metrics }) =>
+        pipeline.fromText(text, { voiceId, settings, signal, onFirstSound: () => metrics.mark('tts_first_byte') }),
+      estimateS: (whole) => tts.estimateDurationS(whole, voiceId, settings),
     })
+  }
+
+  #failed(turn: Turn, error: AvatarError): void {
+    const { log, events } = this.#options
+    log.warn({ err: error.cause ?? error, code: error.code, task_id: turn.taskId }, 'turn failed')
+    events.error(error, { taskId: turn.taskId })
   }
 
   #finished(turn: Turn, reason: TurnEnd): void {
-    const { face, config, emit } = this.#options
-    face.emotion = 'neutral'
+    this.#scripts.end()
     this.#replies.ended(turn)
-    this.#tellMetrics(turn)
-    emit({
-      type: 'speech_finished',
-      session_id: config.session_id,
-      task_id: turn.taskId,
-      reason,
-      played_ms: Math.round(turn.playedMs),
-    })
+    this.#publishMetrics(turn)
+    this.#options.events.publish({ type: 'speech_finished', task_id: turn.taskId, reason, played_ms: Math.round(turn.playedMs) })
   }
 
-  #tellMetrics(turn: Turn): void {
-    const { config, parts, emit } = this.#options
-    const metrics = turn.ledger.close()
+  /** Once for each turn: with its first frame that moves the mouth, else with its end. */
+  #publishMetrics(turn: Turn): void {
+    const { services, events } = this.#options
+    const metrics = turn.metrics.close()
     if (!metrics) return
     this.#lastTurn = metrics
-    parts.onTurn?.(metrics)
-    emit({ type: 'turn_metrics', session_id: config.session_id, task_id: turn.taskId, kind: turn.kind, metrics })
-  }
-
-  /** What a task's script asks of the face by now. */
-  #express(turn: Turn, sound: TickSound): void {
-    const { face } = this.#options
-    const script = this.#scripts.get(turn)
-    if (!script) return
-    for (const { segment, ptsMs } of sound.segments) {
-      if (ptsMs === 0) face.emotion = script.emotion
-      script.cues.begin(segment, ptsMs)
-    }
-    for (const cue of script.cues.due(sound.untilMs)) face.act(cue)
+    services.turnRecorder.addTurn(metrics)
+    events.publish({ type: 'turn_metrics', task_id: turn.taskId, kind: turn.kind, metrics })
   }
 }
 

@@ -1,5 +1,8 @@
-/** What the avatar does now, told when it changes. */
-import type { Ear } from '../listening/listener.ts'
+/** What the avatar does now; clients and the edge are told when it changes. */
+
+import type { SessionEvents } from '../events/session-events.ts'
+import type { Listener } from '../listening/listener.ts'
+import type { SessionSink } from './session-sink.ts'
 import type { Speech } from './speech.ts'
 
 const MESSAGES = {
@@ -10,49 +13,48 @@ const MESSAGES = {
 } as const
 export type Status = keyof typeof MESSAGES
 
-export interface StatusLineOptions {
+export interface SessionStatusOptions {
   speech: Pick<Speech, 'current' | 'paused'>
-  ear: Pick<Ear, 'listening'>
-  tell: (status: Status, message: string) => void
-  /** The session is in use, or not any more. */
-  tellBusy: (busy: boolean) => void
+  listener: Pick<Listener, 'listening'>
+  events: SessionEvents
+  sink: Pick<SessionSink, 'sendActivity'>
 }
 
-export class StatusLine {
-  readonly #options: StatusLineOptions
-  #now: Status = 'idle'
+export class SessionStatus {
+  readonly #options: SessionStatusOptions
+  #current: Status = 'idle'
   #busy = false
 
-  constructor(options: StatusLineOptions) {
+  constructor(options: SessionStatusOptions) {
     this.#options = options
   }
 
-  get now(): Status {
-    return this.#now
+  get current(): Status {
+    return this.#current
   }
 
-  /** Something may have changed. */
-  show(): void {
-    const { speech, ear, tell, tellBusy } = this.#options
-    const status = this.#look()
-    if (status !== this.#now) {
-      this.#now = status
-      tell(status, MESSAGES[status])
+  /** To be called whenever speech or listening may have changed. */
+  update(): void {
+    const { speech, listener, events, sink } = this.#options
+    const status = this.#derive()
+    if (status !== this.#current) {
+      this.#current = status
+      events.publish({ type: 'status', status, message: MESSAGES[status] })
     }
-    const busy = speech.current !== undefined || ear.listening
+    const busy = speech.current !== undefined || listener.listening
     if (busy !== this.#busy) {
       this.#busy = busy
-      tellBusy(busy)
+      sink.sendActivity(busy)
     }
   }
 
-  /** Speech that is held gives way to the user: she listens. */
-  #look(): Status {
-    const { speech, ear } = this.#options
+  /** Paused speech gives way to the user: the avatar listens. */
+  #derive(): Status {
+    const { speech, listener } = this.#options
     const { current, paused } = speech
     if (paused) return 'listening'
     if (current?.startedMs !== undefined) return 'speaking'
     if (current?.kind === 'chat' || current?.kind === 'voice') return 'thinking'
-    return ear.listening ? 'listening' : 'idle'
+    return listener.listening ? 'listening' : 'idle'
   }
 }

@@ -1,28 +1,29 @@
-/** All sessions of the process on one 40 ms clock: gathers what each shows, renders it in one batch, hands it out. */
+/** Owns the sessions of the process. On one 40 ms clock it takes what each says and shows, renders all frames as one batch, and delivers. */
 import { performance } from 'node:perf_hooks'
 import { TICK_MS } from '../../shared/media.ts'
 import type { Logger } from '../log.ts'
 import { Clock } from '../pipeline/clock.ts'
 import type { Renderer } from '../render/types.ts'
-import type { PreparedTick, Session } from './session.ts'
+import type { Session } from './session.ts'
+import type { PreparedTick } from './tick.ts'
 
-/** Ticks that a picture may come after its sound; a later one is left out. */
-const MAX_PICTURE_DELAY_TICKS = 3
+/** Ticks that a frame may be later than its sound; a later one is dropped. */
+const MAX_FRAME_DELAY_TICKS = 3
 
 interface Job {
   session: Session
   prepared: PreparedTick
 }
 
-export class Host {
+export class TickLoop {
   readonly #renderer: Renderer
   readonly #log: Logger
   readonly #sessions = new Map<string, Session>()
   readonly #clock: Clock
-  /** Ticks whose sound is due at the next one. */
-  #due: { jobs: Job[]; deliver: () => void } | undefined
-  #latePictures = 0
-  #failedPictures = 0
+  /** Delivers the tick before: its sound is due now. */
+  #deliverDue: (() => void) | undefined
+  #lateFrames = 0
+  #failedFrames = 0
 
   constructor({ renderer, log }: { renderer: Renderer; log: Logger }) {
     this.#renderer = renderer
@@ -30,6 +31,7 @@ export class Host {
     this.#clock = new Clock({ periodMs: TICK_MS, onTick: (_tick, atMs) => this.#tick(atMs) })
   }
 
+  /** The one registry of live sessions, by their ids. */
   get sessions(): ReadonlyMap<string, Session> {
     return this.#sessions
   }
@@ -43,48 +45,39 @@ export class Host {
   }
 
   stats(): Record<string, number> {
-    return { late_ticks: this.#clock.lateTicks, late_pictures: this.#latePictures, failed_pictures: this.#failedPictures }
+    return { late_ticks: this.#clock.lateTicks, late_pictures: this.#lateFrames, failed_pictures: this.#failedFrames }
   }
 
   stop(): void {
     this.#clock.stop()
   }
 
+  /** Delivers the tick before; then takes the next 40 ms of every session, and starts to render the frames that go with it. */
   #tick(atMs: number): void {
-    this.#due?.deliver()
+    this.#deliverDue?.()
     const jobs = [...this.#sessions.values()].map((session) => ({ session, prepared: session.prepare(atMs + TICK_MS) }))
-    this.#due = this.#render(jobs)
-  }
-
-  /** Starts the pictures of a tick; sound and the pictures that are ready leave when `deliver` is called, the rest when it is done. */
-  #render(jobs: Job[]): { jobs: Job[]; deliver: () => void } {
-    const shown = jobs.filter(({ prepared }) => prepared.request !== undefined)
-    let release: () => void = () => undefined
-    const delivered = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    if (shown.length > 0) void this.#showWhenDelivered(shown, delivered)
-    return {
-      jobs,
-      deliver: () => {
-        for (const { session, prepared } of jobs) session.deliverSound(prepared)
-        release()
-      },
+    const soundDelivered = Promise.withResolvers<void>()
+    this.#deliverDue = () => {
+      for (const { session, prepared } of jobs) session.deliverSound(prepared)
+      soundDelivered.resolve()
     }
+    const shown = jobs.filter(({ prepared }) => prepared.request !== undefined)
+    if (shown.length > 0) void this.#deliverFramesWhenReady(shown, soundDelivered.promise)
   }
 
-  async #showWhenDelivered(jobs: Job[], delivered: Promise<void>): Promise<void> {
+  /** Frames leave with the sound of their tick, or, where they are not ready by then, as soon as they are. */
+  async #deliverFramesWhenReady(jobs: Job[], soundDelivered: Promise<void>): Promise<void> {
     try {
       const requests = jobs.flatMap(({ prepared }) => (prepared.request ? [prepared.request] : []))
-      const [pictures] = await Promise.all([this.#renderer.render(requests), delivered])
+      const [frames] = await Promise.all([this.#renderer.render(requests), soundDelivered])
       jobs.forEach(({ session, prepared }, i) => {
-        const picture = pictures[i]
-        if (picture?.status !== 'fulfilled') this.#failedPictures += 1
-        else if (performance.now() - prepared.dueMs > MAX_PICTURE_DELAY_TICKS * TICK_MS) this.#latePictures += 1
-        else session.deliverPicture(prepared, picture.value)
+        const frame = frames[i]
+        if (frame?.status !== 'fulfilled') this.#failedFrames += 1
+        else if (performance.now() - prepared.dueMs > MAX_FRAME_DELAY_TICKS * TICK_MS) this.#lateFrames += 1
+        else session.deliverFrame(prepared, frame.value)
       })
     } catch (thrown) {
-      this.#failedPictures += jobs.length
+      this.#failedFrames += jobs.length
       this.#log.error({ err: thrown }, 'a tick could not be rendered')
     }
   }

@@ -1,4 +1,9 @@
-/** The session's tasks: one plays or is held, the others wait; each ends exactly once. */
+/**
+ * The session's turns: one plays or is paused, the others wait; each ends exactly once.
+ *
+ * Here the two halves of a turn meet. `add` starts its pipeline, which pushes segments into `turn.segments` until AHEAD_MS of them
+ * wait. The tick loop pulls: `next`, called every 40 ms, takes 40 ms of the current turn out of that channel by `Playout`.
+ */
 import { performance } from 'node:perf_hooks'
 import type { InterruptResponse } from '../../shared/api.ts'
 import { AvatarError, toAvatarError } from '../../shared/errors.ts'
@@ -6,36 +11,36 @@ import { newId } from '../../shared/ids.ts'
 import { Playout, type TickSound } from './playout.ts'
 import { Turn, type TurnEnd, type TurnOptions } from './turn.ts'
 
-/** Tasks that may wait their turn. */
+/** Turns of one session, the current one included. */
 const MAX_TURNS = 16
-/** ms without any sound after which a turn is given up: voices and minds have shorter limits of their own. */
+/** ms without any segment after which a turn fails; TTS and LLM providers have shorter limits of their own. */
 const STALL_MS = 30_000
-/** ms that a task whose text is known may take longer than expected, and how far an estimate is off. */
+/** ms that a turn whose text is known may exceed its estimate, and by which factor estimates may be wrong. */
 const OVERDUE_MS = 2_000
 const ESTIMATE_TOLERANCE = 1.25
-/** ms after which held speech goes on by itself: longer than an utterance and its transcription may take. */
+/** ms after which paused speech resumes by itself: longer than an utterance and its transcription may take. */
 const MAX_PAUSE_MS = 90_000
 
-export interface TurnsOptions {
-  /** A task is over; called exactly once for each. */
+export interface TurnQueueOptions {
+  /** A turn has ended; called exactly once for each. */
   onFinished: (turn: Turn, reason: TurnEnd) => void
-  /** Before `onFinished` of a task that failed. */
+  /** Called before `onFinished` of a turn that failed. */
   onFailed: (turn: Turn, error: AvatarError) => void
-  /** Nobody has resumed or ended the held speech: it is to go on. */
-  onHeldTooLong: () => void
-  /** Which task is current, or whether it sounds, may have changed. */
+  /** Speech was paused for MAX_PAUSE_MS: it is to be resumed. */
+  onPausedTooLong: () => void
+  /** The current turn, or whether it is paused, has changed. */
   onChange: () => void
 }
 
-export class Turns {
-  readonly #options: TurnsOptions
+export class TurnQueue {
+  readonly #options: TurnQueueOptions
   readonly #playout = new Playout()
   #turns: Turn[] = []
-  #waitingSinceMs: number | undefined
-  /** Since when the current task is held, and from which ms of its sound it will go on. */
-  #held: { sinceMs: number; fromMs: number } | undefined
+  #starvedSinceMs: number | undefined
+  /** Since when the current turn is paused, and from which ms of its sound it resumes. */
+  #pause: { sinceMs: number; fromMs: number } | undefined
 
-  constructor(options: TurnsOptions) {
+  constructor(options: TurnQueueOptions) {
     this.#options = options
   }
 
@@ -43,13 +48,13 @@ export class Turns {
     return this.#turns[0]
   }
 
-  /** The current task has begun to sound, held or not. */
-  get speaking(): boolean {
+  /** The current turn has begun to sound, paused or not. */
+  get underWay(): boolean {
     return this.current?.startedMs !== undefined
   }
 
   get paused(): boolean {
-    return this.#held !== undefined
+    return this.#pause !== undefined
   }
 
   has(turn: Turn): boolean {
@@ -64,47 +69,48 @@ export class Turns {
     }
     const turn = new Turn({ ...options, taskId: newId('task') })
     this.#turns.push(turn)
+    turn.start()
     this.#options.onChange()
     return turn
   }
 
   /**
-   * Holds the current task, before its first sound too; its work goes on within its bounds. Sound that was taken and has
-   * not left is taken back, so that `resume` loses nothing.
+   * Pauses the current turn, also before its first sound; its pipeline continues until AHEAD_MS wait. Sound that was taken and has
+   * not left is put back, so that `resume` loses nothing.
    *
-   * @returns the task held; undefined where there is none, or it is held already
+   * @returns the paused turn; undefined where there is none, or it is paused already
    */
   pause(): Turn | undefined {
     const turn = this.current
     if (!turn || this.paused) return undefined
     const fromMs = this.#playout.rewind(turn.resumeMs)
-    this.#held = { sinceMs: performance.now(), fromMs }
-    this.#waitingSinceMs = undefined
+    this.#pause = { sinceMs: performance.now(), fromMs }
+    this.#starvedSinceMs = undefined
     this.#options.onChange()
     return turn
   }
 
-  /** @returns the task that goes on, and from which ms of its sound; undefined where none is held */
+  /** @returns the turn that continues, and from which ms of its sound; undefined where none is paused */
   resume(): { turn: Turn; fromMs: number } | undefined {
     const turn = this.current
-    if (!turn || !this.#held) return undefined
-    const { sinceMs, fromMs } = this.#held
-    this.#held = undefined
-    turn.heldMs += performance.now() - sinceMs
+    if (!turn || !this.#pause) return undefined
+    const { sinceMs, fromMs } = this.#pause
+    this.#pause = undefined
+    turn.pausedMs += performance.now() - sinceMs
     turn.playedMs = fromMs
     this.#options.onChange()
     return { turn, fromMs }
   }
 
-  /** The next 40 ms of sound; undefined when nothing is to be said. */
+  /** Takes the next 40 ms of sound; undefined while no turn plays. */
   next(): TickSound | undefined {
-    if (this.#held && performance.now() - this.#held.sinceMs > MAX_PAUSE_MS) this.#options.onHeldTooLong()
+    if (this.#pause && performance.now() - this.#pause.sinceMs > MAX_PAUSE_MS) this.#options.onPausedTooLong()
     const turn = this.current
     if (!turn || this.paused) return undefined
     try {
-      const sound = this.#playout.next(turn)
-      if (sound.state === 'waiting') this.#giveUpWhenOverdue(turn)
-      else this.#waitingSinceMs = undefined
+      const sound = this.#playout.next(turn.segments)
+      if (sound.state === 'waiting') this.#failWhenOverdue(turn)
+      else this.#starvedSinceMs = undefined
       return sound
     } catch (thrown) {
       turn.failure = toAvatarError(thrown)
@@ -114,21 +120,21 @@ export class Turns {
     }
   }
 
-  /** Sound of the current task that follows the last tick, as far as it is ready. */
+  /** Sound of the current turn that follows the last tick, as far as it is ready. */
   ahead(samples: number): Int16Array[] {
-    return this.current && !this.paused ? this.#playout.ahead(this.current, samples) : []
+    return this.current && !this.paused ? this.#playout.ahead(this.current.segments, samples) : []
   }
 
-  /** Takes one task out, wherever it waits. */
+  /** Ends one turn, wherever it waits. */
   end(turn: Turn, reason: TurnEnd): void {
     if (!this.has(turn)) return
-    if (this.current === turn) this.#forget()
+    if (this.current === turn) this.#resetPlayout()
     this.#turns = this.#turns.filter((other) => other !== turn)
     this.#finish(turn, reason)
     this.#options.onChange()
   }
 
-  /** Stops everything. @param announce told the facts before the tasks' ends are */
+  /** Ends all turns. @param announce called with the facts before each turn's `onFinished` */
   interrupt(announce: (facts: Omit<InterruptResponse, 'status'>) => void): InterruptResponse {
     const stopped = this.#turns
     const current = this.current
@@ -139,17 +145,17 @@ export class Turns {
       dropped_ms: Math.round(stopped.reduce((sum, turn) => sum + turn.droppedMs, 0)),
     }
     this.#turns = []
-    this.#forget()
+    this.#resetPlayout()
     announce(facts)
     for (const turn of stopped) this.#finish(turn, 'interrupted')
     this.#options.onChange()
     return { status: current ? 'interrupted' : 'nothing_to_interrupt', ...facts }
   }
 
-  #forget(): void {
+  #resetPlayout(): void {
     this.#playout.stop()
-    this.#waitingSinceMs = undefined
-    this.#held = undefined
+    this.#starvedSinceMs = undefined
+    this.#pause = undefined
   }
 
   #finish(turn: Turn, reason: TurnEnd): void {
@@ -158,10 +164,10 @@ export class Turns {
   }
 
   /** @throws AvatarError `PROVIDER_FAILED` */
-  #giveUpWhenOverdue({ startedMs, expectedMs, heldMs }: Turn): void {
+  #failWhenOverdue({ startedMs, expectedMs, pausedMs: heldMs }: Turn): void {
     const nowMs = performance.now()
-    this.#waitingSinceMs ??= nowMs
-    const waitedMs = nowMs - this.#waitingSinceMs
+    this.#starvedSinceMs ??= nowMs
+    const waitedMs = nowMs - this.#starvedSinceMs
     if (waitedMs > STALL_MS) {
       throw new AvatarError('PROVIDER_FAILED', `Nothing to say came for ${STALL_MS / 1000} s; the task was given up.`)
     }

@@ -1,36 +1,36 @@
-/** One turn: what the avatar was asked to say, the work that makes it, and what of it was heard. */
+/** One turn: what the avatar was asked to say, the pipeline that makes its segments, and how much of it has left for the client. */
 import { performance } from 'node:perf_hooks'
 import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
-import { SAMPLE_RATE } from '../../shared/media.ts'
+import { toMs } from '../dsp/pcm.ts'
 import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
 import type { TickSound } from './playout.ts'
 import type { Clause, Segment } from './stages/types.ts'
-import { Ledger } from './turn-metrics.ts'
+import { TurnMetrics } from './turn-metrics.ts'
 import { type WordTime, wordTimes } from './word-times.ts'
 
-/** ms of speech that may be ready ahead of play-out: enough to ride out a slow voice, little enough to throw away on an interrupt. */
+/** ms of speech that may wait for playout: enough to bridge a slow TTS provider, little enough to discard on an interrupt. */
 const AHEAD_MS = 10_000
-/** A word counts as heard when no more than this of it is missing. */
-const HEARD_TOLERANCE_MS = 80
-/** Held speech goes on from the beginning of the word that it stopped in, unless that is further back. */
+/** A word counts as spoken when at most this many ms of it are missing. */
+const WORD_TOLERANCE_MS = 80
+/** Paused speech resumes at the start of the word that it stopped in, unless that is further back than this. */
 const MAX_BACK_MS = 1_200
 /** More clauses than can sound within one tick. */
-const LATELY_CLAUSES = 4
+const RECENT_CLAUSES = 4
 
-/** `voice`: a chat that answers what the user said aloud. */
+/** `voice`: a chat that answers the user's speech. */
 export type TurnKind = 'speak' | 'chat' | 'audio' | 'voice'
 export type TurnEnd = 'completed' | 'interrupted' | 'failed'
 
 export interface TurnOptions {
   taskId: string
   kind: TurnKind
-  /** The pipeline from the request to its segments. */
+  /** The pipeline that makes the segments. */
   segments: (turn: Turn) => AsyncIterable<Segment>
   /** Seconds of speech in a text. */
   estimateS: (text: string) => number
   /** Of the speech that is answered. */
-  heard?: UserSpeechTimes | undefined
+  userSpeech?: UserSpeechTimes | undefined
 }
 
 /** A word that has begun to sound. */
@@ -40,49 +40,55 @@ export interface SoundingWord extends Pick<WordTime, 'word'> {
   endMs: number
 }
 
-/** How far one clause was heard. */
-interface HeardClause {
+/** How much of one clause has left for the client. */
+interface ClauseProgress {
   /** ms of the task at its first sample. */
   startMs: number
   untilMs: number
-  /** Words that were told. */
-  words: number
+  /** Words whose event was sent. */
+  wordsSent: number
 }
 
 export class Turn {
   readonly taskId: string
   readonly kind: TurnKind
   readonly requestedMs = performance.now()
-  readonly ledger: Ledger
-  readonly segments = new Channel<Segment>({ capacity: AHEAD_MS, weigh: (segment) => (segment.pcm.length / SAMPLE_RATE) * 1000 })
-  /** How far into its sound the task has left for the client, ms; falls when held speech goes on with a word's beginning. */
+  readonly metrics: TurnMetrics
+  readonly segments = new Channel<Segment>({ capacity: AHEAD_MS, weigh: (segment) => toMs(segment.pcm.length) })
+  /** ms of the task's sound that have left for the client; falls when paused speech resumes at the start of a word. */
   playedMs = 0
   /** When the first sound left; undefined before. */
   startedMs: number | undefined
-  /** What it will take to say all of it, about; undefined while that is still being written. */
+  /** Estimated duration of all of it; undefined while the text is not complete. */
   expectedMs: number | undefined
-  /** ms that it was held. */
-  heldMs = 0
+  /** ms that it was paused. */
+  pausedMs = 0
   /** Why it ended as failed. */
   failure: AvatarError | undefined
   readonly #estimateS: TurnOptions['estimateS']
+  readonly #pipeline: TurnOptions['segments']
   readonly #abort = new AbortController()
   /** In the order of speech. */
-  readonly #heard = new Map<Clause, HeardClause>()
+  readonly #progress = new Map<Clause, ClauseProgress>()
 
-  constructor({ taskId, kind, segments, estimateS, heard }: TurnOptions) {
+  constructor({ taskId, kind, segments, estimateS, userSpeech }: TurnOptions) {
     this.taskId = taskId
     this.kind = kind
     this.#estimateS = estimateS
-    this.ledger = new Ledger(heard)
-    void this.#run(segments)
+    this.#pipeline = segments
+    this.metrics = new TurnMetrics(userSpeech)
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal
   }
 
-  /** Stops all work of the turn; what waits is gone. */
+  /** Starts the work: what the pipeline makes waits in `segments`, at most AHEAD_MS of it. To be called once. */
+  start(): void {
+    void this.#run()
+  }
+
+  /** Stops the pipeline and discards the segments that wait. */
   abort(): void {
     this.#abort.abort(new DOMException('the turn was stopped', 'AbortError'))
     this.segments.clear()
@@ -95,14 +101,14 @@ export class Turn {
   }
 
   /** Sound has left for the client. @returns clauses that begin with it */
-  hear({ heard, untilMs }: Pick<TickSound, 'heard' | 'untilMs'>): Clause[] {
+  markDelivered({ progress, untilMs }: Pick<TickSound, 'progress' | 'untilMs'>): Clause[] {
     const begun: Clause[] = []
-    for (const { segment, startMs, untilMs: inSegmentMs } of heard) {
+    for (const { segment, startMs, untilMs: inSegmentMs } of progress) {
       const { clause, offsetMs } = segment
-      const before = this.#heard.get(clause)
+      const before = this.#progress.get(clause)
       if (!before) begun.push(clause)
       const untilMs = Math.max(before?.untilMs ?? 0, offsetMs + inSegmentMs)
-      this.#heard.set(clause, { startMs: startMs - offsetMs, untilMs, words: before?.words ?? 0 })
+      this.#progress.set(clause, { startMs: startMs - offsetMs, untilMs, wordsSent: before?.wordsSent ?? 0 })
     }
     this.playedMs = untilMs
     return begun
@@ -111,22 +117,22 @@ export class Turn {
   /** Words that have begun to sound since the last call. @param isLast nothing more will sound */
   takeWords({ isLast }: { isLast: boolean }): SoundingWord[] {
     const found: SoundingWord[] = []
-    const lately = [...this.#heard].slice(-LATELY_CLAUSES)
+    const lately = [...this.#progress].slice(-RECENT_CLAUSES)
     for (const [i, [clause, heard]] of lately.entries()) {
       const words = wordTimes(clause)
       const isOver = isLast || i < lately.length - 1
-      for (let next = words[heard.words]; next && (isOver || next.startMs < heard.untilMs); next = words[heard.words]) {
+      for (let next = words[heard.wordsSent]; next && (isOver || next.startMs < heard.untilMs); next = words[heard.wordsSent]) {
         const { word, startMs, endMs } = next
         found.push({ word, startMs: heard.startMs + startMs, endMs: heard.startMs + endMs })
-        heard.words += 1
+        heard.wordsSent += 1
       }
     }
     return found
   }
 
-  /** Where held speech is to go on, ms of the task: with the word that it stopped in. Sound without a text goes on where it stopped. */
+  /** Where paused speech resumes, ms of the task: at the start of the word that it stopped in; audio without a text where it stopped. */
   get resumeMs(): number {
-    const current = [...this.#heard].at(-1)
+    const current = [...this.#progress].at(-1)
     if (!current) return this.playedMs
     const [clause, { startMs }] = current
     const inClauseMs = this.playedMs - startMs
@@ -134,23 +140,23 @@ export class Turn {
     return word && inClauseMs - word.startMs <= MAX_BACK_MS ? startMs + Math.max(0, word.startMs) : this.playedMs
   }
 
-  /** ms of speech that were ready or begun and that nobody will hear. */
+  /** ms of speech that were ready and will not be sent. */
   get droppedMs(): number {
-    const current = [...this.#heard].at(-1)
+    const current = [...this.#progress].at(-1)
     return Math.max(0, this.segments.waiting + (current ? current[0].durationMs - current[1].untilMs : 0))
   }
 
-  /** The text up to the last word that was heard. */
+  /** The text up to the last word that has left. */
   get spokenText(): string {
-    return [...this.#heard]
-      .map(([clause, { untilMs }]) => heardPart(clause, untilMs))
+    return [...this.#progress]
+      .map(([clause, { untilMs }]) => deliveredText(clause, untilMs))
       .join(' ')
       .trim()
   }
 
-  async #run(segments: TurnOptions['segments']): Promise<void> {
+  async #run(): Promise<void> {
     try {
-      for await (const segment of segments(this)) await this.segments.push(segment, this.signal)
+      for await (const segment of this.#pipeline(this)) await this.segments.push(segment, this.signal)
       this.segments.close()
     } catch (thrown) {
       // an aborted turn was already closed by `abort`
@@ -159,7 +165,7 @@ export class Turn {
   }
 }
 
-function heardPart(clause: Clause, heardMs: number): string {
-  const last = wordTimes(clause).findLast(({ endMs }) => endMs - HEARD_TOLERANCE_MS <= heardMs)
+function deliveredText(clause: Clause, heardMs: number): string {
+  const last = wordTimes(clause).findLast(({ endMs }) => endMs - WORD_TOLERANCE_MS <= heardMs)
   return last ? clause.text.slice(0, last.textEnd) : ''
 }

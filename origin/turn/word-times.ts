@@ -1,4 +1,4 @@
-/** When each word of a clause sounds: from the voice's characters, else from its phones, else by the letters. */
+/** When each word of a clause sounds: from the times of characters, else of phones, else estimated from the letters. */
 import type { CharacterTime, Phone } from '../providers/tts/types.ts'
 import type { Clause } from './stages/types.ts'
 
@@ -18,12 +18,12 @@ interface Span {
 }
 
 const LETTER = /[\p{L}\p{N}]/u
-/** A comma and the like: most voices rest there. */
+/** A comma and the like: most voices pause there. */
 const RESTS = /[,;:–—.!?…)]["'”’]?$/
 /** Digits are read as words: each weighs as many letters. */
 const LETTERS_PER_DIGIT = 4
 
-/** Words of a text in order; signs that stand alone belong to the word before them. */
+/** Words of a text in order; a lone punctuation mark belongs to the word before it. */
 function wordsOf(text: string): { word: string; textEnd: number }[] {
   const words: { word: string; textEnd: number }[] = []
   for (const match of text.matchAll(/\S+/gu)) {
@@ -39,7 +39,7 @@ function wordsOf(text: string): { word: string; textEnd: number }[] {
 
 const known = new WeakMap<Clause, { durationMs: number; characters: number; words: WordTime[] }>()
 
-/** Words of a clause by what is known of it now; later ones move while its sound still comes. */
+/** Words of a clause with their times so far; times of later words may change while audio still arrives. */
 export function wordTimes(clause: Clause): readonly WordTime[] {
   const characters = clause.characters?.length ?? 0
   const before = known.get(clause)
@@ -65,7 +65,7 @@ function weightOf(word: string): number {
   return Math.max(1, weight)
 }
 
-/** Shares a time by weights. */
+/** Divides a time by weights. */
 function spread(weights: readonly number[], { startMs, endMs }: Span): Span[] {
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   let atMs = startMs
@@ -77,8 +77,8 @@ function spread(weights: readonly number[], { startMs, endMs }: Span): Span[] {
 }
 
 /**
- * Where the voice rests as often as the text does, each part between two rests is shared by itself; what remains lies by
- * the letters, moved to the nearest boundary of two phones.
+ * Where the audio has as many pauses as the text, each part between two pauses is divided separately: by the letters, moved to the
+ * nearest boundary of two phones.
  */
 function fromPhones(words: readonly { word: string }[], weights: readonly number[], phones: readonly Phone[]): Span[] {
   const sounds = groupsOf(phones)
@@ -110,7 +110,7 @@ function atPhones(weights: readonly number[], phones: readonly Phone[]): Span[] 
   })
 }
 
-/** Phones between rests. */
+/** Phones between pauses. */
 function groupsOf(phones: readonly Phone[]): Phone[][] {
   const groups: Phone[][] = []
   let open: Phone[] | undefined
@@ -125,7 +125,7 @@ function groupsOf(phones: readonly Phone[]): Phone[][] {
   return groups
 }
 
-/** Counts of words up to each place where a voice rests. */
+/** Counts of words between places where a voice pauses. */
 function clausesOf(words: readonly { word: string }[]): number[] {
   const counts: number[] = []
   let count = 0
@@ -138,14 +138,14 @@ function clausesOf(words: readonly { word: string }[]): number[] {
   return counts
 }
 
-/** The voice may spell otherwise (`$5` as `five dollars`): words that it has are placed, the others share what lies between. */
+/** The provider may write words differently (`$5` as `five dollars`): words that match get its times, the others share the time between. */
 function fromCharacters(
   words: readonly { word: string }[],
   weights: readonly number[],
   characters: readonly CharacterTime[],
   whole: Span,
 ): Span[] {
-  const spoken = spokenWords(characters)
+  const spoken = spokenSpans(characters)
   const placed = matches(
     words.map(({ word }) => plain(word)),
     spoken.map(({ text }) => plain(text)),
@@ -168,7 +168,7 @@ function fromCharacters(
   return spans
 }
 
-function spokenWords(characters: readonly CharacterTime[]): (Span & { text: string })[] {
+function spokenSpans(characters: readonly CharacterTime[]): (Span & { text: string })[] {
   const words: (Span & { text: string })[] = []
   let open: (Span & { text: string }) | undefined
   for (const { text, startS, endS } of characters) {
@@ -188,7 +188,7 @@ function plain(word: string): string {
   return word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
 }
 
-/** For each word the place of its like, in order: the longest common subsequence. */
+/** For each word the index of its match, in order: the longest common subsequence. */
 function matches(words: readonly string[], spoken: readonly string[]): (number | undefined)[] {
   const lengths = Array.from({ length: words.length + 1 }, () => new Array<number>(spoken.length + 1).fill(0))
   const at = (w: number, s: number): number => lengths[w]?.[s] ?? 0

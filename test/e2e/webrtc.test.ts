@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { EAR_SAMPLE_RATE } from '../../origin/codec/opus.ts'
+import { MIC_SAMPLE_RATE } from '../../origin/codec/opus.ts'
 import { encodeWav } from '../../origin/codec/wav.ts'
 import { FPS } from '../../shared/media.ts'
 import { openBrowser, type TestBrowser } from '../support/browser/browser.ts'
@@ -253,11 +253,11 @@ describe('the microphone', () => {
     const pcm: number[] = []
     const stream = await startMarkedStream(browser.page, { onMic: (piece) => pcm.push(...piece) })
     try {
-      await until('four seconds of the microphone', () => pcm.length > 4 * EAR_SAMPLE_RATE)
+      await until('four seconds of the microphone', () => pcm.length > 4 * MIC_SAMPLE_RATE)
     } finally {
       await stream.close()
     }
-    const hz = Array.from({ length: 40 }, (_, i) => pcm.slice((i * EAR_SAMPLE_RATE) / 10, ((i + 1) * EAR_SAMPLE_RATE) / 10)).map(
+    const hz = Array.from({ length: 40 }, (_, i) => pcm.slice((i * MIC_SAMPLE_RATE) / 10, ((i + 1) * MIC_SAMPLE_RATE) / 10)).map(
       (window) => (window.slice(1).filter((sample, at) => sample < 0 !== (window[at] ?? 0) < 0).length / 2) * 10,
     )
     // a browser that is short of time leaves gaps; most of it is whole

@@ -1,7 +1,7 @@
-/** The mind of a fresh machine: a scripted persona that needs no key and says how to connect a real one. */
+/** The LLM provider without configuration: a scripted persona that needs no key and says how to connect a real model. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ChatMessage, textOf } from '../../../shared/chat.ts'
-import type { ChatProvider } from '../tts/types.ts'
+import type { ChatProvider } from './types.ts'
 
 /** ms between words: the pace of a quick language model, so that clients see a true stream. */
 const WORD_DELAY_MS = 12

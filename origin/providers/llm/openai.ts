@@ -1,13 +1,11 @@
 /** Replies from any OpenAI-compatible server (Chat Completions, streamed). */
-import OpenAI from 'openai'
+import type OpenAI from 'openai'
 import { type ChatMessage, type ChatTool, textOf } from '../../../shared/chat.ts'
-import type { AvatarError } from '../../../shared/errors.ts'
-import type { ChatProvider, ReplyPart, ReplyRequest } from '../tts/types.ts'
-import { vendorFailure } from '../vendor-failure.ts'
+import { createOpenAiClient, FIRST_BYTE_TIMEOUT_MS, openAiFailure } from '../openai-client.ts'
 import { streamFromVendor } from '../vendor-stream.ts'
+import type { ChatProvider, ReplyPart, ReplyRequest } from './types.ts'
 
-/** ms until the server has to have begun to answer, a second try included, and between two parts of its answer. */
-const FIRST_BYTE_TIMEOUT_MS = 20_000
+/** ms between two parts of the server's answer. */
 const STALL_TIMEOUT_MS = 20_000
 
 export interface OpenAiOptions {
@@ -16,16 +14,6 @@ export interface OpenAiOptions {
   model: string
   firstByteTimeoutMs?: number | undefined
   stallTimeoutMs?: number | undefined
-}
-
-export function createOpenAiClient({ apiKey, baseUrl }: { apiKey: string; baseUrl?: string | undefined }): OpenAI {
-  // the listener's patience is shorter than the package's default retries
-  return new OpenAI({ apiKey, ...(baseUrl ? { baseURL: baseUrl } : {}), timeout: FIRST_BYTE_TIMEOUT_MS, maxRetries: 1 })
-}
-
-/** Tells the caller what a vendor's refusal means for them; keys and prompts stay out of it. */
-export function openAiFailure(thrown: unknown, { apiKey, notFound }: { apiKey: string; notFound: string }): AvatarError {
-  return vendorFailure(thrown, { provider: 'openai', keyVariable: 'OPENAI_API_KEY', key: apiKey, notFound })
 }
 
 export function createOpenAiChat({

@@ -1,4 +1,4 @@
-/** Who hears, by what is configured. */
+/** Which speech-to-text provider is used, by the configuration. */
 import { AvatarError } from '../../../shared/errors.ts'
 import { createOpenAiTranscription } from './openai.ts'
 import { createOpenAiLiveTranscription } from './openai-realtime.ts'
@@ -7,8 +7,8 @@ import type { TranscriptionProvider } from './types.ts'
 
 const DEFAULT_MODELS = { openai: 'gpt-transcribe', 'openai-live': 'gpt-live-transcribe' } as const
 
-/** What of the origin's configuration decides. */
-export interface TranscriptionEnv {
+/** The part of the origin's configuration that is about speech-to-text. */
+export interface SttEnv {
   STT_PROVIDER?: 'openai' | 'openai-live' | 'sherpa' | undefined
   STT_API_KEY?: string | undefined
   STT_BASE_URL?: string | undefined
@@ -23,7 +23,7 @@ export interface TranscriptionEnv {
  *
  * @throws Error naming the variable that is missing, or the package
  */
-export async function chooseTranscription(env: TranscriptionEnv): Promise<TranscriptionProvider | undefined> {
+export async function chooseStt(env: SttEnv): Promise<TranscriptionProvider | undefined> {
   const { STT_PROVIDER: provider = env.SHERPA_MODEL_DIR ? 'sherpa' : 'openai', SHERPA_MODEL_DIR: modelDir } = env
   if (provider === 'sherpa') {
     if (!modelDir) throw new Error('STT_PROVIDER=sherpa needs SHERPA_MODEL_DIR: the folder of an unpacked model')
@@ -39,8 +39,8 @@ export async function chooseTranscription(env: TranscriptionEnv): Promise<Transc
   return provider === 'openai-live' ? createOpenAiLiveTranscription(options) : createOpenAiTranscription(options)
 }
 
-/** What `start_listening` is answered with where nobody hears. */
-export function hearsNothing(): AvatarError {
+/** The error of `start_listening` where no provider is configured. */
+export function sttUnavailable(): AvatarError {
   return new AvatarError(
     'STT_UNAVAILABLE',
     'This origin cannot hear: set OPENAI_API_KEY or STT_API_KEY (STT_BASE_URL for another server), or SHERPA_MODEL_DIR for a recogniser on its machine. Text works without.',

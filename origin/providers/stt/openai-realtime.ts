@@ -1,21 +1,21 @@
 /**
- * What the user says, while they say it: OpenAI's realtime transcription over a WebSocket (platform.openai.com/docs/guides/realtime-transcription),
- * and servers that speak it. Our own detector decides when an utterance is over and commits it.
+ * Live transcription by OpenAI's realtime API over a WebSocket (platform.openai.com/docs/guides/realtime-transcription), and by servers
+ * with the same protocol. Our own turn detector decides when an utterance is over and commits it.
  */
 import { WebSocket } from 'ws'
 import { AvatarError } from '../../../shared/errors.ts'
 import { createResampler, type Resampler } from '../../codec/resample.ts'
 import { transcriptionFailure } from './openai.ts'
-import { HEARING_SAMPLE_RATE, type Transcriber, type Transcript, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
+import { STT_SAMPLE_RATE, type Transcriber, type Transcript, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
 
 /** The only rate that the service takes. */
 const VENDOR_SAMPLE_RATE = 24_000
 const DEFAULT_BASE_URL = 'https://api.openai.com/v1'
 const CONNECT_TIMEOUT_MS = 8_000
-/** Connections that one utterance may take: a line that breaks is replaced once. */
+/** Connections tried for one utterance: one that breaks is replaced once. */
 const ATTEMPTS = 2
-/** The service's word for an utterance too short to be heard. */
-const NOTHING_HEARD = 'input_audio_buffer_commit_empty'
+/** The service's error code for an utterance that is too short to be transcribed. */
+const TOO_SHORT = 'input_audio_buffer_commit_empty'
 
 export interface OpenAiLiveOptions {
   apiKey: string
@@ -47,21 +47,21 @@ interface ServerEvent {
   error?: { code?: string | null; message?: string; event_id?: string | null }
 }
 
-type LineOptions = OpenAiLiveOptions & { language: string | undefined; onClose: () => void }
+type ConnectionOptions = OpenAiLiveOptions & { language: string | undefined; onClose: () => void }
 type UtteranceOptions = TranscriptOptions & { send: (event: Record<string, unknown>) => void; onSettled: () => void }
 
-/** The line of one session. Utterances are committed in order, and the server names them in that order. */
+/** The connection of one session. Utterances are committed in order, and the server confirms them in that order. */
 class LiveTranscriber implements Transcriber {
-  readonly #options: LineOptions
+  readonly #options: ConnectionOptions
   #socket: WebSocket | undefined
   #ready: Promise<WebSocket> | undefined
-  /** Begun and not settled, oldest first. */
+  /** Started and not settled, oldest first. */
   #utterances: LiveUtterance[] = []
   #closed = false
 
-  constructor(options: LineOptions) {
+  constructor(options: ConnectionOptions) {
     this.#options = options
-    // the first word is not to wait for the connection; a failure is told to the utterance that meets it
+    // opened before the first word; a failure is reported by the utterance that needs the connection
     this.#connect().catch(() => undefined)
   }
 
@@ -74,7 +74,7 @@ class LiveTranscriber implements Transcriber {
       },
     })
     this.#utterances.push(utterance)
-    this.#carry(utterance)
+    this.#sendAll(utterance)
     return utterance
   }
 
@@ -86,18 +86,18 @@ class LiveTranscriber implements Transcriber {
     for (const utterance of [...this.#utterances]) utterance.fail(new DOMException('the ear was closed', 'AbortError'))
   }
 
-  /** Sees that an utterance's sound gets over, from its beginning, on the connection that there is or a new one. */
-  #carry(utterance: LiveUtterance): void {
+  /** Sends an utterance's audio from its beginning, on the open connection or a new one. */
+  #sendAll(utterance: LiveUtterance): void {
     utterance.attempts += 1
     this.#connect().then(
       () => utterance.start(),
-      (thrown: unknown) => this.#again(utterance, thrown),
+      (thrown: unknown) => this.#retryOrFail(utterance, thrown),
     )
   }
 
-  #again(utterance: LiveUtterance, thrown: unknown): void {
+  #retryOrFail(utterance: LiveUtterance, thrown: unknown): void {
     const lost = !(thrown instanceof AvatarError) || thrown.details.status === undefined || Number(thrown.details.status) >= 500
-    if (lost && utterance.attempts < ATTEMPTS && !this.#closed) this.#carry(utterance)
+    if (lost && utterance.attempts < ATTEMPTS && !this.#closed) this.#sendAll(utterance)
     else utterance.fail(thrown)
   }
 
@@ -136,7 +136,7 @@ class LiveTranscriber implements Transcriber {
         if (this.#socket !== socket) return
         this.#socket = undefined
         this.#ready = undefined
-        for (const utterance of this.#utterances.filter(({ started }) => started)) this.#again(utterance, failure)
+        for (const utterance of this.#utterances.filter(({ started }) => started)) this.#retryOrFail(utterance, failure)
       })
       socket.on('message', (data) => this.#receive(String(data)))
     })
@@ -177,7 +177,7 @@ class LiveTranscriber implements Transcriber {
   #refused({ error }: ServerEvent): void {
     const named = this.#utterances.filter(({ commitId }) => commitId === error?.event_id)
     for (const utterance of named.length > 0 ? named : this.#utterances.filter(({ committed }) => committed)) {
-      if (error?.code === NOTHING_HEARD) utterance.complete('')
+      if (error?.code === TOO_SHORT) utterance.complete('')
       else utterance.fail(this.#failure(new Error(error?.message ?? 'the request was refused')))
     }
   }
@@ -192,20 +192,20 @@ class LiveUtterance implements Transcript {
   itemId: string | undefined
   attempts = 0
   committed = false
-  /** Its sound goes over as it comes. */
+  /** Its audio is sent as it arrives. */
   started = false
   readonly #options: UtteranceOptions
-  readonly #resampler: Resampler = createResampler(HEARING_SAMPLE_RATE, VENDOR_SAMPLE_RATE)
+  readonly #resampler: Resampler = createResampler(STT_SAMPLE_RATE, VENDOR_SAMPLE_RATE)
   readonly #result = Promise.withResolvers<string>()
   readonly #leave = (): void => this.fail(this.#options.signal.reason)
-  /** All its sound, at the vendor's rate: for another connection where this one breaks. */
+  /** All of its audio, at the vendor's rate: sent again where the connection breaks. */
   readonly #pieces: Int16Array[] = []
   #text = ''
   #settled = false
 
   constructor(options: UtteranceOptions) {
     this.#options = options
-    // whoever does not wait for the text any more is not to hear of its failure
+    // after an abort nobody awaits the result, and its failure must not become an unhandled rejection
     this.#result.promise.catch(() => undefined)
     options.signal.addEventListener('abort', this.#leave, { once: true })
   }
@@ -245,7 +245,7 @@ class LiveUtterance implements Transcript {
   }
 
   fail(thrown: unknown): void {
-    // what was sent of an utterance that nobody waits for must not become part of the next
+    // audio of an utterance that failed before its commit must not become part of the next
     if (this.started && !this.committed && !this.#settled) this.#options.send({ type: 'input_audio_buffer.clear' })
     this.#settle()
     this.#result.reject(thrown)

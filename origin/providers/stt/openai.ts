@@ -1,10 +1,10 @@
 /** What the user said, from any OpenAI-compatible server (audio transcriptions): one WAV an utterance. */
 import type OpenAI from 'openai'
-import { concatPcm } from '../../codec/resample.ts'
 import { wavHeader } from '../../codec/wav.ts'
-import { createOpenAiClient } from '../llm/openai.ts'
+import { concatPcm } from '../../dsp/pcm.ts'
+import { createOpenAiClient } from '../openai-client.ts'
 import { vendorFailure } from '../vendor-failure.ts'
-import { HEARING_SAMPLE_RATE, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
+import { STT_SAMPLE_RATE, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
 
 export interface OpenAiTranscriptionOptions {
   apiKey: string
@@ -38,7 +38,7 @@ async function transcribe(
 ): Promise<string> {
   // a form reads a file of many pieces one after the other, which takes longer than to join them: 10 ms for three seconds
   const sound = concatPcm(pieces)
-  const file = new File([wavHeader(sound.byteLength, HEARING_SAMPLE_RATE), sound], 'speech.wav', { type: 'audio/wav' })
+  const file = new File([wavHeader(sound.byteLength, STT_SAMPLE_RATE), sound], 'speech.wav', { type: 'audio/wav' })
   try {
     const { text } = await client.audio.transcriptions.create({ model, file, ...(language ? { language } : {}) }, { signal })
     return text.trim()

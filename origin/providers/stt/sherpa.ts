@@ -5,12 +5,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AvatarError } from '../../../shared/errors.ts'
-import { HEARING_SAMPLE_RATE, type TranscriptionProvider } from './types.ts'
+import { FULL_SCALE } from '../../dsp/pcm.ts'
+import { STT_SAMPLE_RATE, type TranscriptionProvider } from './types.ts'
 
 const PACKAGE = 'sherpa-onnx-node'
 const INSTALL = `npm install --no-save ${PACKAGE}`
 const THREADS = 2
-const FULL_SCALE = 32_768
 
 interface OfflineStream {
   acceptWaveform(sound: { samples: Float32Array; sampleRate: number }): void
@@ -36,7 +36,7 @@ export async function createSherpaTranscription({ modelDir, load = loadPackage }
   const modelConfig = { ...describeModel(modelDir), numThreads: THREADS, provider: 'cpu' }
   const { OfflineRecognizer } = await load()
   const recognizer = await OfflineRecognizer.createAsync({
-    featConfig: { sampleRate: HEARING_SAMPLE_RATE, featureDim: 80 },
+    featConfig: { sampleRate: STT_SAMPLE_RATE, featureDim: 80 },
     modelConfig,
   })
   return {
@@ -46,7 +46,7 @@ export async function createSherpaTranscription({ modelDir, load = loadPackage }
       begin: ({ signal }) => {
         const stream = recognizer.createStream()
         return {
-          push: (pcm) => stream.acceptWaveform({ samples: Float32Array.from(pcm, (s) => s / FULL_SCALE), sampleRate: HEARING_SAMPLE_RATE }),
+          push: (pcm) => stream.acceptWaveform({ samples: Float32Array.from(pcm, (s) => s / FULL_SCALE), sampleRate: STT_SAMPLE_RATE }),
           finish: async () => {
             signal.throwIfAborted()
             try {

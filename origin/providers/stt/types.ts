@@ -1,11 +1,11 @@
-/** What the origin asks of speech recognisers. Like all providers, the only code that speaks a vendor's protocol. */
+/** What the origin asks of a speech-to-text provider. */
 
 /** Hz of the sound that recognisers are given. */
-export const HEARING_SAMPLE_RATE = 16_000
+export const STT_SAMPLE_RATE = 16_000
 
 /** One utterance on its way to text. */
 export interface Transcript {
-  /** The next sound: 16-bit PCM, mono, HEARING_SAMPLE_RATE. Sent at once where the vendor takes it as it comes. */
+  /** The next sound: 16-bit PCM, mono, STT_SAMPLE_RATE. Sent at once where the vendor takes it as it comes. */
   push(pcm: Int16Array): void
   /**
    * The utterance is over.
@@ -23,7 +23,7 @@ export interface TranscriptOptions {
   signal: AbortSignal
 }
 
-/** A recogniser at work for one session, as long as its ear is open. */
+/** A recogniser in use by one session, while it listens. */
 export interface Transcriber {
   begin(options: TranscriptOptions): Transcript
   close(): void
@@ -31,7 +31,7 @@ export interface Transcriber {
 
 export interface TranscriptionProvider {
   readonly name: string
-  /** Text comes while the user speaks. */
+  /** Partial transcripts come while the user speaks. */
   readonly live: boolean
   /** @param language of the session, as `en`; undefined where it is not known */
   open(options: { language: string | undefined }): Transcriber

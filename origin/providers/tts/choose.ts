@@ -1,12 +1,12 @@
-/** Which voice speaks: the one place where the configuration decides it. */
+/** Which text-to-speech provider is used: the one place where the configuration decides it. */
 
 import { createElevenLabsVoice } from './elevenlabs/index.ts'
 import { createFliteVoice, createPronouncer } from './flite/index.ts'
 import { createOpenAiVoice } from './openai.ts'
 import type { Pronouncer, SpeechProvider } from './types.ts'
 
-/** The part of the origin's configuration that is about voices. */
-export interface VoiceEnv {
+/** The part of the origin's configuration that is about text-to-speech. */
+export interface TtsEnv {
   /** Undefined: `elevenlabs` where there is a key for it, else `flite`. */
   TTS_PROVIDER?: 'flite' | 'elevenlabs' | 'openai' | undefined
   ELEVENLABS_API_KEY?: string | undefined
@@ -19,23 +19,23 @@ export interface VoiceEnv {
   OPENAI_TTS_VOICE: string
 }
 
-export interface ChosenVoice {
-  voice: SpeechProvider
-  /** With a voice that knows the times of its text. */
+export interface ChosenTts {
+  tts: SpeechProvider
+  /** With a provider that knows the times of its text but not its phones. */
   pronouncer?: Pronouncer
 }
 
 const WORDS = /[\p{L}\p{M}\p{N}'\u2019]+/gu
 
 /** @throws Error that names the variable to set; AvatarError `PROVIDER_FAILED` when the embedded voice cannot run here */
-export async function chooseVoice(env: VoiceEnv): Promise<ChosenVoice> {
+export async function chooseTts(env: TtsEnv): Promise<ChosenTts> {
   const provider = env.TTS_PROVIDER ?? (env.ELEVENLABS_API_KEY ? 'elevenlabs' : 'flite')
   switch (provider) {
     case 'flite':
-      return { voice: await createFliteVoice() }
+      return { tts: await createFliteVoice() }
     case 'openai':
       return {
-        voice: createOpenAiVoice({
+        tts: createOpenAiVoice({
           apiKey: required(env.OPENAI_API_KEY, 'OPENAI_API_KEY', provider),
           baseUrl: env.OPENAI_TTS_BASE_URL ?? env.OPENAI_BASE_URL,
           model: env.OPENAI_TTS_MODEL,
@@ -45,14 +45,14 @@ export async function chooseVoice(env: VoiceEnv): Promise<ChosenVoice> {
     case 'elevenlabs': {
       const apiKey = required(env.ELEVENLABS_API_KEY, 'ELEVENLABS_API_KEY', provider)
       const pronouncer = await createPronouncer()
-      const voice = await createElevenLabsVoice({
+      const tts = await createElevenLabsVoice({
         apiKey,
         baseUrl: env.ELEVENLABS_BASE_URL,
         model: env.ELEVENLABS_MODEL,
         // Words are looked up while their sound is being made.
         onText: (text) => void pronouncer.pronounce(text.match(WORDS) ?? []),
       })
-      return { voice, pronouncer }
+      return { tts, pronouncer }
     }
   }
 }

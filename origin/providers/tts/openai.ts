@@ -1,7 +1,7 @@
-/** Voices of any server that speaks OpenAI's speech endpoint: one request a clause, streamed as PCM. */
+/** TTS by OpenAI's speech endpoint, or a compatible server: one request a clause, streamed as PCM. */
 import type OpenAI from 'openai'
 import type { VoiceInfo, VoiceSettings } from '../../../shared/api.ts'
-import { createOpenAiClient, openAiFailure } from '../llm/openai.ts'
+import { createOpenAiClient, openAiFailure } from '../openai-client.ts'
 import { streamFromVendor } from '../vendor-stream.ts'
 import { PcmPieces } from './pcm-pieces.ts'
 import { Pace } from './speaking-rate.ts'

@@ -1,8 +1,8 @@
-/** How long a voice takes for a text, learned from what it said: each voice has its own pace. */
+/** Estimates how long a voice takes for a text, from the rate of its earlier clauses. */
 import { SAMPLE_RATE } from '../../../shared/media.ts'
 import { estimateSpeechS } from './flite/estimate.ts'
 
-/** Weight of the newest clause in a voice's pace. */
+/** Weight of the newest clause in a voice's rate. */
 const NEWEST = 0.2
 /** Ratios beyond are accidents (a clause without words, a sound effect) and teach nothing. */
 const PLAUSIBLE = { min: 0.4, max: 2.5 }
@@ -16,7 +16,7 @@ export class Pace {
     return (estimateSpeechS(text) * (this.#ratios.get(voiceId) ?? 1)) / speed
   }
 
-  /** @param samples what the voice took for the text */
+  /** @param samples length of the text's audio */
   learn(text: string, voiceId: string, speed: number, samples: number): void {
     const ratio = ((samples / SAMPLE_RATE) * speed) / estimateSpeechS(text)
     if (ratio < PLAUSIBLE.min || ratio > PLAUSIBLE.max) return

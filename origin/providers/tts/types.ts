@@ -1,6 +1,5 @@
-/** What the origin asks of voices and minds. Providers are the only code that speaks a vendor's protocol. */
+/** What the origin asks of a text-to-speech provider. Providers are the only code that speaks a vendor's protocol. */
 import type { VoiceInfo, VoiceSettings } from '../../../shared/api.ts'
-import type { ChatMessage, ChatRequest } from '../../../shared/chat.ts'
 
 /** A speech sound with its place in the audio of its clause, seconds from the clause's first sample. */
 export interface Phone {
@@ -21,9 +20,9 @@ export interface CharacterTime {
 export interface SpeechPiece {
   /** 16-bit PCM, mono, SAMPLE_RATE Hz. */
   pcm: Int16Array
-  /** All phones of the clause, on its first piece, from voices that know them. */
+  /** All phones of the clause, on its first piece, from providers that know them. */
   phones?: Phone[]
-  /** Characters whose times became known with this piece, in order, from voices that know text but no phones. */
+  /** Characters whose times became known with this piece, in order, from providers that know characters but no phones. */
   characters?: CharacterTime[]
 }
 
@@ -40,7 +39,7 @@ export interface SpeechProvider {
   readonly defaultVoiceId: string
   /** Speech of one clause, as it becomes ready. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
   speak(request: SpeechRequest, signal: AbortSignal): AsyncIterable<SpeechPiece>
-  /** What of a text this voice cannot speak, in words for the caller; undefined where it can. */
+  /** What of a text this provider cannot speak, as a warning for the caller; undefined where it can speak all of it. */
   shortcoming?(text: string): string | undefined
   /** Seconds that a text will take, within 25 %. */
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number
@@ -52,28 +51,4 @@ export interface Pronouncer {
   /** CMU phones of each word, in the words' order; none for a word that it cannot say. Never rejects. */
   pronounce(words: readonly string[]): Promise<readonly (readonly string[])[]>
   close(): Promise<void>
-}
-
-/** What a reply is made of, in order. Parts of one tool call have its index; its id and name come with the first. */
-export type ReplyPart =
-  | { type: 'text'; text: string }
-  | { type: 'tool_call'; index: number; id?: string | undefined; name?: string | undefined; arguments?: string | undefined }
-  | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' }
-
-export interface ReplyRequest {
-  temperature?: ChatRequest['temperature']
-  max_tokens?: ChatRequest['max_tokens']
-  max_completion_tokens?: ChatRequest['max_completion_tokens']
-  tools?: ChatRequest['tools']
-  tool_choice?: ChatRequest['tool_choice']
-  messages: readonly ChatMessage[]
-  model: string
-}
-
-export interface ChatProvider {
-  readonly name: string
-  /** The model that answers when the caller names none. */
-  readonly defaultModel: string
-  /** Parts of the reply as they come. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
-  reply(request: ReplyRequest, signal: AbortSignal): AsyncIterable<ReplyPart>
 }

@@ -1,4 +1,4 @@
-/** Which features each kind of model hears. */
+/** Which audio features each kind of model takes. */
 import type { SoundFeatures } from './types.ts'
 import { wav2lipSound } from './wav2lip-mel.ts'
 

@@ -1,6 +1,6 @@
 /**
  * What the renderer needs to know of a kind of model. An adapter has two sides: the graph's, which turns what the renderer has
- * (rows of numbers, a crop of the clip's picture) into tensors and back, and the sound's, which turns speech into such rows.
+ * (rows of numbers, a crop of the clip's frame) into tensors and back, and the sound's, which turns speech into such rows.
  * A model that takes face parameters has no use for crops and sound; those that take sound have both.
  */
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
@@ -22,7 +22,7 @@ export interface PatchBatch {
   size: number
   /** [size, rowLength] */
   rows: Float32Array
-  /** The clip's own picture under each patch: RGB, [height, width, 3]. Fewer than `size` where the rest is filler. */
+  /** The clip's own frame under each patch: RGB, [height, width, 3]. Fewer than `size` where the rest is filler. */
   references: readonly Uint8Array[]
 }
 
@@ -38,9 +38,9 @@ export interface GraphShape {
 export interface SoundFeatures {
   /** Hz of the sound that a stream takes. */
   readonly sampleRate: number
-  /** ms of sound after the start of a picture that its window covers. */
+  /** ms of sound after the start of a frame that its window covers. */
   readonly lookAheadMs: number
-  /** ms of sound before the start of a picture that its window covers. */
+  /** ms of sound before the start of a frame that its window covers. */
   readonly lookBackMs: number
   /** Numbers of one window. */
   readonly windowLength: number
@@ -51,10 +51,10 @@ export interface FeatureStream {
   /** Sound at `sampleRate`, -1..1, in order. */
   push(sound: Float32Array): void
   /**
-   * The window of a picture; pictures are asked for in order.
+   * The window of a frame; frames are asked for in order.
    *
-   * @param picture counted from the stream's first sample, at FPS
+   * @param frame counted from the stream's first sample, at FPS
    * @throws RangeError when its sound was not pushed, or is forgotten
    */
-  window(picture: number): Float32Array
+  window(frame: number): Float32Array
 }

@@ -21,17 +21,17 @@ const REFERENCE_DB = 20
 const MIN_DB = -100
 const MAX_VALUE = 4
 /**
- * Pictures by which a window begins before its picture. Training pairs picture i with the window that begins at picture i - 1;
+ * Frames by which a window begins before its frame. Training pairs frame i with the window that begins at frame i - 1;
  * the published inference script takes that of i. The training's is what the network learned, and looks ahead 40 ms less.
  */
-const WINDOW_LEAD_PICTURES = 1
+const WINDOW_LEAD_FRAMES = 1
 /** Mel frames a stream remembers behind the newest. */
 const KEPT_FRAMES = 64
-const SAMPLES_PER_PICTURE = MEL_SAMPLE_RATE / FPS
+const SAMPLES_PER_VIDEO_FRAME = MEL_SAMPLE_RATE / FPS
 
-/** Samples after and before a picture's start that its window can touch. */
-const AHEAD_SAMPLES = (WINDOW_FRAMES - 1) * HOP + HALF - WINDOW_LEAD_PICTURES * SAMPLES_PER_PICTURE
-const BACK_SAMPLES = WINDOW_LEAD_PICTURES * SAMPLES_PER_PICTURE + HOP + HALF
+/** Samples after and before a frame's start that its window can touch. */
+const AHEAD_SAMPLES = (WINDOW_FRAMES - 1) * HOP + HALF - WINDOW_LEAD_FRAMES * SAMPLES_PER_VIDEO_FRAME
+const BACK_SAMPLES = WINDOW_LEAD_FRAMES * SAMPLES_PER_VIDEO_FRAME + HOP + HALF
 
 export const wav2lipSound: SoundFeatures = {
   sampleRate: MEL_SAMPLE_RATE,
@@ -41,9 +41,9 @@ export const wav2lipSound: SoundFeatures = {
   open: () => new MelStream(),
 }
 
-/** First mel frame of a picture's window; negative before the sound. */
-export function windowStart(picture: number): number {
-  return Math.floor(((picture - WINDOW_LEAD_PICTURES) * MEL_SAMPLE_RATE) / (FPS * HOP))
+/** First mel frame of a frame's window; negative before the sound. */
+export function windowStart(frame: number): number {
+  return Math.floor(((frame - WINDOW_LEAD_FRAMES) * MEL_SAMPLE_RATE) / (FPS * HOP))
 }
 
 /** Mel frames of a stream of sound; the sound is taken as silent before its first sample. */
@@ -74,8 +74,8 @@ export class MelStream implements FeatureStream {
     this.#samples = joined.slice(done)
   }
 
-  window(picture: number): Float32Array {
-    const first = windowStart(picture)
+  window(frame: number): Float32Array {
+    const first = windowStart(frame)
     if (first + WINDOW_FRAMES > this.#frames) {
       throw new RangeError(`mel frames up to ${first + WINDOW_FRAMES} are wanted, ${this.#frames} are there`)
     }

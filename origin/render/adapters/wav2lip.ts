@@ -1,5 +1,5 @@
 /**
- * Networks of Wav2Lip's kind, with the names and layouts of their public ONNX exports: the face box of the clip's picture,
+ * Networks of Wav2Lip's kind, with the names and layouts of their public ONNX exports: the face box of the clip's frame,
  * once with its lower half black and once whole, and 200 ms of mel spectrogram in; the face with its mouth drawn out.
  */
 import ort, { type InferenceSession } from 'onnxruntime-node'
@@ -12,7 +12,7 @@ const FRAMES = 'video_frames'
 const OUTPUT = 'predicted_frames'
 const WINDOW_LENGTH = MEL_BANDS * WINDOW_FRAMES
 
-/** Side S of the pictures that a graph takes. @throws Error saying which names and shapes it should have */
+/** Side S of the frames that a graph takes. @throws Error saying which names and shapes it should have */
 export function wav2lipSide(file: string, { inputNames, inputMetadata, outputNames }: InferenceSession): number {
   if (!inputNames.includes(MEL) || !inputNames.includes(FRAMES) || inputNames.length !== 2) {
     throw new Error(`${file} has the inputs [${inputNames.join(', ')}]; a Wav2Lip graph has ${MEL} and ${FRAMES}`)
@@ -59,7 +59,7 @@ export function wav2lipGraph({ file, width, height }: GraphShape): GraphAdapter 
   }
 }
 
-/** Masked and whole planes of one picture: interleaved RGB bytes to planar BGR 0..1, rows from the middle on black in the first. */
+/** Masked and whole planes of one frame: interleaved RGB bytes to planar BGR 0..1, rows from the middle on black in the first. */
 function fillFrames(frames: Float32Array, offset: number, rgb: Uint8Array, width: number, height: number): void {
   const plane = width * height
   const shown = Math.floor(height / 2) * width

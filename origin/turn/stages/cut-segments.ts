@@ -1,6 +1,7 @@
-/** Long segments in, segments of at most MAX_CLAUSE_MS out, cut where it is quiet. */
+/** Stage: cuts segments to at most MAX_CLAUSE_MS, where they are quiet. */
 import { VISEMES } from '../../../shared/face.ts'
 import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
+import { toMs } from '../../dsp/pcm.ts'
 import type { Stage } from '../../pipeline/stage.ts'
 import type { Segment } from './types.ts'
 
@@ -35,7 +36,7 @@ export const cutSegments: Stage<Segment, Segment> = async function* cutSegments(
       const rows = Math.ceil(samples / GRAIN)
       yield {
         clause: whole.clause,
-        offsetMs: whole.offsetMs + (start / SAMPLE_RATE) * 1000,
+        offsetMs: whole.offsetMs + toMs(start),
         pcm: whole.pcm.subarray(start, start + samples),
         mouth: whole.mouth.subarray(firstRow * VISEMES.length, (firstRow + rows) * VISEMES.length),
       }

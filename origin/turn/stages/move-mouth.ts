@@ -1,19 +1,20 @@
-/** Sound in, sound with its mouth out: from phones where the voice knows them, else by the lip-sync network and the text. */
+/** Stage: adds the mouth to speech, from phones where the TTS provider knows them, else by the lip-sync network and the text. */
 import { VISEMES } from '../../../shared/face.ts'
 import { MAX_CLAUSE_MS, MOUTH_FPS, SAMPLE_RATE } from '../../../shared/media.ts'
+import { concatPcm, toMs } from '../../dsp/pcm.ts'
 import type { LipSync, MouthFrames, MouthFromPhones, MouthFromText } from '../../lipsync/types.ts'
 import type { Stage } from '../../pipeline/stage.ts'
 import type { Segment, Speech } from './types.ts'
 
 const SAMPLES_PER_MOUTH_FRAME = SAMPLE_RATE / MOUTH_FPS
 const MAX_SEGMENT_SAMPLES = (MAX_CLAUSE_MS / 1000) * SAMPLE_RATE
-/** Samples of sound that a piece waits for a word that is not complete. */
-const WORD_PATIENCE_SAMPLES = 0.5 * SAMPLE_RATE
+/** Samples of further audio after which a piece no longer waits for an incomplete word. */
+const MAX_WORD_WAIT_SAMPLES = 0.5 * SAMPLE_RATE
 
 export interface MoveMouthOptions {
   mouthFromPhones: MouthFromPhones
   lipSync: LipSync
-  /** Undefined: no voice here knows the times of its text. */
+  /** Undefined: the TTS provider does not know the times of its text. */
   mouthFromText?: MouthFromText | undefined
 }
 
@@ -28,12 +29,12 @@ export const moveMouth = (options: MoveMouthOptions): Stage<Speech, Segment> =>
   async function* moveMouth(speech, { signal }) {
     let known: MouthFrames | undefined
     let startSample = 0
-    let heard: HeardClause | undefined
+    let heard: LipSyncedClause | undefined
     for await (const piece of speech) {
       if (piece.first) {
         startSample = 0
         known = piece.phones ? options.mouthFromPhones(piece.phones, piece.clause.durationMs / 1000) : undefined
-        heard = known ? undefined : new HeardClause(options)
+        heard = known ? undefined : new LipSyncedClause(options)
       }
       if (known) yield segment(piece, startSample, rows(known, startSample, piece.pcm.length))
       else if (heard) {
@@ -45,8 +46,8 @@ export const moveMouth = (options: MoveMouthOptions): Stage<Speech, Segment> =>
     }
   }
 
-/** A clause whose mouth is not known with its sound. The network looks ahead, so pieces wait here for their rows. */
-class HeardClause {
+/** A clause without phones, whose mouth the lip-sync network computes. The network looks ahead, so pieces wait here for their rows. */
+class LipSyncedClause {
   readonly #stream
   readonly #text
   #waiting: Int16Array[] = []
@@ -60,7 +61,7 @@ class HeardClause {
     this.#text = mouthFromText?.open()
   }
 
-  /** @returns what became certain: short segments at first, so that sound starts soon, then ever longer ones */
+  /** @returns segments that are complete: short ones first, so that playout starts soon, then ever longer ones */
   async push(piece: Speech): Promise<Segment[]> {
     this.#waiting.push(piece.pcm)
     this.#received += piece.pcm.length
@@ -74,8 +75,8 @@ class HeardClause {
   }
 
   /**
-   * Pieces that leave together: as long as all that left before, so that a voice which is no slower than its own speech
-   * never leaves a gap.
+   * Pieces that leave together: as long as all that left before, so that a TTS provider which is no slower than real time never
+   * leaves a gap.
    */
   #takeReady(isLast: boolean): Int16Array | undefined {
     const wanted = Math.min(MAX_SEGMENT_SAMPLES, this.#startSample)
@@ -88,13 +89,13 @@ class HeardClause {
       count++
     }
     if (count === 0 || (samples < wanted && !isLast)) return undefined
-    return concat(this.#waiting.splice(0, count), samples)
+    return concatPcm(this.#waiting.splice(0, count))
   }
 
   #isCertain(endSample: number): boolean {
     if (endSample > (this.#collected.length / VISEMES.length) * SAMPLES_PER_MOUTH_FRAME) return false
     const wordStart = (this.#text?.knownUntilS ?? Number.POSITIVE_INFINITY) * SAMPLE_RATE
-    return endSample <= wordStart || this.#received - endSample >= WORD_PATIENCE_SAMPLES
+    return endSample <= wordStart || this.#received - endSample >= MAX_WORD_WAIT_SAMPLES
   }
 
   #segment(piece: Speech, pcm: Int16Array): Segment {
@@ -113,18 +114,6 @@ class HeardClause {
   }
 }
 
-function concat(parts: readonly Int16Array[], samples: number): Int16Array {
-  const [only] = parts
-  if (parts.length === 1 && only) return only
-  const joined = new Int16Array(samples)
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
-}
-
 function segment({ clause, pcm }: Speech, startSample: number, mouth: MouthFrames): Segment {
-  return { clause, offsetMs: (startSample / SAMPLE_RATE) * 1000, pcm, mouth }
+  return { clause, offsetMs: toMs(startSample), pcm, mouth }
 }

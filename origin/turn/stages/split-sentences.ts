@@ -1,4 +1,4 @@
-/** Tokens in, clauses out: the voice starts as soon as there is something that can be spoken. */
+/** Stage: splits streamed tokens into clauses, so that synthesis starts with the first clause. */
 import type { Stage } from '../../pipeline/stage.ts'
 
 /** Longest clause, characters: about 20 s of speech. */
@@ -46,7 +46,7 @@ export const splitSentences: Stage<string, string> = async function* splitSenten
   for await (const token of tokens) {
     pending += token
     const ready = sentencesOf(pending)
-    // the last sentence may still grow: it waits for what follows it
+    // the last sentence may not be complete: it waits for the next token
     const open = ready.pop() ?? ''
     for (const sentence of ready) {
       for (const clause of withinLimit(sentence)) {

@@ -1,41 +1,41 @@
-/** Clauses in, their sound out, in order. */
+/** Stage: synthesizes clauses, in order. */
 import type { VoiceSettings } from '../../../shared/api.ts'
-import { SAMPLE_RATE } from '../../../shared/media.ts'
+import { toMs } from '../../dsp/pcm.ts'
 import type { Stage } from '../../pipeline/stage.ts'
 import type { SpeechPiece, SpeechProvider } from '../../providers/tts/types.ts'
 import type { Clause, Speech } from './types.ts'
 
-export interface SpeakOptions {
-  voice: SpeechProvider
+export interface SynthesizeOptions {
+  tts: SpeechProvider
   voiceId: string
   settings: VoiceSettings
-  /** The voice has begun to answer: called once. */
+  /** The provider has begun to answer: called once. */
   onFirstSound?: (() => void) | undefined
 }
 
-export const speak = ({ voice, voiceId, settings, onFirstSound }: SpeakOptions): Stage<string, Speech> =>
+export const synthesize = ({ tts, voiceId, settings, onFirstSound }: SynthesizeOptions): Stage<string, Speech> =>
   async function* speak(clauses, { signal }) {
     let begun = false
     for await (const text of clauses) {
-      const clause: Clause = { text, durationMs: voice.estimateDurationS(text, voiceId, settings) * 1000 }
-      let held: SpeechPiece | undefined
+      const clause: Clause = { text, durationMs: tts.estimateDurationS(text, voiceId, settings) * 1000 }
+      let previous: SpeechPiece | undefined
       let first = true
       let samples = 0
-      for await (const piece of voice.speak({ text, voiceId, settings }, signal)) {
+      for await (const piece of tts.speak({ text, voiceId, settings }, signal)) {
         signal.throwIfAborted()
         if (!begun) onFirstSound?.()
         begun = true
         learn(clause, piece)
-        if (held !== undefined) {
-          yield { clause, ...held, first, last: false }
+        if (previous !== undefined) {
+          yield { clause, ...previous, first, last: false }
           first = false
         }
-        held = piece
+        previous = piece
         samples += piece.pcm.length
-        clause.durationMs = Math.max(clause.durationMs, (samples / SAMPLE_RATE) * 1000)
+        clause.durationMs = Math.max(clause.durationMs, toMs(samples))
       }
-      clause.durationMs = (samples / SAMPLE_RATE) * 1000
-      if (held !== undefined) yield { clause, ...held, first, last: true }
+      clause.durationMs = toMs(samples)
+      if (previous !== undefined) yield { clause, ...previous, first, last: true }
     }
   }
 

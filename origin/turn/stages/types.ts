@@ -2,23 +2,23 @@
 import type { MouthFrames } from '../../lipsync/types.ts'
 import type { CharacterTime, Phone } from '../../providers/tts/types.ts'
 
-/** Text that is spoken in one breath. `durationMs` is an estimate until all of its sound is there. */
+/** Text that is synthesized at once. `durationMs` is an estimate until all of its audio is there. */
 export interface Clause {
   readonly text: string
   durationMs: number
-  /** What the voice has told so far of the sounds or the characters of the text. */
+  /** Times of phones or characters, as far as the TTS provider has given them. */
   phones?: readonly Phone[]
   characters?: CharacterTime[]
 }
 
-/** Sound of a clause, as the voice gives it. */
+/** A piece of a clause's audio, as the TTS provider gives it. */
 export interface Speech {
   clause: Clause
   /** 16-bit PCM mono at SAMPLE_RATE. */
   pcm: Int16Array
-  /** All phones of the clause, on its first piece, where the voice knows them. */
+  /** All phones of the clause, on its first piece, where the TTS provider knows them. */
   phones?: readonly Phone[]
-  /** Characters whose times became known with this piece, where the voice knows its text. */
+  /** Characters whose times became known with this piece, where the TTS provider knows them. */
   characters?: readonly CharacterTime[]
   /** True on the first piece of its clause. */
   first: boolean

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EAR_SAMPLE_RATE, OPUS_FRAME_SAMPLES, OpusEar, OpusEncoder } from '../../../origin/codec/opus.ts'
+import { MIC_SAMPLE_RATE, OPUS_FRAME_SAMPLES, OpusEncoder, OpusMicDecoder } from '../../../origin/codec/opus.ts'
 import { SAMPLE_RATE } from '../../../shared/media.ts'
 
 function tone(hz: number, packets: number): Int16Array[] {
@@ -13,13 +13,13 @@ function tone(hz: number, packets: number): Int16Array[] {
 
 function crossingsHz(pcm: readonly number[]): number {
   const crossings = pcm.slice(1).filter((sample, i) => sample < 0 !== (pcm[i] ?? 0) < 0).length
-  return (crossings / 2 / pcm.length) * EAR_SAMPLE_RATE
+  return (crossings / 2 / pcm.length) * MIC_SAMPLE_RATE
 }
 
 describe('Opus', () => {
   it('brings a tone through at its pitch and level, at the ear’s rate', () => {
     const encoder = new OpusEncoder()
-    const ear = new OpusEar()
+    const ear = new OpusMicDecoder()
     const heard = tone(440, 50).flatMap((pcm) => [...ear.decode(encoder.encode(pcm))])
     expect(heard).toHaveLength(50 * 320)
     const steady = heard.slice(3_200)
@@ -38,6 +38,6 @@ describe('Opus', () => {
   })
 
   it('says that a packet is none', () => {
-    expect(() => new OpusEar().decode(new Uint8Array([0xff, 0xff, 0xff, 0xff]))).toThrow()
+    expect(() => new OpusMicDecoder().decode(new Uint8Array([0xff, 0xff, 0xff, 0xff]))).toThrow()
   })
 })

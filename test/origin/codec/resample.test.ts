@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { concatPcm, createResampler, resample } from '../../../origin/codec/resample.ts'
+import { createResampler, resample } from '../../../origin/codec/resample.ts'
+import { concatPcm } from '../../../origin/dsp/pcm.ts'
 
 const tone = (hz: number, rate: number, seconds: number) =>
   Int16Array.from({ length: rate * seconds }, (_, i) => Math.round(20_000 * Math.sin((2 * Math.PI * hz * i) / rate)))

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { countPictures, readVideo } from '../../../origin/codec/video.ts'
+import { countFrames, readVideo } from '../../../origin/codec/video.ts'
 import { VideoFile } from '../../../origin/codec/video-writer.ts'
 
 const SIZE = 192
@@ -51,7 +51,7 @@ describe("a clip's pictures", () => {
     const writer = new VideoFile({ file, size: SIZE })
     for (let i = 0; i < 3; i++) writer.write(fields())
     writer.finish()
-    expect(countPictures(file)).toBe(3)
+    expect(countFrames(file)).toBe(3)
     let compared = 0
     for (const picture of readVideo(file)) {
       for (const size of [SIZE, SIZE / 2, 1.5 * SIZE]) {

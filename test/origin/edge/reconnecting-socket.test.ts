@@ -3,11 +3,11 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { LinkSocket } from '../../../origin/edge/reconnecting-socket.ts'
+import { ReconnectingSocket } from '../../../origin/edge/reconnecting-socket.ts'
 import { createLogger } from '../../support/fakes/silent-log.ts'
 
 let server: Server
-let link: LinkSocket | undefined
+let link: ReconnectingSocket | undefined
 
 /** An edge that answers upgrades with these statuses in turn, then takes the link. */
 async function edgeThatAnswers(...statuses: number[]): Promise<string> {
@@ -24,7 +24,7 @@ async function edgeThatAnswers(...statuses: number[]): Promise<string> {
 
 function dial(url: string): { onOpen: ReturnType<typeof vi.fn>; onRefused: ReturnType<typeof vi.fn> } {
   const calls = { onOpen: vi.fn(), onRefused: vi.fn() }
-  link = new LinkSocket({ url, key: 'k', log: createLogger(), onText: () => undefined, ...calls })
+  link = new ReconnectingSocket({ url, key: 'k', log: createLogger(), onText: () => undefined, ...calls })
   return calls
 }
 

@@ -3,15 +3,18 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { SessionLink } from '../../../origin/edge/session-link.ts'
+import { Session } from '../../../origin/session/session.ts'
 import { decodeRelay, type LinkCall, SessionUp } from '../../../shared/link.ts'
 import { PROTOCOL_VERSION } from '../../../shared/version.ts'
 import { createRig } from '../../support/fakes/session-fakes.ts'
 import { createLogger } from '../../support/fakes/silent-log.ts'
 
 const SESSION_ID = '550e8400-e29b-41d4-a716-446655440000'
+const CONFIG = { session_id: SESSION_ID, avatar_id: 'avatar_1', voice_id: null, quality: 'low' as const, created_at: 0, ice_servers: [] }
 
 let edge: WebSocketServer
 let link: SessionLink
+let session: Session
 let socket: WebSocket
 /** In order: link messages as they are, of events the type and the header. */
 let received: object[]
@@ -26,20 +29,24 @@ beforeEach(async () => {
     })
   })
   await new Promise((resolve) => edge.once('listening', resolve))
+  const sessions = new Map<string, Session>()
   link = new SessionLink({
     edgeUrl: `ws://127.0.0.1:${(edge.address() as AddressInfo).port}`,
     key: 'k',
     originId: 'origin-1',
     bootId: SESSION_ID,
-    config: { session_id: SESSION_ID, avatar_id: 'avatar_1', voice_id: null, quality: 'low', created_at: 0, ice_servers: [] },
-    parts: createRig().parts,
+    sessionId: SESSION_ID,
+    sessions,
     log: createLogger(),
     onEnd: () => undefined,
   })
+  session = new Session({ config: CONFIG, sink: link, log: createLogger(), services: createRig().services })
+  sessions.set(SESSION_ID, session)
   socket = await connected
 })
 afterEach(() => {
-  link.session.close('client_stop', { afterSpeech: false })
+  session.close('client_stop', { afterSpeech: false })
+  link.end('client_stop')
   for (const client of edge.clients) client.terminate()
   edge.close()
 })

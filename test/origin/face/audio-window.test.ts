@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { resample } from '../../../origin/codec/resample.ts'
-import { SoundFeed } from '../../../origin/face/audio-window.ts'
+import { AudioWindow } from '../../../origin/face/audio-window.ts'
 import { MelStream, wav2lipSound } from '../../../origin/render/adapters/wav2lip-mel.ts'
 import { TICK_SAMPLES } from '../../../shared/media.ts'
 import { createRig, settle } from '../../support/fakes/session-fakes.ts'
@@ -36,7 +36,7 @@ function meanDifference(a: Float32Array = new Float32Array(0), b: Float32Array =
 
 describe('the sound of a sound-driven avatar', () => {
   it('is, picture for picture, what the whole speech gives as a file', () => {
-    const feed = new SoundFeed(wav2lipSound)
+    const feed = new AudioWindow(wav2lipSound)
     const pictures = Array.from({ length: 30 }, (_, i) => i)
     const whole = windowsOfFile(pictures)
     for (const i of pictures) {
@@ -48,7 +48,7 @@ describe('the sound of a sound-driven avatar', () => {
   })
 
   it('is nothing in silence, and rises within three pictures', () => {
-    const feed = new SoundFeed(wav2lipSound)
+    const feed = new AudioWindow(wav2lipSound)
     expect(feed.next(undefined, [])).toBeUndefined()
     expect(feed.next(new Int16Array(TICK_SAMPLES), [])).toBeUndefined()
     expect([0, 1, 2].map((i) => feed.next(tick(i), rest(i))?.blend)).toEqual([0.34, 0.68, 1])
@@ -56,14 +56,14 @@ describe('the sound of a sound-driven avatar', () => {
   })
 
   it('begins to move before the sound does, where the sound is ready', () => {
-    const feed = new SoundFeed(wav2lipSound)
+    const feed = new AudioWindow(wav2lipSound)
     const ahead = [new Int16Array(TICK_SAMPLES), speech]
     expect(feed.next(new Int16Array(TICK_SAMPLES), ahead)?.blend).toBe(0.34)
     feed.close()
   })
 
   it('falls silent within three pictures of an interrupt and forgets what was ahead', () => {
-    const feed = new SoundFeed(wav2lipSound)
+    const feed = new AudioWindow(wav2lipSound)
     for (let i = 0; i < 10; i++) feed.next(tick(i), rest(i))
     const closing = [1, 2, 3].map(() => feed.next(undefined, []))
     expect(closing.map((heard) => heard && Math.round(100 * heard.blend))).toEqual([66, 32, undefined])
@@ -73,8 +73,8 @@ describe('the sound of a sound-driven avatar', () => {
   })
 
   it('hears sound that was not ready when its place came near', () => {
-    const late = new SoundFeed(wav2lipSound)
-    const ready = new SoundFeed(wav2lipSound)
+    const late = new AudioWindow(wav2lipSound)
+    const ready = new AudioWindow(wav2lipSound)
     for (let i = 0; i < 5; i++) ready.next(tick(i), rest(i))
     for (let i = 0; i < 5; i++) late.next(tick(i), [])
     const [a, b] = [late.next(tick(5), rest(5)), ready.next(tick(5), rest(5))]
@@ -84,7 +84,7 @@ describe('the sound of a sound-driven avatar', () => {
   })
 
   it('goes on after it was closed', () => {
-    const feed = new SoundFeed(wav2lipSound)
+    const feed = new AudioWindow(wav2lipSound)
     feed.next(tick(0), rest(0))
     feed.close()
     feed.close()
@@ -95,7 +95,7 @@ describe('the sound of a sound-driven avatar', () => {
 
 describe('a session', () => {
   it('asks for sound-driven pictures while it speaks, and for the clip alone before and after', async () => {
-    const { session } = createRig({ soundOf: (id) => (id === 'avatar_1' ? wav2lipSound : undefined) })
+    const { session } = createRig({ avatars: { soundOf: (id) => (id === 'avatar_1' ? wav2lipSound : undefined) } })
     const heard: boolean[] = []
     const tickOnce = async (): Promise<void> => {
       await settle()
@@ -104,7 +104,7 @@ describe('a session', () => {
       session.deliverSound(prepared)
     }
     for (let i = 0; i < 3; i++) await tickOnce()
-    session.speak({ session_id: session.id, text: 'x'.repeat(20) })
+    session.speech.speak({ session_id: session.id, text: 'x'.repeat(20) })
     for (let i = 0; i < 25; i++) await tickOnce()
     // 0.4 s are ten pictures; the mouth closes within three
     expect(heard.indexOf(true)).toBeGreaterThanOrEqual(3)
@@ -116,7 +116,7 @@ describe('a session', () => {
 
   it('hears nothing for an avatar that its mouth shapes drive', async () => {
     const { session } = createRig()
-    session.speak({ session_id: session.id, text: 'hello' })
+    session.speech.speak({ session_id: session.id, text: 'hello' })
     await settle()
     expect(session.prepare(0).request).toMatchObject({ face: expect.any(Float32Array) })
     expect(session.prepare(0).request).not.toHaveProperty('sound')

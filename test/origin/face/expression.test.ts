@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { CueSheet, ExpressionDriver } from '../../../origin/face/expression.ts'
-import { FaceDriver } from '../../../origin/face/face-blender.ts'
-import type { Cue } from '../../../shared/api.ts'
+import { ExpressionAnimator } from '../../../origin/face/expression.ts'
+import { FaceBlender } from '../../../origin/face/face-blender.ts'
 import { EXPRESSIONS, FACE_PARAMS, VISEMES } from '../../../shared/face.ts'
 
 const at = (values: Float32Array | undefined, name: (typeof EXPRESSIONS)[number]): number => values?.[EXPRESSIONS.indexOf(name)] ?? 0
@@ -9,7 +8,7 @@ const mouth = (shape: (typeof VISEMES)[number]): Float32Array => Float32Array.fr
 
 describe('ExpressionDriver', () => {
   it('eases into an emotion and back, and then leaves the picture alone', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     expect(driver.next()).toEqual({ values: undefined, nodDegrees: 0 })
     driver.emotion = 'happy'
     const smiles = Array.from({ length: 40 }, () => at(driver.next().values, 'smile'))
@@ -22,7 +21,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('glances for as long as the cue says', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     driver.act({ type: 'gaze', at_ms: 0, value: { x: 1, y: -0.5 }, duration_ms: 400 })
     const gaze = Array.from({ length: 30 }, () => at(driver.next().values, 'gaze_x'))
     expect(Math.max(...gaze.slice(0, 10))).toBeGreaterThan(0.95)
@@ -30,7 +29,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('nods down and up again in the time given, and keeps the eyes on the viewer', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     driver.act({ type: 'nod', at_ms: 0, value: 6, duration_ms: 480 })
     const faces = Array.from({ length: 12 }, () => driver.next())
     const degrees = faces.map(({ nodDegrees }) => nodDegrees)
@@ -42,7 +41,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('adds up nods that meet, within what a picture carries, and takes no endless number of them', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     for (let i = 0; i < 50; i++) driver.act({ type: 'nod', at_ms: 0, value: -5, duration_ms: 400 })
     const degrees = Array.from({ length: 12 }, () => driver.next().nodDegrees)
     expect(Math.min(...degrees)).toBe(-8)
@@ -50,7 +49,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('looks away in thought only while an answer is slow, and back when it comes', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     const quick = Array.from({ length: 6 }, () => driver.next({ thinking: true }))
     expect(quick.every(({ values }) => values === undefined)).toBe(true)
     const slow = Array.from({ length: 80 }, () => driver.next({ thinking: true }).values)
@@ -64,7 +63,7 @@ describe('ExpressionDriver', () => {
   })
 
   it('keeps the emotion that was asked for while it thinks', () => {
-    const driver = new ExpressionDriver()
+    const driver = new ExpressionAnimator()
     driver.emotion = 'happy'
     const faces = Array.from({ length: 60 }, () => driver.next({ thinking: true }).values)
     expect(at(faces.at(-1), 'smile')).toBe(0.75)
@@ -72,44 +71,13 @@ describe('ExpressionDriver', () => {
   })
 })
 
-describe('CueSheet', () => {
-  const clause = { text: 'This is the cat, the category.', durationMs: 3000 }
-  const segment = { clause, offsetMs: 0, pcm: new Int16Array(0), mouth: new Float32Array(0) }
-
-  it('hands out timed cues once, when they are due', () => {
-    const cue: Cue = { type: 'emotion', at_ms: 500, value: 'happy' }
-    const sheet = new CueSheet([cue])
-    expect(sheet.due(499)).toEqual([])
-    expect(sheet.due(540)).toEqual([cue])
-    expect(sheet.due(2000)).toEqual([])
-  })
-
-  it('finds a whole word in the text and acts when it sounds', () => {
-    const cue: Cue = { type: 'emotion', word: 'Category', value: 'surprised' }
-    const sheet = new CueSheet([cue])
-    sheet.begin(segment, 1000)
-    const expectedMs = 1000 + (clause.text.indexOf('category') / clause.text.length) * 3000
-    expect(sheet.due(expectedMs - 1)).toEqual([])
-    expect(sheet.due(expectedMs)).toEqual([cue])
-  })
-
-  it('never acts for a word that is not said', () => {
-    const sheet = new CueSheet([
-      { type: 'emotion', word: 'cat,', value: 'happy' },
-      { type: 'emotion', word: 'ego', value: 'happy' },
-    ])
-    sheet.begin(segment, 0)
-    expect(sheet.due(10_000).map((cue) => cue.word)).toEqual(['cat,'])
-  })
-})
-
-describe('FaceDriver', () => {
+describe('FaceBlender', () => {
   it('shows the clip itself until something moves', () => {
-    expect(new FaceDriver().next(undefined)).toEqual({ face: undefined, blend: 0 })
+    expect(new FaceBlender().next(undefined)).toEqual({ face: undefined, blend: 0 })
   })
 
   it('closes the mouth within three pictures and then fades into the clip', () => {
-    const driver = new FaceDriver()
+    const driver = new FaceBlender()
     for (let i = 0; i < 5; i++) driver.next(mouth('aa'))
     const open = Array.from({ length: 8 }, () => driver.next(undefined))
     expect(open.slice(0, 3).map(({ face }) => Math.round(100 * (face?.[VISEMES.indexOf('aa')] ?? 0)))).toEqual([50, 15, 0])
@@ -117,7 +85,7 @@ describe('FaceDriver', () => {
   })
 
   it('keeps an expression on the face while the mouth rests', () => {
-    const driver = new FaceDriver()
+    const driver = new FaceBlender()
     const smile = Float32Array.from(EXPRESSIONS, (name) => (name === 'smile' ? 0.5 : 0))
     driver.next(undefined, smile)
     const { face, blend } = driver.next(undefined, smile)

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AvatarError } from '../../../shared/errors.ts'
-import { RATE, rig, silence, types, userVoice } from '../../support/fakes/ear-rig.ts'
-import { fakeTranscription } from '../../support/fakes/ears-fakes.ts'
+import { listenerRig, RATE, silence, types, userVoice } from '../../support/fakes/listener-rig.ts'
+import { fakeTranscription } from '../../support/fakes/listening-fakes.ts'
 
 describe('the user, while she speaks', () => {
   let voice: Int16Array = new Int16Array(0)
@@ -13,35 +13,35 @@ describe('the user, while she speaks', () => {
   afterEach(() => void vi.useRealTimers())
 
   it('holds her at once, ends her at words, and answers', async () => {
-    const { ear, hear, speech, events } = rig(fakeTranscription(() => 'Stop.'))
-    ear.start()
+    const { listener, push, speech, events } = listenerRig(fakeTranscription(() => 'Stop.'))
+    listener.start()
     speech.speaking = true
-    hear(voice.subarray(0, RATE))
+    push(voice.subarray(0, RATE))
     expect(speech.acts).toEqual(['pause'])
     expect(types(events)).toEqual(['user_speech_started'])
-    hear(silence(1_000))
+    push(silence(1_000))
     await expect.poll(() => speech.acts).toEqual(['pause', 'interrupt', 'answer: Stop.'])
   })
 
   it('goes on when it was no word', async () => {
-    const { ear, hear, speech } = rig(fakeTranscription(() => '[cough]'))
-    ear.start()
+    const { listener, push, speech } = listenerRig(fakeTranscription(() => '[cough]'))
+    listener.start()
     speech.speaking = true
-    hear(voice)
-    hear(silence(1_000))
+    push(voice)
+    push(silence(1_000))
     await expect.poll(() => speech.acts).toEqual(['pause', 'resume'])
   })
 
   it('goes on when words do not come in time, and ends her when they come after all', async () => {
     let say: (text: string) => void = () => undefined
-    const { ear, hear, speech } = rig(
+    const { listener, push, speech } = listenerRig(
       fakeTranscription(() => new Promise<string>((resolve) => (say = resolve))),
       { resume_ms: 500 },
     )
-    ear.start()
+    listener.start()
     speech.speaking = true
-    hear(voice)
-    hear(silence(1_000))
+    push(voice)
+    push(silence(1_000))
     await vi.advanceTimersByTimeAsync(500)
     expect(speech.acts).toEqual(['pause'])
     await vi.advanceTimersByTimeAsync(500)
@@ -51,59 +51,61 @@ describe('the user, while she speaks', () => {
   })
 
   it('goes on when the recogniser fails', async () => {
-    const { ear, hear, speech, errors } = rig(fakeTranscription(() => Promise.reject(new AvatarError('PROVIDER_FAILED', 'it broke'))))
-    ear.start()
+    const { listener, push, speech, errors } = listenerRig(
+      fakeTranscription(() => Promise.reject(new AvatarError('PROVIDER_FAILED', 'it broke'))),
+    )
+    listener.start()
     speech.speaking = true
-    hear(voice)
-    hear(silence(1_000))
+    push(voice)
+    push(silence(1_000))
     await expect.poll(() => speech.acts).toEqual(['pause', 'resume'])
     expect(errors).toHaveLength(1)
   })
 
   it('ends her at the first words of a live recogniser, which go out as they come', async () => {
     const transcription = fakeTranscription(() => 'Please stop now.', { live: true })
-    const { ear, hear, speech, events } = rig(transcription)
-    ear.start()
+    const { listener, push, speech, events } = listenerRig(transcription)
+    listener.start()
     speech.speaking = true
-    hear(voice.subarray(0, RATE))
+    push(voice.subarray(0, RATE))
     transcription.given[0]?.partial('Please')
     expect(speech.acts).toEqual(['pause', 'interrupt'])
     expect(events.at(-1)).toMatchObject({ type: 'chat', role: 'user', content: 'Please', partial: true })
-    hear(silence(1_000))
+    push(silence(1_000))
     await expect.poll(() => speech.acts).toEqual(['pause', 'interrupt', 'answer: Please stop now.'])
   })
 
   it('looks at half time whether a long speech holds words, where the recogniser takes whole utterances', async () => {
-    const { ear, hear, speech } = rig(
+    const { listener, push, speech } = listenerRig(
       fakeTranscription(() => 'And another thing'),
       { resume_ms: 500, silence_ms: 5_000 },
     )
-    ear.start()
+    listener.start()
     speech.speaking = true
-    hear(voice)
+    push(voice)
     expect(speech.acts).toEqual(['pause'])
     await vi.advanceTimersByTimeAsync(250)
     expect(speech.acts).toEqual(['pause', 'interrupt'])
-    ear.close()
+    listener.close()
   })
 
   it('is held again where the user goes on when she begins', () => {
-    const { ear, hear, speech } = rig(fakeTranscription(() => 'Words'))
-    ear.start()
-    hear(voice.subarray(0, RATE))
+    const { listener, push, speech } = listenerRig(fakeTranscription(() => 'Words'))
+    listener.start()
+    push(voice.subarray(0, RATE))
     speech.speaking = true
-    hear(voice.subarray(RATE))
+    push(voice.subarray(RATE))
     expect(speech.acts).toEqual(['pause'])
-    ear.close()
+    listener.close()
   })
 
   it('hears nothing of it with barge-in off', () => {
     const transcription = fakeTranscription(() => 'Never heard.')
-    const { ear, hear, speech, events } = rig(transcription, { barge_in: 'off' })
-    ear.start()
+    const { listener, push, speech, events } = listenerRig(transcription, { barge_in: 'off' })
+    listener.start()
     speech.speaking = true
-    hear(voice)
-    hear(silence(1_000))
+    push(voice)
+    push(silence(1_000))
     expect(speech.acts).toEqual([])
     expect(transcription.given).toEqual([])
     expect(events).toEqual([])
@@ -111,34 +113,34 @@ describe('the user, while she speaks', () => {
 
   it('stays held where an earlier text fails while the user speaks on', async () => {
     const text = Promise.withResolvers<string>()
-    const { ear, hear, speech, errors } = rig(fakeTranscription(() => text.promise))
-    ear.start()
-    hear(voice)
-    hear(silence(1_000))
+    const { listener, push, speech, errors } = listenerRig(fakeTranscription(() => text.promise))
+    listener.start()
+    push(voice)
+    push(silence(1_000))
     speech.speaking = true
-    hear(voice.subarray(0, RATE))
+    push(voice.subarray(0, RATE))
     text.reject(new AvatarError('PROVIDER_FAILED', 'it broke'))
     await expect.poll(() => errors).toHaveLength(1)
     expect(speech.acts).toEqual(['pause'])
-    ear.close()
+    listener.close()
   })
 
   it('is not ended by what was made of half an utterance once the whole was no word', async () => {
     const half = Promise.withResolvers<string>()
     const texts: (string | Promise<string>)[] = [half.promise, '[cough]']
     const transcription = fakeTranscription(() => texts.shift() ?? '')
-    const { ear, hear, speech } = rig(transcription, { silence_ms: 5_000 })
-    ear.start()
+    const { listener, push, speech } = listenerRig(transcription, { silence_ms: 5_000 })
+    listener.start()
     speech.speaking = true
-    hear(voice)
+    push(voice)
     await vi.advanceTimersByTimeAsync(1_000)
     expect(transcription.given[1]?.finished).toBe(true)
-    hear(silence(5_500))
+    push(silence(5_500))
     await expect.poll(() => speech.acts).toEqual(['pause', 'resume'])
-    hear(voice)
+    push(voice)
     half.resolve('Old words.')
     await new Promise((resolve) => setImmediate(resolve))
     expect(speech.acts).toEqual(['pause', 'resume', 'pause'])
-    ear.close()
+    listener.close()
   })
 })

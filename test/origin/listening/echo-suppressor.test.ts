@@ -1,8 +1,8 @@
 /** Her own voice from the user's loudspeakers never interrupts her; the user's does. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { concatPcm } from '../../../origin/codec/resample.ts'
+import { concatPcm } from '../../../origin/dsp/pcm.ts'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
-import { weights } from '../../support/fakes/ears-fakes.ts'
+import { weights } from '../../support/fakes/listening-fakes.ts'
 import { type Room, turnsIn } from '../../support/signals/echo-room.ts'
 import { embeddedSpeech, type TestSpeech } from '../../support/signals/test-speech.ts'
 

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { RecentSound } from '../../../origin/listening/audio-ring.ts'
+import { AudioRing } from '../../../origin/listening/audio-ring.ts'
 import { LevelMeter, type LevelReading } from '../../../origin/listening/level-meter.ts'
 import { readVadWeights } from '../../../origin/listening/vad.ts'
-import { weights } from '../../support/fakes/ears-fakes.ts'
+import { weights } from '../../support/fakes/listening-fakes.ts'
 import { NOISES, noise, seeded, toPcm } from '../../support/signals/noise.ts'
 import { ENGLISH, embeddedSpeech, type TestSpeech } from '../../support/signals/test-speech.ts'
 import { vadRows } from '../../support/signals/vad-rows.ts'
@@ -72,7 +72,7 @@ describe('the level meter', () => {
 
 describe('recent sound', () => {
   it('gives back what is asked for, as far as it is kept', () => {
-    const recent = new RecentSound(10)
+    const recent = new AudioRing(10)
     recent.push(Int16Array.from({ length: 7 }, (_, i) => i))
     recent.push(Int16Array.from({ length: 7 }, (_, i) => i + 7))
     expect([...recent.since(11)]).toEqual([11, 12, 13])

@@ -2,14 +2,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
 import { OpusEncoder } from '../../../origin/codec/opus.ts'
-import type { RtcParts } from '../../../origin/media/peer-output.ts'
+import type { RtcServices } from '../../../origin/media/peer-output.ts'
 import { NO_WANTS } from '../../../origin/media/socket-output.ts'
 import { rtcLoad } from '../../../origin/metrics/rtc-load.ts'
 import type { RtcPeer, RtcPeerOptions, RtcState, RtcStats } from '../../../origin/rtc/types.ts'
 import type { Session } from '../../../origin/session/session.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
-import { ears, fakeTranscription } from '../../support/fakes/ears-fakes.ts'
+import { fakeTranscription, listeningServices } from '../../support/fakes/listening-fakes.ts'
 import { createRig, settle } from '../../support/fakes/session-fakes.ts'
 import { until } from '../../support/until.ts'
 
@@ -28,7 +28,7 @@ const STATS: RtcStats = {
   packetsResent: 0,
   nacks: 0,
   keyframeRequests: 0,
-  picturesSent: 0,
+  framesSent: 0,
   freezes: 0,
   estimateBps: undefined,
 }
@@ -40,7 +40,7 @@ class FakePeer implements RtcPeer {
   readonly offeredBy: string
   readonly pictures: { bytes: number; keyframe: boolean; mediaMs: number }[] = []
   readonly sounds: { opus: Uint8Array; mediaMs: number }[] = []
-  readonly options: Parameters<RtcParts['answer']>[1]
+  readonly options: Parameters<RtcServices['answer']>[1]
   constructor(offeredBy: string, options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>) {
     this.offeredBy = offeredBy
     this.options = options
@@ -87,7 +87,7 @@ afterEach(async () => {
 })
 
 function createRtcRig() {
-  const answer: RtcParts['answer'] = async (sdp, options) => {
+  const answer: RtcServices['answer'] = async (sdp, options) => {
     const peer = new FakePeer(sdp, options)
     peers.push(peer)
     return { peer, sdp: `answer ${peers.length}` }
@@ -170,7 +170,7 @@ describe('falling back', () => {
     const { session, sink, run } = createRtcRig()
     await session.start(offer)
     peer(0).become('connected')
-    session.speak(say('x'.repeat(100)))
+    session.speech.speak(say('x'.repeat(100)))
     await run(10)
     expect(sink.of('frame')).toHaveLength(0)
     expect(sink.of('audio')).toHaveLength(0)
@@ -206,7 +206,7 @@ describe('falling back', () => {
     session.want({ ...NO_WANTS, frame_json: true, clause_json: true }, { ...NO_WANTS, frame_json: true })
     await session.start(offer)
     peer(0).become('connected')
-    session.speak(say('x'.repeat(20)))
+    session.speech.speak(say('x'.repeat(20)))
     await run(5)
     expect(sink.of('frame')).toHaveLength(5)
     expect(sink.of('audio')).toHaveLength(0)
@@ -233,15 +233,15 @@ describe('pictures', () => {
     await session.start(offer)
     const before = session.prepare(1_000)
     expect(before.request).toMatchObject({ raw: true })
-    session.deliverPicture(before, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(before, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     peer(0).become('connected')
     await until('the picture', () => peer(0).pictures.length === 1)
     expect(peer(0).pictures[0]).toMatchObject({ keyframe: true, mediaMs: 1_000 })
-    session.deliverPicture(session.prepare(1_040), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(session.prepare(1_040), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     await until('the next picture', () => peer(0).pictures.length === 2)
     expect(peer(0).pictures[1]).toMatchObject({ keyframe: false, mediaMs: 1_040 })
     peer(0).options.onKeyframeRequest()
-    session.deliverPicture(session.prepare(1_080), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(session.prepare(1_080), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     await until('the key frame', () => peer(0).pictures.length === 3)
     expect(peer(0).pictures[2]).toMatchObject({ keyframe: true })
     session.close('client_stop', { afterSpeech: false })
@@ -252,7 +252,7 @@ describe('pictures', () => {
     expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 0, video_streams: 0 })
     await session.start(offer)
     peer(0).become('connected')
-    session.deliverPicture(session.prepare(40), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(session.prepare(40), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     await until('the picture', () => peer(0).pictures.length === 1)
     expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 1, video_streams: 1, rtc_pictures_dropped: 0 })
     expect(rtcLoad([session], encoders).video_encode_ms_p50).toBeGreaterThan(0)
@@ -292,7 +292,7 @@ describe('sound', () => {
     await session.start(offer)
     peer(0).become('connected')
     const first = session.prepare(1_000)
-    session.deliverPicture(first, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
+    session.deliverFrame(first, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     await until('the picture', () => peer(0).pictures.length === 1)
     for (let dueMs = 1_000; dueMs < 1_600; dueMs += TICK_MS) session.deliverSound(session.prepare(dueMs))
     expect(peer(0).sounds).toEqual([]) // the old one: 15 at least
@@ -303,7 +303,7 @@ describe('sound', () => {
     const { session: speaking } = createRtcRig()
     await speaking.start(offer)
     peer(1).become('connected')
-    speaking.speak(say('x'.repeat(50)))
+    speaking.speech.speak(say('x'.repeat(50)))
     await settle()
     speaking.deliverSound(speaking.prepare(1_000))
     expect(peer(1).sounds).not.toEqual([])
@@ -328,7 +328,7 @@ describe('sound', () => {
     const { session } = createRtcRig()
     await session.start(offer)
     peer(0).become('connected')
-    session.speak(say('x'.repeat(100)))
+    session.speech.speak(say('x'.repeat(100)))
     await settle()
     const tick = async (dueMs: number, prepared = session.prepare(dueMs)) => {
       await settle()
@@ -341,7 +341,7 @@ describe('sound', () => {
     }
     const next = session.prepare(1_000 + ticks * TICK_MS)
     const from = spy.mock.calls.length
-    session.interrupt()
+    session.speech.interrupt()
     vi.advanceTimersByTime(TICK_MS)
     await tick(1_000 + ticks * TICK_MS, next)
     for (let i = 1; i < 5; i++) {
@@ -367,7 +367,7 @@ describe('sound', () => {
     const { session, run } = createRtcRig()
     await session.start(offer)
     peer(0).become('connected')
-    session.speak(say('x'.repeat(50)))
+    session.speech.speak(say('x'.repeat(50)))
     await run(40)
     const loud = spy.mock.calls.reduce((sum, [pcm]) => sum + pcm.filter((sample) => sample === 1000).length, 0)
     // the last half tick waits for its timer
@@ -380,13 +380,13 @@ describe('sound', () => {
 
 describe('the microphone', () => {
   it('is what the avatar hears while it listens', async () => {
-    const answer: RtcParts['answer'] = async (sdp, options) => {
+    const answer: RtcServices['answer'] = async (sdp, options) => {
       const fake = new FakePeer(sdp, options)
       peers.push(fake)
       return { peer: fake, sdp: 'answer' }
     }
     const transcription = fakeTranscription(() => 'Hello?')
-    const { session, run, sink } = createRig({ rtc: { answer, encoders }, ears: ears(transcription) })
+    const { session, run, sink } = createRig({ rtc: { answer, encoders }, listening: listeningServices(transcription) })
     await session.start(offer)
     peer(0).become('connected')
     const voice = new OpusEncoder()

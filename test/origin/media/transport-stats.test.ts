@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LinkCalls, type Perform } from '../../../origin/edge/call-responder.ts'
+import { CallResponder, type Perform } from '../../../origin/edge/call-responder.ts'
 import type { PeerStats } from '../../../origin/media/peer-output.ts'
 import { SocketMeter, transportStats } from '../../../origin/media/transport-stats.ts'
 import { encodeBinaryMedia } from '../../../shared/binary-media.ts'
@@ -22,11 +22,11 @@ const PEER: PeerStats = {
   packetsResent: 0,
   nacks: 0,
   keyframeRequests: 0,
-  picturesSent: 1,
+  framesSent: 1,
   freezes: 2,
   estimateBps: undefined,
   targetBps: 1_000_000,
-  picturesDropped: 3,
+  framesDropped: 3,
   encodeMs: { p50: 4.44, p95: 9 },
 }
 
@@ -101,7 +101,7 @@ describe('figures of a transport', () => {
 describe('calls over a link', () => {
   const answered = async (perform: Perform) => {
     const sent: { type: string }[] = []
-    const calls = new LinkCalls({ send: (answer) => sent.push(answer), log: createLogger() })
+    const calls = new CallResponder({ send: (answer) => sent.push(answer), log: createLogger() })
     calls.answer('1', 'a call', perform)
     return { sent, calls }
   }

@@ -1,16 +1,16 @@
 /** Viewers beside a session's own client, on connections that only write down what they are given. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { EncodedVideo } from '../../../origin/codec/encoder-pool.ts'
-import type { Encoding, RtcParts } from '../../../origin/media/peer-output.ts'
+import type { Encoding, RtcServices } from '../../../origin/media/peer-output.ts'
 import { SharedEncoders } from '../../../origin/media/shared-encoders.ts'
 import { MAX_VIEWERS, Viewers } from '../../../origin/media/viewers.ts'
-import { RtcOut } from '../../../origin/media/webrtc-output.ts'
+import { WebrtcOutput } from '../../../origin/media/webrtc-output.ts'
 import type { RtcPeer, RtcState, RtcStats } from '../../../origin/rtc/types.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
 import { createLogger } from '../../support/fakes/silent-log.ts'
 
-type PeerOptions = Parameters<RtcParts['answer']>[1]
+type PeerOptions = Parameters<RtcServices['answer']>[1]
 
 class FakePeer implements RtcPeer {
   state: RtcState = 'connecting'
@@ -74,7 +74,7 @@ class FakeEncoder implements Encoding {
 function createRig() {
   const peers: FakePeer[] = []
   const encoders: FakeEncoder[] = []
-  const parts: RtcParts = {
+  const parts: RtcServices = {
     answer: async (sdp, options) => {
       if (sdp === 'bad') throw new AvatarError('INVALID_REQUEST', 'no offer')
       const peer = new FakePeer(sdp, options)
@@ -104,14 +104,14 @@ describe('viewers', () => {
   it('all get each picture, which is encoded once, and the sound', async () => {
     const { peers, encoders, options } = createRig()
     const viewers = new Viewers(options)
-    expect(viewers.wantsPictures).toBe(false)
+    expect(viewers.wantsFrames).toBe(false)
     const { sdp } = await viewers.watch('one')
     await viewers.watch('two')
     expect(sdp).toBe('answer to one')
-    expect(viewers.wantsPictures).toBe(true)
+    expect(viewers.wantsFrames).toBe(true)
     for (const peer of peers) peer.become('connected')
     for (let tick = 1; tick <= 100; tick++) {
-      viewers.picture(picture(), tick * TICK_MS)
+      viewers.frame(picture(), tick * TICK_MS)
       await settle()
       viewers.sound(new Int16Array(TICK_SAMPLES).fill(5_000), tick * TICK_MS, { stale: false })
     }
@@ -126,11 +126,11 @@ describe('viewers', () => {
 
   it('do not take the pictures of the session’s own client', async () => {
     const { peers, encoders, options } = createRig()
-    const out = new RtcOut({ ...options, onTransport: () => undefined, onMic: () => undefined })
+    const out = new WebrtcOutput({ ...options, onTransport: () => undefined, onMic: () => undefined })
     await out.client.start('client')
     await out.viewers.watch('viewer')
     for (const peer of peers) peer.become('connected')
-    out.picture(picture(), TICK_MS)
+    out.frame(picture(), TICK_MS)
     await settle()
     expect(peers.map(({ pictures }) => pictures.length)).toEqual([1, 1])
     expect(encoders).toHaveLength(2)

@@ -12,7 +12,6 @@ function machine(msByAvatar: Record<string, number>): Renderer {
     avatars: Object.keys(msByAvatar).map((avatar_id) => ({ avatar_id, name: '', description: '', licence: '', qualities: [] })),
     device: 'cpu',
     capacity: 1,
-    clipLength: () => 25,
     soundOf: () => undefined,
     canNod: () => false,
     render: async (requests) => {

@@ -7,7 +7,7 @@ import { blendInto, type HeadFields, warpHead } from '../../../origin/render/hea
 import { createRenderer } from '../../../origin/render/index.ts'
 import { decodeJpeg } from '../../../origin/render/jpeg.ts'
 import { type AvatarPack, loadPack } from '../../../origin/render/pack.ts'
-import type { PictureRequest, Renderer } from '../../../origin/render/types.ts'
+import type { FrameRequest, Renderer } from '../../../origin/render/types.ts'
 import type { ClipName } from '../../../shared/avatar-pack.ts'
 import { FACE_PARAMS } from '../../../shared/face.ts'
 import { addHead, makeAvatarPack, PACK_SIZE, PIXELS_PER_DEGREE } from '../../support/fakes/avatar-pack.ts'
@@ -100,8 +100,8 @@ describe('a renderer', () => {
     await renderer?.close()
     await rm(dir, { recursive: true })
   })
-  async function draw(more: Partial<PictureRequest>): Promise<Buffer> {
-    const [result] = await renderer.render([{ avatarId: 'nodding', quality: 'medium', clip: 'idle', picture: 3, ...more }])
+  async function draw(more: Partial<FrameRequest>): Promise<Buffer> {
+    const [result] = await renderer.render([{ avatarId: 'nodding', quality: 'medium', clip: 'idle', frame: 3, ...more }])
     if (result?.status !== 'fulfilled') throw result?.reason
     const rgb = Buffer.alloc(3 * result.value.size * result.value.size)
     decodeJpeg(Buffer.from(result.value.jpeg), rgb)

@@ -7,7 +7,7 @@ import { decoderFile } from '../../../origin/render/adapters/decoder.ts'
 import { createRenderer } from '../../../origin/render/index.ts'
 import { inferModel, loadPack, PackError } from '../../../origin/render/pack.ts'
 import { decodeGreyPng } from '../../../origin/render/png.ts'
-import { addHead, floats, GRID, greyPng, IDLE_PICTURES, makeAvatarPack, PATCH } from '../../support/fakes/avatar-pack.ts'
+import { addHead, floats, GRID, greyPng, IDLE_FRAMES, makeAvatarPack, PATCH } from '../../support/fakes/avatar-pack.ts'
 import { tinyDecoder } from '../../support/fakes/tiny-onnx.ts'
 
 let dir: string
@@ -30,7 +30,7 @@ describe('a sound pack', () => {
     const pack = await loadPack(folder)
     expect(pack.info).toMatchObject({ avatar_id: 'tiny', licence: 'MIT', qualities: ['low', 'medium', 'high'] })
     expect(pack.layers.map((layer) => layer.name)).toEqual(['mouth', 'eyes'])
-    expect(pack.layers[0]?.placements.idle?.length).toBe(IDLE_PICTURES * (4 + 2 * GRID * GRID))
+    expect(pack.layers[0]?.placements.idle?.length).toBe(IDLE_FRAMES * (4 + 2 * GRID * GRID))
     expect(pack.layers[0]?.mask[(PATCH / 2) * PATCH + PATCH / 2]).toBe(255)
   })
 })
@@ -91,10 +91,7 @@ describe('a damaged pack is refused with the file and the reason', () => {
       'a table with no number in it',
       /tracks_idle\.f32 picture 1 has a value that is not a number/,
       () =>
-        writeFile(
-          join(folder, 'tracks_idle.f32'),
-          floats(Array.from({ length: IDLE_PICTURES * 22 }, (_, i) => (i === 30 ? Number.NaN : 0))),
-        ),
+        writeFile(join(folder, 'tracks_idle.f32'), floats(Array.from({ length: IDLE_FRAMES * 22 }, (_, i) => (i === 30 ? Number.NaN : 0)))),
     ],
     [
       'a box outside the clip',
@@ -102,7 +99,7 @@ describe('a damaged pack is refused with the file and the reason', () => {
       () =>
         writeFile(
           join(folder, 'mouth_idle.f32'),
-          floats(Array.from({ length: IDLE_PICTURES * (4 + 2 * GRID * GRID) }, (_, i) => [150, 0, 40, 40][i % (4 + 2 * GRID * GRID)] ?? 0)),
+          floats(Array.from({ length: IDLE_FRAMES * (4 + 2 * GRID * GRID) }, (_, i) => [150, 0, 40, 40][i % (4 + 2 * GRID * GRID)] ?? 0)),
         ),
     ],
     [

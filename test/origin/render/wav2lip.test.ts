@@ -8,7 +8,7 @@ import { cropPatch, patchMap } from '../../../origin/render/crop.ts'
 import { createRenderer } from '../../../origin/render/index.ts'
 import { decodeJpeg } from '../../../origin/render/jpeg.ts'
 import { loadPack } from '../../../origin/render/pack.ts'
-import type { Picture, PictureRequest, Renderer } from '../../../origin/render/types.ts'
+import type { FrameRequest, RenderedFrame, Renderer } from '../../../origin/render/types.ts'
 import { FACE_PARAMS } from '../../../shared/face.ts'
 import { QUALITIES } from '../../../shared/media.ts'
 import { boxOffset, clipColour, makeAvatarPack, PACK_SIZE } from '../../support/fakes/avatar-pack.ts'
@@ -37,11 +37,11 @@ function open(packsDir: string): Promise<Renderer> {
 function window(mean: number): Float32Array {
   return Float32Array.from({ length: wav2lipSound.windowLength }, (_, i) => mean + ((i % 2) - 0.5))
 }
-function request(mean: number | undefined, more: Partial<PictureRequest> = {}): PictureRequest {
-  const base: PictureRequest = { avatarId: 'person', quality: 'medium', clip: 'idle', picture: 3, ...more }
+function request(mean: number | undefined, more: Partial<FrameRequest> = {}): FrameRequest {
+  const base: FrameRequest = { avatarId: 'person', quality: 'medium', clip: 'idle', frame: 3, ...more }
   return mean === undefined ? base : { ...base, sound: { window: window(mean), blend: 1, ...more.sound } }
 }
-async function draw(wanted: PictureRequest, from = renderer): Promise<Picture> {
+async function draw(wanted: FrameRequest, from = renderer): Promise<RenderedFrame> {
   const [result] = await from.render([wanted])
   if (result?.status !== 'fulfilled') throw result?.reason
   return result.value
@@ -49,7 +49,7 @@ async function draw(wanted: PictureRequest, from = renderer): Promise<Picture> {
 
 /** Mean difference in levels between a picture and what it must show, inside the mouth and around it within the face box. */
 function differences(
-  { jpeg, size }: Picture,
+  { jpeg, size }: RenderedFrame,
   { picture, mean, blend = 1, side = 96 }: { picture: number; mean: number; blend?: number; side?: number },
 ) {
   const rgb = Buffer.alloc(3 * size * size)
@@ -99,7 +99,7 @@ describe('a sound-driven avatar', () => {
   it.each(['low', 'medium', 'high'] as const)(
     'shows what its model draws from clip and sound, in its place, at %s quality',
     async (quality) => {
-      const picture = await draw(request(2, { quality, picture: 11 }))
+      const picture = await draw(request(2, { quality, frame: 11 }))
       expect(picture.size).toBe(QUALITIES[quality].size)
       // the tint that the model adds everywhere is gone: the patch has the colour of the picture around it
       const { mouth, around } = differences(picture, { picture: 11, mean: 2 })
@@ -123,7 +123,7 @@ describe('a sound-driven avatar', () => {
 
   it('keeps every sound with its picture in a batch', async () => {
     const means = Array.from({ length: 12 }, (_, i) => -3 + i / 2)
-    const results = await renderer.render(means.map((mean, i) => request(mean, { picture: i })))
+    const results = await renderer.render(means.map((mean, i) => request(mean, { frame: i })))
     for (const [i, result] of results.entries()) {
       if (result.status === 'rejected') throw result.reason
       expect(differences(result.value, { picture: i, mean: Number(means[i]) }).mouth).toBeLessThan(CODEC_ERROR)
@@ -133,7 +133,7 @@ describe('a sound-driven avatar', () => {
   })
 
   it('may have any size, and an export with a fixed batch of 1', async () => {
-    const results = await renderer.render([2, -2].map((mean, i) => request(mean, { avatarId: 'small', picture: 5 + i })))
+    const results = await renderer.render([2, -2].map((mean, i) => request(mean, { avatarId: 'small', frame: 5 + i })))
     for (const [i, result] of results.entries()) {
       if (result.status === 'rejected') throw result.reason
       expect(differences(result.value, { picture: 5 + i, mean: 2 - 4 * i, side: 48 }).mouth).toBeLessThan(CODEC_ERROR)
@@ -167,16 +167,16 @@ describe('a sound-driven avatar', () => {
     try {
       // what a patch takes is known from the first one on
       await draw(request(1), slow)
-      const results = await slow.render([request(1), request(2, { picture: 4 }), request(3, { picture: 5 })])
-      const again = await slow.render([request(2, { picture: 6 })])
+      const results = await slow.render([request(1), request(2, { frame: 4 }), request(3, { frame: 5 })])
+      const again = await slow.render([request(2, { frame: 6 })])
       expect(again[0]?.status).toBe('fulfilled')
       expect(results[0]?.status).toBe('fulfilled')
       for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'CAPACITY_EXCEEDED' })
       // while one is drawn, nothing more is begun with no lag allowed
-      const first = slow.render([request(1, { picture: 6 })])
+      const first = slow.render([request(1, { frame: 6 })])
       await new Promise((resolve) => setImmediate(resolve))
       await new Promise((resolve) => setImmediate(resolve))
-      const [refused] = await slow.render([request(2, { picture: 6 })])
+      const [refused] = await slow.render([request(2, { frame: 6 })])
       expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'CAPACITY_EXCEEDED' } })
       expect((await first)[0]?.status).toBe('fulfilled')
     } finally {

@@ -1,18 +1,18 @@
 /** The microphone's way from packets to sound whose clock is right, whatever is lost, muted or late. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { EAR_SAMPLE_RATE, OpusEar, OpusEncoder } from '../../../origin/codec/opus.ts'
-import { MicLine, opusMs } from '../../../origin/rtc/jitter-buffer.ts'
+import { MIC_SAMPLE_RATE, OpusEncoder, OpusMicDecoder } from '../../../origin/codec/opus.ts'
+import { JitterBuffer, opusMs } from '../../../origin/rtc/jitter-buffer.ts'
 import type { MicPiece } from '../../../origin/rtc/types.ts'
 
 const PACKET_MS = 20
 const UNITS = PACKET_MS * 48
 
 let pieces: MicPiece[]
-let line: MicLine
+let line: JitterBuffer
 beforeEach(() => {
   vi.useFakeTimers()
   pieces = []
-  line = new MicLine((piece) => pieces.push(piece))
+  line = new JitterBuffer((piece) => pieces.push(piece))
 })
 afterEach(() => {
   line.stop()
@@ -132,18 +132,18 @@ describe('lost sound', () => {
 
   it('goes on as it was and dies away', () => {
     const voice = new OpusEncoder()
-    const ear = new OpusEar()
+    const ear = new OpusMicDecoder()
     let sample = 0
     for (let i = 0; i < 10; i++) {
       ear.decode(voice.encode(Int16Array.from({ length: 480 }, () => 8_000 * Math.sin((2 * Math.PI * 440 * sample++) / 24_000))))
     }
     const concealed = ear.conceal(100)
-    expect(concealed).toHaveLength((100 * EAR_SAMPLE_RATE) / 1000)
+    expect(concealed).toHaveLength((100 * MIC_SAMPLE_RATE) / 1000)
     expect(level(concealed.subarray(0, 320))).toBeGreaterThan(2_000)
     expect(level(concealed.subarray(-320))).toBeLessThan(200)
   })
 
   it('before any other is silence', () => {
-    expect(new OpusEar().conceal(30).every((value) => value === 0)).toBe(true)
+    expect(new OpusMicDecoder().conceal(30).every((value) => value === 0)).toBe(true)
   })
 })

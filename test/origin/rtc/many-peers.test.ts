@@ -1,7 +1,7 @@
 /** Connections that come and go leave nothing behind: a session's way out against real peers, again and again; what they cost in memory, bench/leak.ts tells. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
-import { PeerOut } from '../../../origin/media/peer-output.ts'
+import { PeerOutput } from '../../../origin/media/peer-output.ts'
 import { RtcEngine } from '../../../origin/rtc/rtc-engine.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
 import { RtcClient } from '../../support/clients/rtc-client.ts'
@@ -27,7 +27,7 @@ const held = (kind: string): number => process.getActiveResourcesInfo().filter((
 async function comeAndGo(): Promise<void> {
   const client = new RtcClient()
   let heard = 0
-  const out = new PeerOut({
+  const out = new PeerOutput({
     parts: { answer: (offer, options) => engine.answer(offer, options), encoders },
     quality: 'low',
     iceServers: [],
@@ -41,7 +41,7 @@ async function comeAndGo(): Promise<void> {
     await client.connect(await out.start(await client.offer()))
     await until('the connection', () => out.active)
     const nowMs = performance.now()
-    out.picture(new Uint8Array(3 * size * size).fill(90), nowMs)
+    out.frame(new Uint8Array(3 * size * size).fill(90), nowMs)
     for (let i = 0; i < 3; i++) out.sound(new Int16Array(TICK_SAMPLES).fill(900), nowMs + i * TICK_MS, { stale: false })
     client.speak(Buffer.from([0xf8, 0xff, 0xfe]))
     await until('picture, sound and voice', () => client.video.length > 0 && client.audio.length > 0 && heard > 0)

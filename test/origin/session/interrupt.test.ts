@@ -5,8 +5,8 @@ import { createOpenAiChat } from '../../../origin/providers/llm/openai.ts'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 import { createOpenAiVoice } from '../../../origin/providers/tts/openai.ts'
 import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
-import type { JobWorker } from '../../../origin/workers/job-queue.ts'
-import { threadWorker } from '../../../origin/workers/job-queue.ts'
+import type { JobWorker } from '../../../origin/workers/job-worker.ts'
+import { threadWorker } from '../../../origin/workers/job-worker.ts'
 import { createRig, type Rig } from '../../support/fakes/session-fakes.ts'
 import { type Exchange, Gate, pcmBytes, startVendorServer, type VendorServer } from '../../support/servers/vendor-server.ts'
 import { until } from '../../support/until.ts'
@@ -51,11 +51,11 @@ const saysOn = (seconds: number) => async (exchange: Exchange) => {
 
 const rig = () =>
   createRig({
-    chat: createOpenAiChat({ apiKey: 'sk', baseUrl: `${mind.url}/v1`, model: 'm' }),
-    voice: createOpenAiVoice({ apiKey: 'sk', baseUrl: `${mouth.url}/v1`, model: 'm', voice: 'marin' }),
+    llm: createOpenAiChat({ apiKey: 'sk', baseUrl: `${mind.url}/v1`, model: 'm' }),
+    tts: createOpenAiVoice({ apiKey: 'sk', baseUrl: `${mouth.url}/v1`, model: 'm', voice: 'marin' }),
   })
 const ask = ({ session }: Rig) =>
-  session.chat({ messages: [{ role: 'user', content: 'Hello' }], stream: true }, () => undefined, new AbortController().signal)
+  session.speech.chat({ messages: [{ role: 'user', content: 'Hello' }], stream: true }, () => undefined, new AbortController().signal)
 const started = (one: Rig) => one.runUntil('the first sound', () => one.sink.of('speech_started').length > 0)
 const ended = (one: Rig, count: number) => one.runUntil('the end of the task', () => one.sink.of('speech_finished').length === count)
 const played = (one: Rig, ms: number) =>
@@ -138,9 +138,9 @@ describe.each(MOMENTS)('an interrupt $when', (moment) => {
       expect(open.length).toBeGreaterThan(0)
       if (how === 'during close') one.session.close('idle_timeout', { afterSpeech: true })
       if (how === 'while held') one.session.speech.pauseSpeech()
-      const { spoken_text } = one.session.interrupt()
+      const { spoken_text } = one.session.speech.interrupt()
       const times = how === 'twice' ? 2 : 1
-      if (how === 'twice') expect(one.session.interrupt().status).toBe('nothing_to_interrupt')
+      if (how === 'twice') expect(one.session.speech.interrupt().status).toBe('nothing_to_interrupt')
       expect(spoken_text).toMatch(moment.heard)
       expect((await reply).choices[0]?.finish_reason).toBe('interrupted')
       await Promise.all(open.map(({ cancelled }) => cancelled))
@@ -171,7 +171,7 @@ describe('an interrupt after the end', () => {
     const one = rig()
     await ask(one)
     await ended(one, 1)
-    expect(one.session.interrupt()).toMatchObject({ status: 'nothing_to_interrupt', task_id: null })
+    expect(one.session.speech.interrupt()).toMatchObject({ status: 'nothing_to_interrupt', task_id: null })
     await expectSilence(one)
     expect(one.sink.of('interrupted')).toHaveLength(1)
     expect(one.sink.of('speech_finished')).toMatchObject([{ reason: 'completed' }])
@@ -220,12 +220,12 @@ describe('a model that breaks', () => {
 
 describe('a voice that fails in the middle of a sentence', () => {
   const failsOnce = async (one: Rig, breakIt: () => Promise<unknown>) => {
-    const { task_id } = one.session.speak({ text: 'This is the sentence that is not said to its end, for something breaks.' })
+    const { task_id } = one.session.speech.speak({ text: 'This is the sentence that is not said to its end, for something breaks.' })
     await breakIt()
     await ended(one, 1)
     expect(one.sink.of('error')).toMatchObject([{ task_id, code: 'PROVIDER_FAILED' }])
     expect(one.sink.of('speech_finished')).toMatchObject([{ task_id, reason: 'failed' }])
-    one.session.speak({ text: 'The next one.' })
+    one.session.speech.speak({ text: 'The next one.' })
     await ended(one, 2)
     expect(one.sink.of('speech_finished')[1]).toMatchObject({ reason: 'completed' })
     expect(one.sink.ended).toBeUndefined()
@@ -251,7 +251,7 @@ describe('a voice that fails in the middle of a sentence', () => {
         return worker
       },
     })
-    const one = createRig({ voice })
+    const one = createRig({ tts: voice })
     await failsOnce(one, async () => await workers[0]?.kill())
     expect(workers).toHaveLength(2)
     await voice.close()

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { SAMPLE_RATE } from '../../../shared/media.ts'
-import { createRig, fakeChat, fakeVoice, type Rig, settle } from '../../support/fakes/session-fakes.ts'
+import { SAMPLE_RATE, TICK_SAMPLES } from '../../../shared/media.ts'
+import { createRig, fakeLlm, fakeTts, type Rig, settle } from '../../support/fakes/session-fakes.ts'
 import { faceValue } from '../../support/signals/face-values.ts'
 
 /** A voice whose samples count up, so that every sample tells where it belongs. */
 const countingVoice = {
-  ...fakeVoice,
+  ...fakeTts,
   async *speak({ text }: { text: string }) {
     await Promise.resolve()
     const pcm = Int16Array.from({ length: text.length * 480 }, (_, i) => 1 + (i % 30_000))
@@ -22,8 +22,8 @@ const samplesOf = (data: string) => {
 
 describe('holding speech', () => {
   it('lets nothing leave, and goes on without losing or skipping a sample', async () => {
-    const one = createRig({ voice: countingVoice })
-    const { task_id } = one.session.speak({ text: TEXT })
+    const one = createRig({ tts: countingVoice })
+    const { task_id } = one.session.speech.speak({ text: TEXT })
     await one.run(10)
     expect(one.session.speech.pauseSpeech()).toBe(true)
     const [paused] = one.sink.of('speech_paused')
@@ -49,13 +49,13 @@ describe('holding speech', () => {
   })
 
   it('takes back the tick that was prepared and has not left', async () => {
-    const one = createRig({ voice: countingVoice })
-    one.session.speak({ text: TEXT })
+    const one = createRig({ tts: countingVoice })
+    one.session.speech.speak({ text: TEXT })
     await one.run(5)
     const late = one.session.prepare(10_000)
     one.session.speech.pauseSpeech()
     one.session.deliverSound(late)
-    one.session.deliverPicture(late, { jpeg: new Uint8Array(1), size: 360 })
+    one.session.deliverFrame(late, { jpeg: new Uint8Array(1), size: 360 })
     expect(one.sink.of('speech_paused')).toMatchObject([{ played_ms: 200 }])
     const frames = one.sink.of('frame').length
     one.session.speech.resumeSpeech()
@@ -66,10 +66,10 @@ describe('holding speech', () => {
 
   it('closes the mouth and shows that she listens', async () => {
     const { session, sink, run } = createRig()
-    session.speak({ text: TEXT })
+    session.speech.speak({ text: TEXT })
     await run(5)
     session.speech.pauseSpeech()
-    expect(session.speaking).toBe(false)
+    expect(session.speech.speaking).toBe(false)
     expect(session.speech.paused).toBe(true)
     expect(sink.of('status').at(-1)?.status).toBe('listening')
     await run(5)
@@ -83,24 +83,24 @@ describe('holding speech', () => {
 
   it('is ended by an interrupt: one acknowledgement, one end', async () => {
     const { session, sink, run } = createRig()
-    const { task_id } = session.speak({ text: TEXT })
-    session.speak({ text: 'waiting' })
+    const { task_id } = session.speech.speak({ text: TEXT })
+    session.speech.speak({ text: 'waiting' })
     await run(10)
     session.speech.pauseSpeech()
     await run(5)
-    expect(session.interrupt()).toMatchObject({ status: 'interrupted', task_id, played_ms: 400 })
+    expect(session.speech.interrupt()).toMatchObject({ status: 'interrupted', task_id, played_ms: 400 })
     await run(10)
     expect(sink.of('interrupted')).toMatchObject([{ task_id, played_ms: 400, generation: 2 }])
     expect(sink.of('speech_finished').map((event) => event.reason)).toEqual(['interrupted', 'interrupted'])
     expect(session.speech.paused).toBe(false)
-    session.speak({ text: 'again' })
+    session.speech.speak({ text: 'again' })
     await run(10)
     expect(sink.of('speech_finished').at(-1)).toMatchObject({ reason: 'completed' })
   })
 
   it('holds an answer that has not begun to sound', async () => {
     const { session, sink, run } = createRig()
-    session.speak({ text: TEXT })
+    session.speech.speak({ text: TEXT })
     expect(session.speech.pauseSpeech()).toBe(true)
     await run(10)
     expect(sink.of('audio')).toEqual([])
@@ -114,7 +114,7 @@ describe('holding speech', () => {
     const { session, sink, run } = createRig()
     expect(session.speech.pauseSpeech()).toBe(false)
     expect(session.speech.resumeSpeech()).toBe(false)
-    session.speak({ text: 'x' })
+    session.speech.speak({ text: 'x' })
     await run(1)
     session.speech.pauseSpeech()
     expect(session.speech.pauseSpeech()).toBe(false)
@@ -122,8 +122,8 @@ describe('holding speech', () => {
   })
 
   it('as often as it is done, says everything once', async () => {
-    const one = createRig({ voice: countingVoice })
-    one.session.speak({ text: TEXT })
+    const one = createRig({ tts: countingVoice })
+    one.session.speech.speak({ text: TEXT })
     let toMs = 0
     for (let i = 0; i < 40 && one.sink.of('speech_finished').length === 0; i++) {
       await one.run(1 + (i % 4))
@@ -141,9 +141,9 @@ describe('holding speech', () => {
   })
 
   it('is passed over by the client going away', async () => {
-    const { session, sink, run } = createRig({ chat: fakeChat(['Some words to say. '], { hang: true }) })
+    const { session, sink, run } = createRig({ llm: fakeLlm(['Some words to say. '], { hang: true }) })
     const caller = new AbortController()
-    const reply = session.chat({ messages: [{ role: 'user', content: 'Hello' }] }, () => undefined, caller.signal)
+    const reply = session.speech.chat({ messages: [{ role: 'user', content: 'Hello' }] }, () => undefined, caller.signal)
     await run(3)
     session.speech.pauseSpeech()
     caller.abort()
@@ -157,17 +157,13 @@ describe('holding speech', () => {
 describe('what was played', () => {
   it('is at hand for a second, silence included', async () => {
     const { session, run } = createRig()
-    session.speak({ text: 'x'.repeat(20) })
+    session.speech.speak({ text: 'x'.repeat(20) })
     await run(15)
-    const { played } = session.speech
-    const levels = played.levels()
-    expect(levels).toHaveLength(25)
-    expect(levels.filter((level) => level > 0)).toHaveLength(10)
-    expect(levels.slice(0, 10)).toEqual(new Array(10).fill(0))
+    const { echoReference: played } = session.speech
     const recent = played.recent()
     expect(recent).toHaveLength(SAMPLE_RATE)
     expect(recent.filter((sample) => sample === 1000)).toHaveLength(0.4 * SAMPLE_RATE)
-    expect(recent[0]).toBe(0)
+    expect(recent.subarray(0, 10 * TICK_SAMPLES).every((sample) => sample === 0)).toBe(true)
     expect(played.untilMs).toBe(15 * 40 + 40)
   })
 })
@@ -175,10 +171,10 @@ describe('what was played', () => {
 describe('a task that takes the place of others', () => {
   it('interrupts what is said and what waits', async () => {
     const { session, sink, run } = createRig()
-    const first = session.speak({ text: TEXT })
-    const second = session.speak({ text: TEXT })
+    const first = session.speech.speak({ text: TEXT })
+    const second = session.speech.speak({ text: TEXT })
     await run(5)
-    const third = session.speak({ text: 'now this', mode: 'interrupt' })
+    const third = session.speech.speak({ text: 'now this', mode: 'interrupt' })
     expect(third.status).toBe('processing')
     await run(20)
     expect(sink.of('interrupted')).toMatchObject([{ task_id: first.task_id }])
@@ -191,8 +187,12 @@ describe('a task that takes the place of others', () => {
 
   it('interrupts nothing where nothing is said', async () => {
     const { session, sink, run } = createRig()
-    session.speak({ text: 'hello', mode: 'interrupt' })
-    await session.chat({ messages: [{ role: 'user', content: 'Hello' }], mode: 'interrupt' }, () => undefined, new AbortController().signal)
+    session.speech.speak({ text: 'hello', mode: 'interrupt' })
+    await session.speech.chat(
+      { messages: [{ role: 'user', content: 'Hello' }], mode: 'interrupt' },
+      () => undefined,
+      new AbortController().signal,
+    )
     await run(40)
     expect(sink.of('interrupted')).toHaveLength(1)
     expect(sink.of('speech_finished').map(({ reason }) => reason)).toEqual(['interrupted', 'completed'])

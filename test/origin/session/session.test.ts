@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ears, fakeTranscription } from '../../support/fakes/ears-fakes.ts'
-import { createRig, fakeChat, settle } from '../../support/fakes/session-fakes.ts'
+import { fakeTranscription, listeningServices } from '../../support/fakes/listening-fakes.ts'
+import { createRig, fakeLlm, settle } from '../../support/fakes/session-fakes.ts'
 
 const SESSION = '550e8400-e29b-41d4-a716-446655440000'
 const say = (text: string) => ({ session_id: SESSION, text })
@@ -9,7 +9,7 @@ const ask = { session_id: SESSION, messages: [{ role: 'user' as const, content: 
 describe('speaking', () => {
   it('starts, sounds for the length of the text, and finishes exactly once', async () => {
     const { session, sink, run } = createRig()
-    const { task_id, status, duration_estimate } = session.speak(say('x'.repeat(50)))
+    const { task_id, status, duration_estimate } = session.speech.speak(say('x'.repeat(50)))
     expect(status).toBe('processing')
     expect(duration_estimate).toBe(1)
     await run(30)
@@ -24,7 +24,7 @@ describe('speaking', () => {
 
   it('gives every piece of sound the time at which its first sample is due', async () => {
     const { session, sink, run } = createRig()
-    session.speak(say('x'.repeat(50)))
+    session.speech.speak(say('x'.repeat(50)))
     await run(30)
     const chunks = sink.of('audio').filter((event) => event.format === 'pcm_s16le')
     const first = chunks[0]
@@ -34,7 +34,7 @@ describe('speaking', () => {
 
   it('cuts sound into clauses of at most 2.5 s without losing a sample', async () => {
     const { session, sink, run } = createRig()
-    session.speak(say('x'.repeat(290)))
+    session.speech.speak(say('x'.repeat(290)))
     await run(160)
     const clauses = sink.of('audio').filter((event) => event.format === 'wav')
     expect(clauses.length).toBeGreaterThan(2)
@@ -44,8 +44,8 @@ describe('speaking', () => {
 
   it('queues a second task and plays it after the first', async () => {
     const { session, sink, run } = createRig()
-    const first = session.speak(say('x'.repeat(20)))
-    const second = session.speak(say('y'.repeat(20)))
+    const first = session.speech.speak(say('x'.repeat(20)))
+    const second = session.speech.speak(say('y'.repeat(20)))
     expect(second.status).toBe('queued')
     await run(40)
     expect(sink.of('speech_finished').map((event) => event.task_id)).toEqual([first.task_id, second.task_id])
@@ -53,18 +53,18 @@ describe('speaking', () => {
 
   it('refuses more tasks than it can hold', () => {
     const { session } = createRig()
-    for (let i = 0; i < 16; i++) session.speak(say('x'))
-    expect(() => session.speak(say('x'))).toThrow(expect.objectContaining({ code: 'RATE_LIMITED' }))
+    for (let i = 0; i < 16; i++) session.speech.speak(say('x'))
+    expect(() => session.speech.speak(say('x'))).toThrow(expect.objectContaining({ code: 'RATE_LIMITED' }))
   })
 
   it('says which voice speaks when the one asked for is unknown', () => {
     const { session } = createRig()
-    expect(session.speak({ ...say('hi'), voice_id: 'nobody' }).warnings?.[0]).toContain('fake_a')
+    expect(session.speech.speak({ ...say('hi'), voice_id: 'nobody' }).warnings?.[0]).toContain('fake_a')
   })
 
   it('sends the sentence when it starts to sound', async () => {
     const { session, sink, run } = createRig()
-    session.speak(say('One sentence here. And another one.'))
+    session.speech.speak(say('One sentence here. And another one.'))
     await run(1)
     expect(sink.of('chat').map((event) => event.content)).toEqual(['One sentence here.'])
     await run(40)
@@ -75,10 +75,10 @@ describe('speaking', () => {
 describe('interrupting', () => {
   it('silences at once, reports what was heard, and speaks again', async () => {
     const { session, sink, run } = createRig()
-    const { task_id } = session.speak(say('one two three four five six seven eight nine ten'))
+    const { task_id } = session.speech.speak(say('one two three four five six seven eight nine ten'))
     await run(10)
     const before = sink.of('audio').length
-    const result = session.interrupt()
+    const result = session.speech.interrupt()
     expect(result).toMatchObject({ status: 'interrupted', task_id })
     expect('one two three four five six seven eight nine ten'.startsWith(result.spoken_text)).toBe(true)
     expect(result.spoken_text.length).toBeGreaterThan(5)
@@ -87,7 +87,7 @@ describe('interrupting', () => {
     expect(sink.of('audio')).toHaveLength(before)
     expect(sink.of('interrupted')).toHaveLength(1)
     expect(sink.of('speech_finished')).toMatchObject([{ task_id, reason: 'interrupted' }])
-    session.speak(say('again'))
+    session.speech.speak(say('again'))
     await run(10)
     expect(sink.of('speech_finished').at(-1)).toMatchObject({ reason: 'completed' })
   })
@@ -98,9 +98,9 @@ describe('interrupting', () => {
     ['after the end', 60],
   ])('is answered exactly once %s', async (when, ticks) => {
     const { session, sink, run } = createRig()
-    if (when !== 'when idle') session.speak(say('x'.repeat(20)))
+    if (when !== 'when idle') session.speech.speak(say('x'.repeat(20)))
     await run(ticks)
-    session.interrupt()
+    session.speech.interrupt()
     await run(3)
     expect(sink.of('interrupted')).toHaveLength(1)
     expect(sink.of('speech_finished')).toHaveLength(when === 'when idle' ? 0 : 1)
@@ -108,32 +108,32 @@ describe('interrupting', () => {
 
   it('twice gives two answers and one end of the task', async () => {
     const { session, sink, run } = createRig()
-    session.speak(say('x'.repeat(50)))
+    session.speech.speak(say('x'.repeat(50)))
     await run(5)
-    session.interrupt()
-    expect(session.interrupt().status).toBe('nothing_to_interrupt')
+    session.speech.interrupt()
+    expect(session.speech.interrupt().status).toBe('nothing_to_interrupt')
     expect(sink.of('interrupted')).toHaveLength(2)
     expect(sink.of('speech_finished')).toHaveLength(1)
   })
 
   it('drops a tick that was prepared before it', async () => {
     const { session, sink, run } = createRig()
-    session.speak(say('x'.repeat(50)))
+    session.speech.speak(say('x'.repeat(50)))
     await run(3)
     await settle()
     const late = session.prepare(1_000)
-    session.interrupt()
+    session.speech.interrupt()
     const before = sink.events.length
     session.deliverSound(late)
-    session.deliverPicture(late, { jpeg: new Uint8Array(1), size: 360 })
+    session.deliverFrame(late, { jpeg: new Uint8Array(1), size: 360 })
     expect(sink.events).toHaveLength(before)
   })
 
   it('ends every waiting task', async () => {
     const { session, sink, run } = createRig()
-    for (let i = 0; i < 3; i++) session.speak(say('x'.repeat(50)))
+    for (let i = 0; i < 3; i++) session.speech.speak(say('x'.repeat(50)))
     await run(2)
-    session.interrupt()
+    session.speech.interrupt()
     expect(sink.of('speech_finished').map((event) => event.reason)).toEqual(['interrupted', 'interrupted', 'interrupted'])
   })
 })
@@ -142,7 +142,7 @@ describe('chat', () => {
   it('streams tokens, speaks them, and shows who said what', async () => {
     const { session, sink, run } = createRig()
     const tokens: string[] = []
-    const response = await session.chat(
+    const response = await session.speech.chat(
       ask,
       ({ choices }) => tokens.push(choices[0]?.delta.content ?? String(choices[0]?.finish_reason)),
       new AbortController().signal,
@@ -160,9 +160,9 @@ describe('chat', () => {
   })
 
   it('stops the model and the speech when the caller goes away', async () => {
-    const { session, sink, run } = createRig({ chat: fakeChat(['Some words. '], { hang: true }) })
+    const { session, sink, run } = createRig({ llm: fakeLlm(['Some words. '], { hang: true }) })
     const caller = new AbortController()
-    const reply = session.chat(ask, () => undefined, caller.signal)
+    const reply = session.speech.chat(ask, () => undefined, caller.signal)
     await run(3)
     caller.abort()
     expect((await reply).choices[0]?.finish_reason).toBe('interrupted')
@@ -170,12 +170,12 @@ describe('chat', () => {
   })
 
   it('ends the task as failed when the model breaks, and the session lives', async () => {
-    const { session, sink, run } = createRig({ chat: fakeChat(['Some words. ', 'never'], { failAfter: 1 }) })
-    await expect(session.chat(ask, () => undefined, new AbortController().signal)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' })
+    const { session, sink, run } = createRig({ llm: fakeLlm(['Some words. ', 'never'], { failAfter: 1 }) })
+    await expect(session.speech.chat(ask, () => undefined, new AbortController().signal)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' })
     await run(20)
     expect(sink.of('speech_finished')).toMatchObject([{ reason: 'failed' }])
     expect(sink.of('error')).toHaveLength(1)
-    session.speak(say('still here'))
+    session.speech.speak(say('still here'))
     await run(20)
     expect(sink.of('speech_finished').at(-1)).toMatchObject({ reason: 'completed' })
   })
@@ -215,7 +215,7 @@ describe('client audio', () => {
   })
 
   it('answers what the user said, when it can hear', async () => {
-    const { session, sink, run } = createRig({ ears: ears(fakeTranscription(() => 'What time is it?')) })
+    const { session, sink, run } = createRig({ listening: listeningServices(fakeTranscription(() => 'What time is it?')) })
     const data = { audio: 'AAAA', format: 'auto' as const, sample_rate: 24_000, channels: 1 }
     session.handleEvent({ type: 'start_listening', data: { mode: 'manual' } }, 'cli_a')
     session.handleEvent({ type: 'user_audio_append', data }, 'cli_a')
@@ -230,7 +230,7 @@ describe('client audio', () => {
 describe('the end', () => {
   it('finishes the sentence being spoken first when asked to', async () => {
     const { session, sink, run } = createRig()
-    session.speak(say('x'.repeat(50)))
+    session.speech.speak(say('x'.repeat(50)))
     await run(5)
     session.close('idle_timeout', { afterSpeech: true })
     await run(10)
@@ -238,12 +238,12 @@ describe('the end', () => {
     await run(20)
     expect(sink.ended).toBe('idle_timeout')
     expect(sink.of('speech_finished')).toMatchObject([{ reason: 'completed' }])
-    expect(() => session.speak(say('more'))).toThrow(expect.objectContaining({ code: 'SESSION_NOT_FOUND' }))
+    expect(() => session.speech.speak(say('more'))).toThrow(expect.objectContaining({ code: 'SESSION_NOT_FOUND' }))
   })
 
   it('stops at once otherwise, with every task ended', async () => {
     const { session, sink, run } = createRig()
-    session.speak(say('x'.repeat(50)))
+    session.speech.speak(say('x'.repeat(50)))
     await run(5)
     session.close('client_stop', { afterSpeech: false })
     expect(sink.ended).toBe('client_stop')

@@ -1,10 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { ChatProvider, SpeechProvider } from '../../../origin/providers/tts/types.ts'
-import { Ledger, TurnHistograms } from '../../../origin/turn/turn-metrics.ts'
+import type { ChatProvider } from '../../../origin/providers/llm/types.ts'
+import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
+import { TurnMetrics } from '../../../origin/turn/turn-metrics.ts'
 import type { TurnLedger } from '../../../shared/stats.ts'
 import { stoppedClock } from '../../support/clocks.ts'
-import { createRig, fakeVoice, type Rig } from '../../support/fakes/session-fakes.ts'
+import { createRig, fakeTts, type Rig } from '../../support/fakes/session-fakes.ts'
 
 afterEach(() => void vi.restoreAllMocks())
 const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_picture: null }
@@ -24,17 +25,21 @@ describe('a turn’s ledger', () => {
       },
     }
     const voice: SpeechProvider = {
-      ...fakeVoice,
+      ...fakeTts,
       async *speak(request, signal) {
         pass(100)
-        yield* fakeVoice.speak(request, signal)
+        yield* fakeTts.speak(request, signal)
       },
     }
     const turns: TurnLedger[] = []
-    const one = createRig({ chat, voice, onTurn: (ledger) => turns.push(ledger) })
+    const one = createRig({
+      llm: chat,
+      tts: voice,
+      turnRecorder: { addLatency: () => undefined, addTurn: (metrics) => turns.push(metrics) },
+    })
     const now = performance.now()
     one.session.speech.answer('Hello?', { endMs: now - 700, vadEndMs: now - 200, sttFinalMs: now })
-    expect(one.session.lastTurn).toBeNull()
+    expect(one.session.speech.lastTurn).toBeNull()
     await one.run(30)
     const [told] = one.sink.of('turn_metrics')
     expect(told).toMatchObject({ kind: 'voice', task_id: one.sink.of('speech_started')[0]?.task_id })
@@ -45,22 +50,22 @@ describe('a turn’s ledger', () => {
     expect(first_picture).toBeGreaterThanOrEqual(first_sound ?? Number.NaN)
     expect(one.sink.of('turn_metrics')).toHaveLength(1)
     expect(turns).toEqual([told?.metrics])
-    expect(one.session.lastTurn).toEqual(told?.metrics)
+    expect(one.session.speech.lastTurn).toEqual(told?.metrics)
   })
 
   it('of speech that is not shown ends without a picture', async () => {
     const one = createRig()
     const { wants } = one
     one.session.want({ ...wants, frame_json: false }, { ...wants, frame_json: false })
-    one.session.speak({ text: 'Hello.' })
+    one.session.speech.speak({ text: 'Hello.' })
     await one.run(10)
     expect(metricsOf(one)).toMatchObject([{ llm_first_token: null, first_sound: expect.any(Number), first_picture: null }])
   })
 
   it.each(['interrupted before its first sound', 'failed'])('of a turn that is %s is told too', async (how) => {
-    const one = createRig(how === 'failed' ? { voice: brokenVoice } : {})
-    one.session.speak({ text: 'Hello.' })
-    if (how !== 'failed') one.session.interrupt()
+    const one = createRig(how === 'failed' ? { tts: brokenVoice } : {})
+    one.session.speech.speak({ text: 'Hello.' })
+    if (how !== 'failed') one.session.speech.interrupt()
     await one.run(5)
     expect(metricsOf(one)).toEqual([NONE])
     expect(one.sink.of('speech_finished')).toHaveLength(1)
@@ -68,7 +73,7 @@ describe('a turn’s ledger', () => {
 
   it('takes the first of each step, and nothing after it was closed', () => {
     const pass = stoppedClock()
-    const ledger = new Ledger()
+    const ledger = new TurnMetrics()
     pass(10)
     ledger.mark('first_sound')
     pass(10)
@@ -79,26 +84,10 @@ describe('a turn’s ledger', () => {
   })
 })
 
-describe('histograms of turns', () => {
-  it('count each step in the bucket that it belongs to', () => {
-    const histograms = new TurnHistograms()
-    expect(histograms.read()).toEqual({})
-    for (const first_sound of [20, 20.1, 99_999]) histograms.add({ ...NONE, first_sound })
-    histograms.add(NONE)
-    const { first_sound, ...others } = histograms.read()
-    expect(others).toEqual({})
-    const { bounds = [], counts = [], sum } = first_sound ?? {}
-    expect(counts).toHaveLength(bounds.length + 1)
-    expect(counts.filter((count) => count > 0)).toEqual([1, 1, 1])
-    expect([counts[0], counts[1], counts.at(-1)]).toEqual([1, 1, 1])
-    expect(sum).toBeCloseTo(20 + 20.1 + 99_999, 6)
-  })
-})
-
 describe('the watchdog', () => {
   /** Says its first 100 ms and then nothing. */
   const stuckVoice: SpeechProvider = {
-    ...fakeVoice,
+    ...fakeTts,
     async *speak(_request, signal) {
       yield { pcm: new Int16Array(2400).fill(1000) }
       yield { pcm: new Int16Array(2400).fill(1000) }
@@ -109,9 +98,9 @@ describe('the watchdog', () => {
   it('ends a task whose voice stopped, 2 s after its expected end, and the next one speaks', async () => {
     const pass = stoppedClock()
     let broken = true
-    const voice: SpeechProvider = { ...fakeVoice, speak: (request, signal) => (broken ? stuckVoice : fakeVoice).speak(request, signal) }
-    const one = createRig({ voice })
-    const { task_id } = one.session.speak({ text: 'x'.repeat(100) })
+    const voice: SpeechProvider = { ...fakeTts, speak: (request, signal) => (broken ? stuckVoice : fakeTts).speak(request, signal) }
+    const one = createRig({ tts: voice })
+    const { task_id } = one.session.speech.speak({ text: 'x'.repeat(100) })
     await one.run(8)
     expect(one.sink.of('speech_started')).toHaveLength(1)
     // 100 characters are expected to take 2 s, within 25 %
@@ -120,7 +109,7 @@ describe('the watchdog', () => {
     expect(one.sink.of('speech_finished')).toEqual([])
     pass(2_200)
     broken = false
-    one.session.speak({ text: 'Next.' })
+    one.session.speech.speak({ text: 'Next.' })
     await one.run(10)
     expect(one.sink.of('error')).toMatchObject([{ task_id, code: 'PROVIDER_FAILED' }])
     expect(one.sink.of('speech_finished').map(({ reason }) => reason)).toEqual(['failed', 'completed'])
@@ -129,7 +118,7 @@ describe('the watchdog', () => {
   it('leaves time to speech that is held', async () => {
     const pass = stoppedClock()
     const one = createRig()
-    one.session.speak({ text: 'x'.repeat(50) })
+    one.session.speech.speak({ text: 'x'.repeat(50) })
     await one.run(5)
     one.session.speech.pauseSpeech()
     pass(60_000)
@@ -143,7 +132,7 @@ describe('the watchdog', () => {
   it('lets held speech go on that everybody forgot', async () => {
     const pass = stoppedClock()
     const one = createRig()
-    one.session.speak({ text: 'x'.repeat(50) })
+    one.session.speech.speak({ text: 'x'.repeat(50) })
     await one.run(5)
     one.session.speech.pauseSpeech()
     pass(91_000)
@@ -154,7 +143,7 @@ describe('the watchdog', () => {
 })
 
 const brokenVoice: SpeechProvider = {
-  ...fakeVoice,
+  ...fakeTts,
   // biome-ignore lint/correctness/useYield: it fails before its first sound
   async *speak() {
     await Promise.resolve()

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 import type { CharacterTime } from '../../../origin/providers/tts/types.ts'
 import { wordTimes } from '../../../origin/turn/word-times.ts'
-import { createRig, fakeVoice } from '../../support/fakes/session-fakes.ts'
+import { createRig, fakeTts } from '../../support/fakes/session-fakes.ts'
 
 /** Each character takes 100 ms, from `fromS` on. */
 const spell = (text: string, fromS = 0): CharacterTime[] =>
@@ -65,7 +65,7 @@ describe('word events', () => {
 
   it('come once each, in order, at their time', async () => {
     const { session, sink, run } = createRig()
-    const { task_id } = session.speak({ text: TEXT })
+    const { task_id } = session.speech.speak({ text: TEXT })
     await run(40)
     const words = sink.of('word')
     expect(words.map(({ word }) => word).join(' ')).toBe(TEXT)
@@ -85,25 +85,25 @@ describe('word events', () => {
     await run(30)
     const { wants } = createRig()
     session.want({ ...wants, words: false }, { ...wants, words: false })
-    session.speak({ text: TEXT })
+    session.speech.speak({ text: TEXT })
     await run(40)
     expect(sink.of('speech_finished')).toHaveLength(2)
     expect(sink.of('word')).toEqual([])
   })
 
   it('stop with the speech, and the word that is cut off is not said to be heard', async () => {
-    const { session, sink, run } = createRig({ voice: { ...fakeVoice, speak: withCharacters } })
-    session.speak({ text: 'One two three four' })
+    const { session, sink, run } = createRig({ tts: { ...fakeTts, speak: withCharacters } })
+    session.speech.speak({ text: 'One two three four' })
     await run(13)
-    const { spoken_text } = session.interrupt()
+    const { spoken_text } = session.speech.interrupt()
     await run(20)
     expect(sink.of('word').map(({ word }) => word)).toEqual(['One', 'two'])
     expect(spoken_text).toBe('One')
   })
 
   it('held speech goes on with the word that it stopped in', async () => {
-    const { session, sink, run } = createRig({ voice: { ...fakeVoice, speak: withCharacters } })
-    session.speak({ text: 'One two three four' })
+    const { session, sink, run } = createRig({ tts: { ...fakeTts, speak: withCharacters } })
+    session.speech.speak({ text: 'One two three four' })
     await run(13)
     session.speech.pauseSpeech()
     session.speech.resumeSpeech()

@@ -11,8 +11,8 @@ import { tinyDecoder } from './tiny-onnx.ts'
 export const PACK_SIZE = 160
 export const PATCH = 64
 export const GRID = 4
-export const IDLE_PICTURES = 40
-export const LISTENING_PICTURES = 12
+export const IDLE_FRAMES = 40
+export const LISTENING_FRAMES = 12
 /** Pictures of the idle clip whose track shows closed eyes. */
 export const BLINK_AT = 7
 
@@ -64,15 +64,15 @@ export async function makeAvatarPack(packsDir: string, id = 'tiny'): Promise<str
     licence: 'MIT',
     size: PACK_SIZE,
     fps: 25,
-    clips: { idle: clip('idle', IDLE_PICTURES), listening: clip('listening', LISTENING_PICTURES) },
+    clips: { idle: clip('idle', IDLE_FRAMES), listening: clip('listening', LISTENING_FRAMES) },
     layers,
   }
   const write = (file: string, data: string | Uint8Array): Promise<void> => writeFile(join(folder, file), data)
   await write('manifest.json', JSON.stringify(manifest))
   await write('mask.png', greyPng(PATCH, PATCH, maskShare))
   for (const [name, pictures] of [
-    ['idle', IDLE_PICTURES],
-    ['listening', LISTENING_PICTURES],
+    ['idle', IDLE_FRAMES],
+    ['listening', LISTENING_FRAMES],
   ] as const) {
     await write(`${name}.y4m`, gradientVideo(pictures))
     await write(
@@ -166,6 +166,6 @@ export async function addHead(folder: string): Promise<void> {
     return isPitch && i % 2 === 1 ? PIXELS_PER_DEGREE : 0
   })
   await writeFile(join(folder, 'head.f32'), floats(fields))
-  await writeFile(join(folder, 'idle_head.f32'), floats(new Array<number>(4 * IDLE_PICTURES).fill(0)))
-  await writeFile(join(folder, 'listening_head.f32'), floats(new Array<number>(4 * LISTENING_PICTURES).fill(0)))
+  await writeFile(join(folder, 'idle_head.f32'), floats(new Array<number>(4 * IDLE_FRAMES).fill(0)))
+  await writeFile(join(folder, 'listening_head.f32'), floats(new Array<number>(4 * LISTENING_FRAMES).fill(0)))
 }

@@ -1,21 +1,26 @@
 /** Deterministic parts for the session engine: a voice whose length follows from the text, a mind that replays tokens. */
 
+import type { LipSync, MouthFromPhones, MouthFromText } from '../../../origin/lipsync/types.ts'
 import { NO_WANTS } from '../../../origin/media/socket-output.ts'
-import type { ChatProvider, ReplyPart, SpeechProvider } from '../../../origin/providers/tts/types.ts'
-import { Session, type SessionSink } from '../../../origin/session/session.ts'
-import { SessionParts, type SessionPartsOptions } from '../../../origin/session/session-services.ts'
+import { SocketMeter } from '../../../origin/media/transport-stats.ts'
+import type { ChatProvider, ReplyPart } from '../../../origin/providers/llm/types.ts'
+import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
+import { Session } from '../../../origin/session/session.ts'
+import type { SessionServices } from '../../../origin/session/session-services.ts'
+import type { SessionSink } from '../../../origin/session/session-sink.ts'
+import { createSpeechPipeline } from '../../../origin/turn/speech-pipeline.ts'
 import type { OriginEvent, SessionEndReason } from '../../../shared/events.ts'
 import { VISEMES } from '../../../shared/face.ts'
 import type { MediaWants, RelayClass, SessionConfig } from '../../../shared/link.ts'
 import { MOUTH_FPS, SAMPLE_RATE, TICK_MS } from '../../../shared/media.ts'
 import { until } from '../until.ts'
-import { ears } from './ears-fakes.ts'
+import { listeningServices } from './listening-fakes.ts'
 import { createLogger } from './silent-log.ts'
 
 /** Seconds of speech for each character of text. */
 export const SECONDS_PER_CHAR = 0.02
 
-export const fakeVoice: SpeechProvider = {
+export const fakeTts: SpeechProvider = {
   name: 'fake',
   voices: [{ voice_id: 'fake_a', name: 'A', provider: 'fake', language: 'en', default: true }],
   defaultVoiceId: 'fake_a',
@@ -30,7 +35,7 @@ export const fakeVoice: SpeechProvider = {
 }
 
 /** A mind that replays text and other parts of a reply. @param options.hang after all parts, until it is stopped */
-export function fakeChat(tokens: readonly (string | ReplyPart)[], options: { failAfter?: number; hang?: boolean } = {}): ChatProvider {
+export function fakeLlm(tokens: readonly (string | ReplyPart)[], options: { failAfter?: number; hang?: boolean } = {}): ChatProvider {
   return {
     name: 'fake',
     defaultModel: 'fake-model',
@@ -55,6 +60,7 @@ export class RecordingSink implements SessionSink {
   readonly activity: boolean[] = []
   ended: SessionEndReason | undefined
   congested = false
+  readonly meter = new SocketMeter()
 
   sendEvent(relayClass: RelayClass, event: OriginEvent, to?: string): void {
     this.events.push({ relayClass, event, to })
@@ -89,7 +95,7 @@ const CONFIG: SessionConfig = {
 export interface Rig {
   session: Session
   sink: RecordingSink
-  parts: SessionParts
+  services: SessionServices
   /** What the session's client wants. */
   wants: MediaWants
   /** Lets pending work settle, then runs ticks of the clock, pictures included. */
@@ -98,23 +104,34 @@ export interface Rig {
   runUntil: (what: string, check: () => boolean) => Promise<void>
 }
 
-export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Partial<SessionConfig> = {}): Rig {
+/** What a test has of its own; the rest is as simple as it can be. */
+export interface RigOptions extends Partial<Omit<SessionServices, 'avatars' | 'pipeline'>> {
+  avatars?: Partial<SessionServices['avatars']>
+  mouthFromPhones?: MouthFromPhones
+  mouthFromText?: MouthFromText
+}
+
+export function createRig(
+  { avatars, mouthFromText, mouthFromPhones = phonesToRows, tts = fakeTts, ...own }: RigOptions = {},
+  config: Partial<SessionConfig> = {},
+): Rig {
   const sink = new RecordingSink()
-  const sessionParts = new SessionParts({
-    voice: fakeVoice,
-    chat: fakeChat(['Hello there. ', 'How are you?']),
-    ears: ears(),
-    lipSync: {
-      open: () => ({ push: async (pcm) => rows(pcm.length), flush: async () => new Float32Array(0) }),
-      close: async () => undefined,
-    },
-    mouthFromPhones: (_phones, durationS) => rows(durationS * SAMPLE_RATE),
+  const lipSync: LipSync = {
+    open: () => ({ push: async (pcm) => rows(pcm.length), flush: async () => new Float32Array(0) }),
+    close: async () => undefined,
+  }
+  const services: SessionServices = {
+    tts,
+    llm: fakeLlm(['Hello there. ', 'How are you?']),
+    pipeline: createSpeechPipeline({ tts, lipSync, mouthFromPhones, mouthFromText }),
+    listening: listeningServices(),
+    avatars: { soundOf: () => undefined, canNod: () => true, ...avatars },
     decodeAudio: async () => ({ pcm: new Int16Array(SAMPLE_RATE) }),
     persona: 'persona',
-    onLatency: () => undefined,
-    ...parts,
-  })
-  const session = new Session({ config: { ...CONFIG, ...config }, sink, log: createLogger(), parts: sessionParts })
+    turnRecorder: { addLatency: () => undefined, addTurn: () => undefined },
+    ...own,
+  }
+  const session = new Session({ config: { ...CONFIG, ...config }, sink, log: createLogger(), services })
   const wants: MediaWants = {
     ...NO_WANTS,
     frame_json: true,
@@ -132,7 +149,7 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
       const prepared = session.prepare(dueMs)
       await settle()
       session.deliverSound(prepared)
-      if (prepared.request) session.deliverPicture(prepared, { jpeg: new Uint8Array([i]), size: 360 })
+      if (prepared.request) session.deliverFrame(prepared, { jpeg: new Uint8Array([i]), size: 360 })
     }
   }
   const runUntil = async (what: string, check: () => boolean): Promise<void> => {
@@ -142,8 +159,10 @@ export function createRig(parts: Partial<SessionPartsOptions> = {}, config: Part
       return check()
     })
   }
-  return { session, sink, parts: sessionParts, wants, run, runUntil }
+  return { session, sink, services, wants, run, runUntil }
 }
+
+const phonesToRows: MouthFromPhones = (_phones, durationS) => rows(durationS * SAMPLE_RATE)
 
 /** Lets promises that are ready run. */
 export async function settle(): Promise<void> {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { boxOffset, floats, gradientVideo, greyPng, IDLE_PICTURES, PACK_SIZE, trackRow } from './avatar-pack.ts'
+import { boxOffset, floats, gradientVideo, greyPng, IDLE_FRAMES, PACK_SIZE, trackRow } from './avatar-pack.ts'
 
 /** The face box in clip pixels, before `boxOffset`. */
 export const FACE_BOX = { x: 44, y: 40, side: 72 } as const
@@ -43,7 +43,7 @@ export async function makeWav2lipPack(
     licence: 'MIT',
     size: PACK_SIZE,
     fps: 25,
-    clips: { idle: { file: 'idle.y4m', pictures: IDLE_PICTURES, tracks: 'tracks.f32' } },
+    clips: { idle: { file: 'idle.y4m', pictures: IDLE_FRAMES, tracks: 'tracks.f32' } },
     layers: [
       {
         name: 'mouth',
@@ -56,13 +56,13 @@ export async function makeWav2lipPack(
     ],
   }
   await write('manifest.json', JSON.stringify(manifest))
-  await write('idle.y4m', gradientVideo(IDLE_PICTURES))
-  await write('tracks.f32', floats(Array.from({ length: IDLE_PICTURES }, () => trackRow(false)).flat()))
+  await write('idle.y4m', gradientVideo(IDLE_FRAMES))
+  await write('tracks.f32', floats(Array.from({ length: IDLE_FRAMES }, () => trackRow(false)).flat()))
   await write(
     'mask.png',
     greyPng(side, side, (x, y) => lowerMaskShare(x + 0.5, y + 0.5, side)),
   )
-  const boxes = Array.from({ length: IDLE_PICTURES }, (_, i) => {
+  const boxes = Array.from({ length: IDLE_FRAMES }, (_, i) => {
     const { x, y } = boxOffset(i)
     return [FACE_BOX.x + x, FACE_BOX.y + y, FACE_BOX.side, FACE_BOX.side, 0, 0, side, 0, 0, side, side, side]
   })

@@ -72,7 +72,7 @@ class Settle implements SessionCommand {
 
 function speak(world: World, text: string, mode: Mode): void {
   try {
-    world.spoken.push(world.counting(() => world.session.speak({ text, mode })).task_id)
+    world.spoken.push(world.counting(() => world.session.speech.speak({ text, mode })).task_id)
   } catch (thrown) {
     expect(thrown).toMatchObject({ code: 'RATE_LIMITED' })
   }
@@ -83,7 +83,7 @@ function chat(world: World, mode: Mode): void {
   world.callers.push(caller)
   const messages = [{ role: 'user' as const, content: 'Hello' }]
   const asked = { messages, mode, stream: true }
-  const reply = world.counting(() => world.session.chat(asked, () => undefined, caller.signal))
+  const reply = world.counting(() => world.session.speech.chat(asked, () => undefined, caller.signal))
   world.replies.push(reply.catch(() => undefined))
 }
 

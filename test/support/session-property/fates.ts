@@ -1,9 +1,10 @@
 /** Voices and language models whose every step was drawn beforehand: the same fates give the same run. */
 import * as fc from 'fast-check'
-import type { ChatProvider, ReplyPart, SpeechProvider } from '../../../origin/providers/tts/types.ts'
+import type { ChatProvider, ReplyPart } from '../../../origin/providers/llm/types.ts'
+import type { SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { SAMPLE_RATE } from '../../../shared/media.ts'
-import { fakeVoice, SECONDS_PER_CHAR } from '../fakes/session-fakes.ts'
+import { fakeTts, SECONDS_PER_CHAR } from '../fakes/session-fakes.ts'
 
 const WORDS = ['one', 'two,', 'three.', 'four', 'fifteen', 'a', 'wonderful', 'day!', 'why?', 'yes;']
 /** Samples of the smallest piece of sound: 20 ms. */
@@ -94,7 +95,7 @@ export function fatedVoice(fates: readonly VoiceFate[], work: Work): SpeechProvi
       at += length
     }
   }
-  return { ...fakeVoice, speak: (request, signal) => work.track(speak(request, signal)) }
+  return { ...fakeTts, speak: (request, signal) => work.track(speak(request, signal)) }
 }
 
 export function fatedChat(fates: readonly ChatFate[], work: Work): ChatProvider {

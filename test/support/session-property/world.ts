@@ -1,6 +1,7 @@
 /** A session between fated fakes, and what a client and the clock do to it. */
 import { expect } from 'vitest'
-import type { PreparedTick, Session } from '../../../origin/session/session.ts'
+import type { Session } from '../../../origin/session/session.ts'
+import type { PreparedTick } from '../../../origin/session/tick.ts'
 import { TICK_MS } from '../../../shared/media.ts'
 import { createRig, type RecordingSink, settle } from '../fakes/session-fakes.ts'
 import { type Fates, fatedChat, fatedVoice, Work } from './fates.ts'
@@ -23,9 +24,10 @@ export class World {
   readonly #late: PreparedTick[] = []
 
   constructor({ voices, chats }: Fates) {
-    const { session, sink, parts } = createRig({ voice: fatedVoice(voices, this.work), chat: fatedChat(chats, this.work) })
-    const spokenBy = parts.spoken.bind(parts)
-    parts.spoken = (...asked) => this.work.track(spokenBy(...asked))
+    const { session, sink, services } = createRig({ tts: fatedVoice(voices, this.work), llm: fatedChat(chats, this.work) })
+    const { pipeline } = services
+    const fromText = pipeline.fromText.bind(pipeline)
+    pipeline.fromText = (...asked) => this.work.track(fromText(...asked))
     this.session = session
     this.sink = sink
   }
@@ -69,7 +71,7 @@ export class World {
     this.#late.push(prepared)
     if (late) return
     for (const shown of this.#late.splice(0)) {
-      if (shown.request) this.session.deliverPicture(shown, { jpeg: new Uint8Array(1), size: 360 })
+      if (shown.request) this.session.deliverFrame(shown, { jpeg: new Uint8Array(1), size: 360 })
     }
   }
 

@@ -1,9 +1,9 @@
 /** A user before loudspeakers, simulated: what is played comes back into the microphone, later, quieter, with noise, and with what the user says. */
 
 import { resample } from '../../../origin/codec/resample.ts'
-import { Hearing } from '../../../origin/listening/speech-detector.ts'
+import { SpeechDetector } from '../../../origin/listening/speech-detector.ts'
 import { TurnDetector } from '../../../origin/listening/turn-detector.ts'
-import type { PlayedSound } from '../../../origin/listening/types.ts'
+import type { EchoReference } from '../../../origin/listening/types.ts'
 import type { VadWeights } from '../../../origin/listening/vad.ts'
 import { noise, seeded, toPcm } from './noise.ts'
 
@@ -57,8 +57,8 @@ export function turnsIn(room: Room): number[] {
 
   let nowMs = 0
   const ring = new Int16Array(PLAY_RATE)
-  const playedSound = { recent: () => ring, untilMs: 0, levels: () => [] } satisfies PlayedSound
-  const hearing = new Hearing({ weights, played: playedSound, now: () => nowMs, onLevel: () => undefined })
+  const playedSound = { recent: () => ring, untilMs: 0 } satisfies EchoReference
+  const hearing = new SpeechDetector({ weights, echoReference: playedSound, now: () => nowMs, onLevel: () => undefined })
   const detector = new TurnDetector({ threshold: 0.5, silenceMs: 500, maxMs: 60_000 })
   const begun: number[] = []
   const arrivals = Array.from(

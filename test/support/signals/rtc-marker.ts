@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
-import { PeerOut } from '../../../origin/media/peer-output.ts'
+import { PeerOutput } from '../../../origin/media/peer-output.ts'
 import { Clock } from '../../../origin/pipeline/clock.ts'
 import { RtcEngine } from '../../../origin/rtc/rtc-engine.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
@@ -45,7 +45,7 @@ export async function startMarkedStream(
     settings: { publicAddresses: [], portRange: undefined, relayOnly: false, loopback: true },
     onSlowStun: () => undefined,
   })
-  const out = new PeerOut({
+  const out = new PeerOutput({
     parts: { answer: (offer, options) => rtc.answer(offer, options), encoders },
     quality: 'low',
     iceServers: [],
@@ -66,7 +66,7 @@ export async function startMarkedStream(
       const pcm = sounds ? Int16Array.from({ length: TICK_SAMPLES }, (_, i) => 12_000 * Math.sin(i / 4)) : undefined
       out.sound(pcm, atMs, { stale: mode === 'cut' })
       if (mode === 'cut') mode = 'silent'
-      out.picture(new Uint8Array(3 * size * size).fill(marked ? 235 : 20), atMs)
+      out.frame(new Uint8Array(3 * size * size).fill(marked ? 235 : 20), atMs)
     },
   })
   let relay: LossyRelay | undefined

@@ -3,8 +3,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { concatPcm, resample } from '../../../origin/codec/resample.ts'
+import { resample } from '../../../origin/codec/resample.ts'
 import { parseWav } from '../../../origin/codec/wav.ts'
+import { concatPcm } from '../../../origin/dsp/pcm.ts'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 
 const RATE = 16_000

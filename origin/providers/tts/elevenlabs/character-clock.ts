@@ -1,4 +1,4 @@
-/** Places of characters in a clause, from alignments that come chunk by chunk. */
+/** Times of characters in a clause, from alignments that arrive chunk by chunk. */
 import type { CharacterTime } from '../types.ts'
 
 /** As the package spells it. */

@@ -1,4 +1,4 @@
-/** Voices of ElevenLabs: one request a clause, streamed as PCM with the times of its characters. */
+/** TTS by ElevenLabs: one request a clause, streamed as PCM with the times of its characters. */
 import type { ElevenLabs, ElevenLabsClient } from '@elevenlabs/elevenlabs-js'
 import type { VoiceInfo, VoiceSettings } from '../../../../shared/api.ts'
 import { SAMPLE_RATE } from '../../../../shared/media.ts'
@@ -32,7 +32,7 @@ export interface ElevenLabsOptions {
   apiKey: string
   model: string
   baseUrl?: string | undefined
-  /** Told every text when its request leaves. */
+  /** Called with every text when its request is sent. */
   onText?: (text: string) => void
   firstByteTimeoutMs?: number | undefined
   stallTimeoutMs?: number | undefined
@@ -143,7 +143,7 @@ function toVoiceInfo({ voiceId, name, labels }: ElevenLabs.Voice): VoiceInfo {
   return { voice_id: voiceId, name: name ?? voiceId, provider: 'elevenlabs', language: labels?.language ?? 'multi', default: false }
 }
 
-/** The vendor's word for a refusal: a spent quota comes as 401, like a wrong key. */
+/** The vendor's error code: a used-up quota comes as 401, like a wrong key. */
 function reasonOf(thrown: unknown): string | undefined {
   if (statusOf(thrown) === undefined || typeof thrown !== 'object' || thrown === null || !('body' in thrown)) return undefined
   const detail = (thrown.body as { detail?: { status?: unknown } } | undefined)?.detail
@@ -151,8 +151,8 @@ function reasonOf(thrown: unknown): string | undefined {
 }
 
 /**
- * The package is loaded here and nowhere else: it takes a second. The account's voices are waited for a little, so that
- * the edge hears of them at once.
+ * The package is loaded here and nowhere else: it takes a second. Waits a little for the account's voices, so that the edge gets
+ * them with the first connection.
  */
 export async function createElevenLabsVoice(options: ElevenLabsOptions): Promise<SpeechProvider> {
   const { ElevenLabsClient } = await import('@elevenlabs/elevenlabs-js')

@@ -1,8 +1,9 @@
-/** The embedded voice: CMU Flite in a worker thread. No key, no network; English; knows its own phones. */
+/** The embedded TTS: CMU Flite in a worker thread. No key, no network; English; gives phones with their times. */
 import type { VoiceSettings } from '../../../../shared/api.ts'
 import { AvatarError } from '../../../../shared/errors.ts'
 import { log } from '../../../log.ts'
-import { JobError, JobQueue, type JobWorker, threadWorker } from '../../../workers/job-queue.ts'
+import { type JobWorker, threadWorker } from '../../../workers/job-worker.ts'
+import { JobError, WorkerClient } from '../../../workers/worker-client.ts'
 import type { Pronouncer, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
 import { estimateSpeechS } from './estimate.ts'
 import { FlitePronouncer } from './pronounce.ts'
@@ -10,7 +11,7 @@ import type { Synthesis, SynthesisJob } from './synthesize.ts'
 import { speakableText } from './text.ts'
 import { VOICES, voiceById } from './voices.ts'
 
-/** Clauses that may wait: at about 50 ms each, one that waits longer than this has lost its listener. */
+/** Clauses that may wait, at about 50 ms each: the last of them would be too late for its listener. */
 const MAX_QUEUED = 64
 /** ms for one clause; the longest takes 0.6 s on a free core. */
 const TIMEOUT_MS = 15_000
@@ -31,15 +32,16 @@ class FliteSpeech implements SpeechProvider {
     default: isDefault,
   }))
   readonly defaultVoiceId = VOICES[0].voice_id
-  readonly #jobs: JobQueue<SynthesisJob, Synthesis>
+  readonly #jobs: WorkerClient<SynthesisJob, Synthesis>
 
   constructor(spawn: () => JobWorker) {
-    this.#jobs = new JobQueue({
+    this.#jobs = new WorkerClient({
       name: 'flite',
       spawn,
+      maxPending: 1,
       maxQueued: MAX_QUEUED,
       timeoutMs: TIMEOUT_MS,
-      onCrash: (why) => log.error({ why }, 'the speech thread ended; the next clause starts a new one'),
+      onCrash: ({ message }) => log.error({ why: message }, 'the speech thread ended; the next clause starts a new one'),
     })
   }
 

@@ -1,38 +1,40 @@
-/** How English words sound, by the embedded engine's dictionary and letter rules; in its worker thread, remembered. */
+/** Pronunciation of English words by the embedded engine's dictionary and letter rules; in its worker thread, cached. */
 
 import { log } from '../../../log.ts'
-import { JobError, JobQueue, type JobWorker } from '../../../workers/job-queue.ts'
+import type { JobWorker } from '../../../workers/job-worker.ts'
+import { JobError, WorkerClient } from '../../../workers/worker-client.ts'
 import type { Pronouncer } from '../types.ts'
 import type { PronunciationJob } from './synthesize.ts'
 import { speakableText } from './text.ts'
 
-/** Words that one run of the engine says; a run takes about 10 ms and a millisecond a word. */
+/** Words of one run of the engine; a run takes about 10 ms and a millisecond a word. */
 const MAX_WORDS = 24
 const MAX_WORD_CHARS = 40
 const MAX_REMEMBERED = 5_000
 const MAX_QUEUED = 32
-/** ms; speech does not wait longer for the finer points of its mouth. */
-const PATIENCE_MS = 400
+/** ms; speech does not wait longer for a more exact mouth. */
+const MAX_WAIT_MS = 400
 const TIMEOUT_MS = 5_000
 
 export class FlitePronouncer implements Pronouncer {
-  readonly #jobs: JobQueue<PronunciationJob, string[][]>
+  readonly #jobs: WorkerClient<PronunciationJob, string[][]>
   readonly #remembered = new Map<string, readonly string[]>()
   readonly #learning = new Map<string, Promise<void>>()
 
   constructor(spawn: () => JobWorker) {
-    this.#jobs = new JobQueue({
+    this.#jobs = new WorkerClient({
       name: 'pronunciation',
       spawn,
+      maxPending: 1,
       maxQueued: MAX_QUEUED,
       timeoutMs: TIMEOUT_MS,
-      onCrash: (why) => log.error({ why }, 'the pronunciation thread ended; the next words start a new one'),
+      onCrash: ({ message }) => log.error({ why: message }, 'the pronunciation thread ended; the next words start a new one'),
     })
   }
 
   async pronounce(words: readonly string[]): Promise<readonly (readonly string[])[]> {
     const spoken = words.map(spokenForm)
-    await settledWithin(PATIENCE_MS, this.#learn(spoken))
+    await settledWithin(MAX_WAIT_MS, this.#learn(spoken))
     return spoken.map((word) => this.#remembered.get(word) ?? [])
   }
 
@@ -45,7 +47,7 @@ export class FlitePronouncer implements Pronouncer {
     return this.#jobs.close()
   }
 
-  /** What is asked for twice is looked up once; it is remembered also when nobody waits for it any more. */
+  /** A word is looked up once for concurrent calls, and cached also when its caller no longer waits. */
   #learn(spoken: readonly string[]): Promise<unknown> {
     const wanted = new Set(spoken.filter((word) => word !== '' && !this.#remembered.has(word)))
     const fresh = [...wanted].filter((word) => !this.#learning.has(word))
@@ -76,7 +78,7 @@ export class FlitePronouncer implements Pronouncer {
   }
 }
 
-/** Waits for work that goes on in any case. */
+/** Waits for work, for at most `ms`; the work continues in any case. */
 async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const patience = new Promise((resolve) => {

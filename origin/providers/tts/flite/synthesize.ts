@@ -2,6 +2,7 @@
 import { SAMPLE_RATE } from '../../../../shared/media.ts'
 import { resample } from '../../../codec/resample.ts'
 import { parseWav } from '../../../codec/wav.ts'
+import { FULL_SCALE } from '../../../dsp/pcm.ts'
 import type { Phone } from '../types.ts'
 import { NOTHING_S, pauseAfterS } from './text.ts'
 import type { Program } from './wasi.ts'
@@ -29,7 +30,6 @@ export interface PronunciationJob {
 const LEAD_S = 0.04
 /** Highest peak before resampling, of full scale (-1.4 dBFS): louder clauses are turned down as a whole. */
 const PEAK_LIMIT = 0.85
-const FULL_SCALE = 32_768
 const PAUSE = 'pau'
 
 /** @throws Error when the engine gives no sound */

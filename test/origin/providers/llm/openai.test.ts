@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createOpenAiChat } from '../../../../origin/providers/llm/openai.ts'
-import type { ChatProvider, ReplyPart } from '../../../../origin/providers/tts/types.ts'
+import type { ChatProvider, ReplyPart } from '../../../../origin/providers/llm/types.ts'
 import { AvatarError } from '../../../../shared/errors.ts'
 import { Gate, startVendorServer, type VendorServer } from '../../../support/servers/vendor-server.ts'
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parseWav } from '../../../../origin/codec/wav.ts'
-import { chooseTranscription } from '../../../../origin/providers/stt/choose.ts'
+import { chooseStt } from '../../../../origin/providers/stt/choose.ts'
 import { createOpenAiTranscription } from '../../../../origin/providers/stt/openai.ts'
 import { createOpenAiLiveTranscription } from '../../../../origin/providers/stt/openai-realtime.ts'
 import { createSherpaTranscription, type SherpaModule } from '../../../../origin/providers/stt/sherpa.ts'
@@ -303,13 +303,12 @@ describe('on this machine', () => {
 
 describe('who hears', () => {
   it('follows from what is configured', async () => {
-    const name = async (env: Parameters<typeof chooseTranscription>[0]): Promise<string | undefined> =>
-      (await chooseTranscription(env))?.name
+    const name = async (env: Parameters<typeof chooseStt>[0]): Promise<string | undefined> => (await chooseStt(env))?.name
     expect(await name({})).toBeUndefined()
     expect(await name({ OPENAI_API_KEY: KEY })).toBe('openai')
     expect(await name({ STT_BASE_URL: 'http://127.0.0.1:1/v1' })).toBe('openai')
     expect(await name({ STT_API_KEY: KEY, STT_PROVIDER: 'openai-live' })).toBe('openai-live')
-    await expect(chooseTranscription({ STT_PROVIDER: 'openai-live' })).rejects.toThrow('STT_API_KEY')
-    await expect(chooseTranscription({ STT_PROVIDER: 'sherpa' })).rejects.toThrow('SHERPA_MODEL_DIR')
+    await expect(chooseStt({ STT_PROVIDER: 'openai-live' })).rejects.toThrow('STT_API_KEY')
+    await expect(chooseStt({ STT_PROVIDER: 'sherpa' })).rejects.toThrow('SHERPA_MODEL_DIR')
   })
 })

@@ -2,8 +2,8 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createFliteVoice } from '../../../../../origin/providers/tts/flite/index.ts'
 import type { Phone, SpeechProvider } from '../../../../../origin/providers/tts/types.ts'
-import type { JobReply, JobWorker } from '../../../../../origin/workers/job-queue.ts'
-import { threadWorker } from '../../../../../origin/workers/job-queue.ts'
+import type { JobReply, JobWorker } from '../../../../../origin/workers/job-worker.ts'
+import { threadWorker } from '../../../../../origin/workers/job-worker.ts'
 import type { VoiceSettings } from '../../../../../shared/api.ts'
 
 const RATE = 24_000
@@ -267,6 +267,7 @@ function fakeWorker(ran: unknown[]): JobWorker {
     },
     onGone: () => {},
     setBusy: () => {},
+    close: async () => {},
     kill: async () => {},
   }
 }

@@ -1,25 +1,30 @@
 import { describe, expect, it } from 'vitest'
-import { JobError, type JobMessage, JobQueue, type JobReply, type JobWorker } from '../../../origin/workers/job-queue.ts'
+import type { JobReply, JobWorker } from '../../../origin/workers/job-worker.ts'
+import { JobError, WorkerClient } from '../../../origin/workers/worker-client.ts'
 
 /** A worker under the test's hand. */
 class HandWorker implements JobWorker {
-  readonly jobs: JobMessage[] = []
+  readonly jobs: { id: number; job: unknown }[] = []
+  closed = false
   killed = false
   busy = false
   #reply = (_reply: JobReply) => {}
-  #gone = (_why: string) => {}
+  #gone = (_cause: Error) => {}
 
-  post(message: JobMessage): void {
+  post(message: { id: number; job: unknown }): void {
     this.jobs.push(message)
   }
   onReply(listener: (reply: JobReply) => void): void {
     this.#reply = listener
   }
-  onGone(listener: (why: string) => void): void {
+  onGone(listener: (cause: Error) => void): void {
     this.#gone = listener
   }
   setBusy(busy: boolean): void {
     this.busy = busy
+  }
+  async close(): Promise<void> {
+    this.closed = true
   }
   async kill(): Promise<void> {
     this.killed = true
@@ -31,7 +36,7 @@ class HandWorker implements JobWorker {
     this.#reply({ id: this.jobs.at(-1)?.id ?? 0, error })
   }
   die(why: string): void {
-    this.#gone(why)
+    this.#gone(new Error(why))
   }
 }
 function setUp({
@@ -46,8 +51,9 @@ function setUp({
 } = {}) {
   const workers: HandWorker[] = []
   const crashes: string[] = []
-  const queue = new JobQueue<string, string>({
+  const queue = new WorkerClient<string, string>({
     name: 'test',
+    maxPending: 1,
     maxQueued,
     timeoutMs,
     ...rest,
@@ -56,7 +62,7 @@ function setUp({
       workers.push(worker)
       return worker
     },
-    onCrash: (why) => crashes.push(why),
+    onCrash: ({ message }) => crashes.push(message),
   })
   const worker = (index = 0) => {
     const found = workers[index]
@@ -71,7 +77,7 @@ const kindOf = (work: Promise<unknown>) =>
     (thrown: unknown) => (thrown instanceof JobError ? thrown.kind : String(thrown)),
   )
 
-describe('job queue', () => {
+describe('a worker with one job at a time', () => {
   it('runs one job at a time, in order, and is busy only then', async () => {
     const { queue, worker } = setUp()
     const [a, b] = [queue.run('a'), queue.run('b')]
@@ -135,7 +141,7 @@ describe('job queue', () => {
     const first = queue.run('first')
     worker().answer('1')
     await first
-    await expect.poll(() => worker().killed, { message: 'the idle worker was not ended' }).toBe(true)
+    await expect.poll(() => worker().closed, { message: 'the idle worker was not ended' }).toBe(true)
     const second = queue.run('second')
     worker(1).answer('2')
     expect(await second).toBe('2')
@@ -149,7 +155,7 @@ describe('job queue', () => {
     worker(0).answer('b')
     worker(1).answer('c')
     expect(await Promise.all(all)).toEqual(['a', 'b', 'c'])
-    expect(worker(0).killed).toBe(true)
+    expect(worker(0).closed).toBe(true)
     expect(workers).toHaveLength(2)
     expect(crashes).toEqual([])
   })

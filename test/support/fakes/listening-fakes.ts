@@ -1,5 +1,5 @@
-/** Ears for tests: the shipped detector, recognisers that say what the test wants, and an avatar's speech that keeps what is done to it. */
-import type { EarParts } from '../../../origin/listening/listener.ts'
+/** Listening for tests: the shipped detector, recognisers that say what the test wants, and an avatar's speech that keeps what is done to it. */
+import type { ListeningServices } from '../../../origin/listening/listener.ts'
 import type { SpeechControl, UserSpeechTimes } from '../../../origin/listening/types.ts'
 import { readVadWeights } from '../../../origin/listening/vad.ts'
 import type { TranscriptionProvider } from '../../../origin/providers/stt/types.ts'
@@ -22,8 +22,8 @@ export interface FakeTranscription extends TranscriptionProvider {
   openLines: number
 }
 
-/** @param hear the text of an utterance; may wait, or fail */
-export function fakeTranscription(hear: (given: Given) => string | Promise<string>, { live = false } = {}): FakeTranscription {
+/** @param textOf the text of an utterance; may wait, or fail */
+export function fakeTranscription(textOf: (given: Given) => string | Promise<string>, { live = false } = {}): FakeTranscription {
   const fake: FakeTranscription = {
     name: 'fake',
     live,
@@ -44,7 +44,7 @@ export function fakeTranscription(hear: (given: Given) => string | Promise<strin
             finish: async () => {
               given.finished = true
               return await Promise.race([
-                hear(given),
+                textOf(given),
                 new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
               ])
             },
@@ -60,18 +60,18 @@ export function fakeTranscription(hear: (given: Given) => string | Promise<strin
   return fake
 }
 
-export function ears(transcription?: TranscriptionProvider): EarParts {
-  return { transcription, vad: weights }
+export function listeningServices(stt?: TranscriptionProvider): ListeningServices {
+  return { stt, vad: weights }
 }
 
-/** Her side of the conversation, as far as the ear may act on it. */
+/** The avatar's speech, as far as the listener controls it. */
 export class FakeSpeech implements SpeechControl {
   speaking = false
   paused = false
   /** What happened, in order. */
   readonly acts: string[] = []
   readonly times: (UserSpeechTimes | undefined)[] = []
-  readonly played = { recent: () => new Int16Array(24_000), untilMs: 0, levels: () => [] }
+  readonly echoReference = { recent: () => new Int16Array(24_000), untilMs: 0 }
 
   get current(): object | undefined {
     return this.speaking || this.paused ? this : undefined
