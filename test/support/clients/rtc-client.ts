@@ -9,6 +9,7 @@ import {
   RtpHeader,
   RtpPacket,
 } from 'werift'
+import { askOnly } from '../../../origin/rtc/werift-parts.ts'
 
 const ABS_SEND_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time'
 const FEEDBACK = [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }, { type: 'ccm', parameter: 'fir' }, { type: 'goog-remb' }]
@@ -46,7 +47,9 @@ export class RtcClient {
   }
 
   async offer(): Promise<string> {
-    await this.pc.setLocalDescription(await this.pc.createOffer())
+    const offer = await this.pc.createOffer()
+    askOnly([], this.pc)
+    await this.pc.setLocalDescription(offer)
     return this.pc.localDescription?.sdp ?? ''
   }
 
