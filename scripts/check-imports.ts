@@ -18,6 +18,8 @@ const RULES: readonly Rule[] = [
   { in: 'shared/', may: [], packages: /^zod$/ },
   { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod|jose|cloudflare:.*)(\/.*)?$/ },
   { in: 'origin/pipeline/', may: [], packages: /^node:/ },
+  { in: 'origin/onnx/', may: [], packages: /^(node:.*|onnxruntime-node)$/ },
+  { in: 'origin/net/', may: ['origin/log.ts'], packages: /^node:/ },
   { in: 'origin/workers/', may: ['shared/', 'origin/log.ts'], packages: /^node:/ },
   { in: 'origin/dsp/', may: ['shared/'], packages: /^fft\.js$/ },
   {
@@ -32,10 +34,13 @@ const RULES: readonly Rule[] = [
   },
   {
     in: 'origin/lipsync/',
-    may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/workers/', 'origin/log.ts', 'origin/providers/tts/types.ts'],
+    may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/onnx/', 'origin/workers/', 'origin/log.ts', 'origin/providers/tts/types.ts'],
   },
-  { in: 'origin/providers/', may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/workers/', 'origin/log.ts', 'origin/env.ts'] },
-  { in: 'origin/render/', may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/workers/', 'origin/log.ts'] },
+  {
+    in: 'origin/providers/',
+    may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/net/', 'origin/workers/', 'origin/log.ts', 'origin/env.ts'],
+  },
+  { in: 'origin/render/', may: ['shared/', 'origin/codec/', 'origin/dsp/', 'origin/onnx/', 'origin/workers/', 'origin/log.ts'] },
   { in: 'origin/avatar-tools/', may: ['shared/', 'origin/'] },
   { in: 'origin/', may: ['shared/', 'origin/'], packages: /^(node:.*|ws|pino|pino-pretty|zod)$/ },
   { in: 'sdk/typescript/src/core/', may: ['shared/', 'sdk/typescript/src/'], packages: /^$/ },
@@ -56,9 +61,12 @@ const ONE_IMPORTER: Readonly<Record<string, string>> = {
   hono: 'worker/',
   jose: 'worker/',
 }
+/** Packages that no other file loads in any way, tests and tools included: what must be done first is done there. */
+const ONE_LOADER: Readonly<Record<string, string>> = { 'onnxruntime-node': 'origin/onnx/' }
 /** The SDK takes values only from shared files without zod. */
 const ZOD_FREE = /^shared\/(errors|media|version|face|binary-media)\.ts$/
 const FOLDERS = ['shared', 'worker', 'origin', 'sdk', 'web']
+const TOOLS = ['bench', 'scripts', 'test']
 const IMPORT = /^\s*(import|export)\s+(type\s+)?[^'"]*?from\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]/gm
 
 function* sources(folder: string): Generator<string> {
@@ -90,15 +98,23 @@ function problem(file: string, target: string, typeOnly: boolean): string | unde
   return undefined
 }
 
+function loaderProblems(file: string, text: string): string[] {
+  return Object.entries(ONE_LOADER).flatMap(([name, folder]) => {
+    const loads = new RegExp(String.raw`\b(from|import|require|resolve)\b\s*\(?\s*['"\`]${name}(/[^'"\`]*)?['"\`]`)
+    return !file.startsWith(folder) && loads.test(text) ? [`${name} is loaded in ${folder} only`] : []
+  })
+}
+
 let broken = 0
-for (const folder of FOLDERS) {
+for (const folder of [...FOLDERS, ...TOOLS]) {
   for (const file of sources(folder)) {
-    for (const match of readFileSync(file, 'utf8').matchAll(IMPORT)) {
-      const why = problem(file, match[3] ?? match[4] ?? '', match[2] !== undefined)
-      if (why) {
-        broken += 1
-        console.log(`${file}: ${why}`)
-      }
+    const text = readFileSync(file, 'utf8')
+    const imports = TOOLS.includes(folder) ? [] : [...text.matchAll(IMPORT)]
+    const problems = imports.map((match) => problem(file, match[3] ?? match[4] ?? '', match[2] !== undefined))
+    for (const why of [...problems, ...loaderProblems(file, text)]) {
+      if (why === undefined) continue
+      broken += 1
+      console.log(`${file}: ${why}`)
     }
   }
 }

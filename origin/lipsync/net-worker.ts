@@ -1,8 +1,8 @@
 /** The thread that the lip-sync network runs in. It keeps nothing between jobs: the state travels with them. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { VISEMES } from '../../shared/face.ts'
 import { logMel, MEL_BANDS } from '../dsp/log-mel.ts'
+import { InferenceSession, Tensor } from '../onnx/runtime.ts'
 import type { JobMessage, JobReply } from '../workers/job-queue.ts'
 
 /** What the network carries from one piece of sound to the next; sizes as in models/lipsync/README.md. */
