@@ -13,6 +13,7 @@ import { createMouthFromText } from './lipsync/text-mouth.ts'
 import { readVadWeights } from './listening/vad.ts'
 import { log } from './log.ts'
 import { LoadMeter } from './metrics/load-meter.ts'
+import { applyProxy } from './net/proxy.ts'
 import { createDemoPersona } from './providers/llm/demo-persona.ts'
 import { createOpenAiChat } from './providers/llm/openai.ts'
 import { chooseTranscription } from './providers/stt/choose.ts'
@@ -36,6 +37,7 @@ async function timed<T>(what: string, work: Promise<T>): Promise<T> {
 
 async function main(): Promise<void> {
   const env = readEnv(process.env)
+  applyProxy(process.env, log)
   const startedMs = performance.now()
   const encoders = new EncoderPool({
     threads: env.ENCODE_THREADS,

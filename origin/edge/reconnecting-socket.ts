@@ -1,6 +1,7 @@
 /** A socket that the origin dials to the edge and dials again when it breaks, with growing, jittered pauses. */
 import { WebSocket } from 'ws'
 import type { Logger } from '../log.ts'
+import { webSocketAgent } from '../net/proxy.ts'
 
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5_000
@@ -65,6 +66,7 @@ export class LinkSocket {
   #dial(): void {
     const { url, key, onOpen, onText, log } = this.#options
     const socket = new WebSocket(url, {
+      agent: webSocketAgent(url),
       headers: { authorization: `Bearer ${key}` },
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxPayload: MAX_MESSAGE_BYTES,
