@@ -1,7 +1,7 @@
 /** WebRTC connections, one after another, each with pictures, sound and a voice: what they leave in the process. Both sides are in it. */
 import process from 'node:process'
 import { EncoderPool } from '../origin/codec/encoder-pool.ts'
-import { PeerOut } from '../origin/media/peer-output.ts'
+import { PeerOutput } from '../origin/media/peer-output.ts'
 import { RtcEngine } from '../origin/rtc/rtc-engine.ts'
 import { QUALITIES, TICK_MS, TICK_SAMPLES } from '../shared/media.ts'
 import { RtcClient } from '../test/support/clients/rtc-client.ts'
@@ -36,7 +36,7 @@ export async function benchPeers(): Promise<Figures> {
     const client = new RtcClient()
     let heard = 0
     const startMs = performance.now()
-    const out = new PeerOut({
+    const out = new PeerOutput({
       parts: { answer: (offer, options) => engine.answer(offer, options), encoders },
       quality: 'low',
       iceServers: [],
@@ -50,7 +50,7 @@ export async function benchPeers(): Promise<Figures> {
     await until('the connection', () => out.active)
     const connectedMs = performance.now() - startMs
     const nowMs = performance.now()
-    out.picture(new Uint8Array(3 * size * size).fill(90), nowMs)
+    out.frame(new Uint8Array(3 * size * size).fill(90), nowMs)
     for (let i = 0; i < 3; i++) out.sound(new Int16Array(TICK_SAMPLES).fill(900), nowMs + i * TICK_MS, { stale: false })
     client.speak(Buffer.from([0xf8, 0xff, 0xfe]))
     await until('picture, sound and voice', () => client.video.length > 0 && client.audio.length > 0 && heard > 0)

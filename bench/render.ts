@@ -5,6 +5,7 @@
  *
  * Prints what it measured variant by variant, then every figure beside its goal, then one JSON line. About three minutes.
  */
+import '../origin/onnx/no-telemetry.ts'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'

@@ -1,4 +1,5 @@
 /** A network of Wav2Lip-96's shape with random weights: bare in onnxruntime, and through the whole render path. */
+import '../origin/onnx/no-telemetry.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { SAMPLE_RATE, TICK_SAMPLES } from '../shared/media.ts'
 import { randomWav2lip96 } from '../test/support/fakes/wav2lip-graph.ts'
 import { makeWav2lipPack } from '../test/support/fakes/wav2lip-pack.ts'
 import { type Figures, median } from './figures.ts'
+import type { BareSetup } from './wav2lip-bare.ts'
 
 /** Patches of one run: the renderer's largest batch on a CPU. */
 const BATCH = 8
@@ -21,34 +23,14 @@ const PHASES = 6
 /** Batches of one phase. */
 const PHASE_RUNS = 6
 
-/** onnxruntime alone, in a thread of its own as in the renderer, the same options and inputs as large. Answers ms of a phase. */
-const BARE = `
-const { parentPort, workerData } = require('node:worker_threads')
-const ort = require('onnxruntime-node')
-const { file, batch, threads } = workerData
-ort.InferenceSession.create(file, {
-  executionProviders: ['cpu'], graphOptimizationLevel: 'all', enableMemPattern: false, intraOpNumThreads: threads, interOpNumThreads: 1,
-  extra: { session: { intra_op: { allow_spinning: '0' } } },
-}).then((session) => {
-  const noise = (length, scale) => Float32Array.from({ length }, (_, i) => scale * Math.sin(i * i))
-  const feeds = {
-    mel_spectrogram: new ort.Tensor('float32', noise(batch * 1280, 4), [batch, 1, 80, 16]),
-    video_frames: new ort.Tensor('float32', noise(batch * 6 * 96 * 96, 1).map(Math.abs), [batch, 6, 96, 96]),
-  }
-  parentPort.on('message', async (runs) => {
-    const started = performance.now()
-    for (let i = 0; i < runs; i++) await session.run(feeds)
-    parentPort.postMessage(performance.now() - started)
-  })
-})`
-
 /** Both, phase by phase: patches a second of each (medians), and the median of the paths' shares in the phases beside them. */
 export async function benchWav2lip(): Promise<Figures> {
   const folder = await mkdtemp(join(tmpdir(), 'wav2lip-bench-'))
   try {
     const graph = randomWav2lip96().file
     await makeWav2lipPack(folder, { model: graph })
-    const bare = new Worker(BARE, { eval: true, workerData: { file: join(folder, 'person/person.onnx'), batch: BATCH, threads: THREADS } })
+    const workerData: BareSetup = { file: join(folder, 'person/person.onnx'), batch: BATCH, threads: THREADS }
+    const bare = new Worker(new URL('./wav2lip-bare.ts', import.meta.url), { workerData })
     const runBare = (runs: number): Promise<number> =>
       new Promise((resolve, reject) => {
         bare.once('message', resolve).once('error', reject)

@@ -13,6 +13,7 @@ import { createMouthFromText } from './lipsync/text-mouth.ts'
 import { readVadWeights } from './listening/vad.ts'
 import { log } from './log.ts'
 import { LoadMeter } from './metrics/load-meter.ts'
+import { applyProxy } from './net/proxy.ts'
 import { createDemoPersona } from './providers/llm/demo-persona.ts'
 import { createOpenAiChat } from './providers/llm/openai.ts'
 import { chooseStt } from './providers/stt/choose.ts'
@@ -41,6 +42,7 @@ interface Origin {
 }
 
 async function main(): Promise<void> {
+  applyProxy(process.env, log)
   const startedMs = performance.now()
   const origin = await build(readEnv(process.env))
   logWhatRuns(origin)

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { circlesOf, type Import, importsOf, sourceFiles } from './import-graph.ts'
-import { ONE_IMPORTER, RULES, type Rule, ZOD_FREE } from './import-rules.ts'
+import { EVEN_TOOLS, ONE_IMPORTER, RULES, type Rule, ZOD_FREE } from './import-rules.ts'
 
 /** Every broken rule below a folder, one line each. @param root the tree's root, as the rules mean it */
 export function brokenImports(root: string): string[] {
@@ -44,7 +44,11 @@ function brokenByPackage(rule: Rule, { file, target }: Import): string | undefin
     .slice(0, target.startsWith('@') ? 2 : 1)
     .join('/')
   const only = ONE_IMPORTER[name]
-  if (only && !isTool(file) && !only.some((place) => (place.endsWith('/') ? `${dirname(file)}/`.startsWith(place) : file === place)))
+  if (
+    only &&
+    (EVEN_TOOLS.has(name) || !isTool(file)) &&
+    !only.some((place) => (place.endsWith('/') ? `${dirname(file)}/`.startsWith(place) : file === place))
+  )
     return `${name} is imported from ${only.join(' and ')} only`
   return rule.packages.test(target) ? undefined : `${rule.in} may not import the package ${target}`
 }

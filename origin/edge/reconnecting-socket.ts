@@ -1,6 +1,7 @@
 /** A WebSocket that the origin opens to the edge, and opens again when it breaks, with exponential, jittered pauses. */
 import { WebSocket } from 'ws'
 import type { Logger } from '../log.ts'
+import { webSocketAgent } from '../net/proxy.ts'
 
 const FIRST_RETRY_MS = 200
 const MAX_RETRY_MS = 5_000
@@ -65,6 +66,7 @@ export class ReconnectingSocket {
   #dial(): void {
     const { url, key, onOpen, onText, log } = this.#options
     const socket = new WebSocket(url, {
+      agent: webSocketAgent(url),
       headers: { authorization: `Bearer ${key}` },
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxPayload: MAX_MESSAGE_BYTES,

@@ -1,7 +1,7 @@
 /** The thread that the lip-sync network runs in. It keeps nothing between jobs: the state travels with them. */
-import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { VISEMES } from '../../shared/face.ts'
 import { logMel, MEL_BANDS } from '../dsp/log-mel.ts'
+import { InferenceSession, Tensor } from '../onnx/runtime.ts'
 import { serveJobs } from '../workers/serve-jobs.ts'
 
 /** What the network carries from one piece of sound to the next; sizes as in models/lipsync/README.md. */

@@ -1,4 +1,5 @@
 /** Lip sync from audio alone, by a small recurrent network in a worker thread; any voice, any language. */
+import '../onnx/no-telemetry.ts'
 import { resolve } from 'node:path'
 import { VISEMES } from '../../shared/face.ts'
 import { MOUTH_FPS, SAMPLE_RATE } from '../../shared/media.ts'

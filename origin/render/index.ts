@@ -1,4 +1,5 @@
 /** Starts the renderer: loads packs, opens clips, starts the threads, measures the machine. */
+import '../onnx/no-telemetry.ts'
 import { availableParallelism } from 'node:os'
 import { measureCapacity, remeasure } from './calibrate.ts'
 import { ClipStore } from './clip-store.ts'

@@ -1,10 +1,9 @@
 /** Worker: runs the models. onnxruntime-node blocks its thread for the length of a run, so it has one of its own. */
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { setPriority } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
-import ort from 'onnxruntime-node'
+import { env, InferenceSession, libraryFolder, listSupportedBackends } from '../onnx/runtime.ts'
 import { serveJobs } from '../workers/serve-jobs.ts'
 import { decoderFile, decoderGraph } from './adapters/decoder.ts'
 import type { GraphAdapter, GraphShape } from './adapters/types.ts'
@@ -47,13 +46,13 @@ const BUCKETS = [1, 2, 4, 8, 16, 32]
 const DRAWING_NICE = 2
 
 // a missing accelerator would be written to stderr by the library itself; failures are thrown, and told by us
-ort.env.logLevel = 'fatal'
+env.logLevel = 'fatal'
 
 /** A loaded model. */
 interface Loaded {
   model: InferModel
   adapter: GraphAdapter
-  session: ort.InferenceSession
+  session: InferenceSession
   /** Patches that one run takes: exports with a fixed batch take no other number. */
   fixedBatch: number | undefined
 }
@@ -109,7 +108,7 @@ async function createSessions(
   intraOpThreads: number,
 ): Promise<{ loaded: (Loaded | undefined)[]; device: string; fallback: string | undefined }> {
   const attempts = wanted === 'auto' ? ['cuda', 'cpu'] : wanted === 'tensorrt' ? ['tensorrt', 'cuda', 'cpu'] : [wanted]
-  const bundled = new Set(ort.listSupportedBackends().map((backend) => backend.name))
+  const bundled = new Set(listSupportedBackends().map((backend) => backend.name))
   let fallback: string | undefined
   for (const device of attempts) {
     try {
@@ -134,24 +133,17 @@ async function createSessions(
  */
 function requireProviderLibrary(device: string): void {
   if (device === 'cpu' || process.platform !== 'linux') return
-  const folder = join(
-    dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json')),
-    'bin',
-    'napi-v6',
-    process.platform,
-    process.arch,
-  )
   const library = `libonnxruntime_providers_${device}.so`
-  if (!existsSync(join(folder, library))) throw new Error(`${library} is not installed`)
+  if (!existsSync(join(libraryFolder(), library))) throw new Error(`${library} is not installed`)
 }
 
 /** One session, warmed by a first run that also proves the model's names and shapes. */
 async function loadModel(given: InferModel, device: string, intraOpThreads: number): Promise<Loaded> {
   const model = given.kind === 'decoder' ? { ...given, file: decoderFile(given, device) } : given
   const adapter = adapterOf(model)
-  let session: ort.InferenceSession
+  let session: InferenceSession
   try {
-    session = await ort.InferenceSession.create(model.file, {
+    session = await InferenceSession.create(model.file, {
       executionProviders: device === 'tensorrt' ? ['tensorrt', 'cuda', 'cpu'] : device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       graphOptimizationLevel: 'all',
       // patterns keep one block per batch size seen: 160 MB more for a 1.4 GFLOP decoder, and no faster

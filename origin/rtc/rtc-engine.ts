@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { RTCPeerConnection } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
 import type { RtcIceServer, RtcPeer, RtcPeerOptions, RtcSettings } from './types.ts'
+import { askOnly } from './werift-parts.ts'
 import { answerOffer, GATHER_MS } from './werift-peer.ts'
 
 /** ms for which a STUN server that did not answer in time is not used: every connection would wait for it. */
@@ -67,7 +68,9 @@ export class RtcEngine {
     let peer: RtcPeer | undefined
     try {
       for (const kind of ['video', 'audio'] as const) client.addTransceiver(kind, { direction: 'recvonly' })
-      await client.setLocalDescription(await client.createOffer())
+      const offer = await client.createOffer()
+      askOnly([], client)
+      await client.setLocalDescription(offer)
       const connected = client.connectionStateChange.watch((state) => state === 'connected', WARM_UP_MS)
       const ignore = (): void => undefined
       const answered = await answerOffer(client.localDescription?.sdp ?? '', {

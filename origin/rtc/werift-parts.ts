@@ -4,12 +4,13 @@ import {
   HashAlgorithm,
   NamedCurveAlgorithm,
   RTCCertificate,
+  type RTCPeerConnection,
   RTCRtpCodecParameters,
   RTCRtpHeaderExtensionParameters,
   SignatureAlgorithm,
 } from 'werift'
 import { ABS_SEND_TIME_URI, type Codec, MID_URI } from './offer.ts'
-import type { RtcPath } from './types.ts'
+import type { RtcIceServer, RtcPath } from './types.ts'
 
 /**
  * One for each connection (ECDSA P-256 with SHA-256, 5 ms); the library has one for all. A browser that offers again on the
@@ -43,6 +44,15 @@ export function codecParameters(
 /** What packets carry beside their payload: when they left, and which part of the offer they belong to. */
 export function extensions(): RTCRtpHeaderExtensionParameters[] {
   return [ABS_SEND_TIME_URI, MID_URI].map((uri) => new RTCRtpHeaderExtensionParameters({ uri }))
+}
+
+/**
+ * Where no STUN server is given, the library asks a public one of its own choice, an empty list notwithstanding: takes it away,
+ * before candidates are gathered.
+ */
+export function askOnly(iceServers: readonly RtcIceServer[], { iceTransports }: RTCPeerConnection): void {
+  if (iceServers.some(({ urls }) => [urls].flat().some((url) => /^stuns?:/i.test(url)))) return
+  for (const { connection } of iceTransports) delete connection.stunServer
 }
 
 /** Waits for work or until it has taken this long, whichever is first. @throws what the work throws in that time */

@@ -12,7 +12,7 @@ import { RtcpFeedback } from './rtcp-feedback.ts'
 import { RtpSender } from './rtp-sender.ts'
 import { SendStats } from './send-stats.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
-import { codecParameters, extensions, newCertificate, pathOf, withinMs } from './werift-parts.ts'
+import { askOnly, codecParameters, extensions, newCertificate, pathOf, withinMs } from './werift-parts.ts'
 
 /** ms that an answer waits for candidates of STUN and TURN servers. */
 export const GATHER_MS = 1_000
@@ -82,7 +82,6 @@ class WeriftPeer implements RtcPeer {
     this.offeredBy = offeredBy
     this.#pc = new RTCPeerConnection({
       certificates: [certificate],
-      // without this list the library asks a public server of its own choice
       iceServers: iceServers.map(({ urls, username, credential }) => ({
         urls,
         ...(username === undefined ? {} : { username }),
@@ -115,6 +114,7 @@ class WeriftPeer implements RtcPeer {
   async answer(offer: ParsedOffer): Promise<string> {
     try {
       await this.#pc.setRemoteDescription({ type: 'offer', sdp: offer.sdp })
+      askOnly(this.#options.iceServers, this.#pc)
       for (const transport of this.#pc.dtlsTransports) {
         // as the DTLS client the library would wait 100 ms before it begins
         if (!/^a=setup:passive/m.test(offer.sdp)) transport.role = 'server'

@@ -14,6 +14,7 @@ const PACKAGES = [
   { name: 'coturn', file: TURNSERVER },
   { name: 'pocketsphinx', file: SPHINX },
   { name: 'pocketsphinx-en-us', file: SPHINX_MODEL },
+  { name: 'strace', file: '/usr/bin/strace' },
 ]
 
 const missingPackages = (): typeof PACKAGES => PACKAGES.filter(({ file }) => !existsSync(file))

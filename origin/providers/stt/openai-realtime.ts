@@ -5,6 +5,7 @@
 import { WebSocket } from 'ws'
 import { AvatarError } from '../../../shared/errors.ts'
 import { createResampler, type Resampler } from '../../codec/resample.ts'
+import { webSocketAgent } from '../../net/proxy.ts'
 import { transcriptionFailure } from './openai.ts'
 import { STT_SAMPLE_RATE, type Transcriber, type Transcript, type TranscriptionProvider, type TranscriptOptions } from './types.ts'
 
@@ -108,7 +109,9 @@ class LiveTranscriber implements Transcriber {
 
   #dial(): Promise<WebSocket> {
     const { apiKey, baseUrl = DEFAULT_BASE_URL, model, language } = this.#options
-    const socket = new WebSocket(`${baseUrl.replace(/^http/, 'ws').replace(/\/$/, '')}/realtime?intent=transcription`, {
+    const url = `${baseUrl.replace(/^http/, 'ws').replace(/\/$/, '')}/realtime?intent=transcription`
+    const socket = new WebSocket(url, {
+      agent: webSocketAgent(url),
       headers: { authorization: `Bearer ${apiKey}` },
       handshakeTimeout: CONNECT_TIMEOUT_MS,
     })

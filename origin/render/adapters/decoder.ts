@@ -1,5 +1,5 @@
 /** Our own decoders: face parameters in, the face's patch out. */
-import ort, { type InferenceSession } from 'onnxruntime-node'
+import { type InferenceSession, Tensor } from '../../onnx/runtime.ts'
 import { expectOutput } from './tensors.ts'
 import type { GraphAdapter, GraphShape } from './types.ts'
 
@@ -11,7 +11,7 @@ export function decoderGraph({ file, width, height, inputs }: GraphShape & { inp
       if (inputNames.includes('params') && inputNames.length === 1) return
       throw new Error(`${file} has the inputs [${inputNames.join(', ')}]; a decoder has one, named params`)
     },
-    feeds: ({ rows, size }) => ({ params: new ort.Tensor('float32', rows, [size, inputs]) }),
+    feeds: ({ rows, size }) => ({ params: new Tensor('float32', rows, [size, inputs]) }),
     read(results, batch) {
       const patches = expectOutput(file, results, 'patch', [batch, 3, height, width])
       return (index, slot) => slot.set(patches.subarray(index * length, (index + 1) * length))

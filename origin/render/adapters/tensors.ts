@@ -1,5 +1,5 @@
 /** What the adapters' graph sides have in common. */
-import type { Tensor } from 'onnxruntime-node'
+import type { Tensor } from '../../onnx/runtime.ts'
 
 /** @throws Error naming the file, what it gives and what the manifest promises */
 export function expectOutput(

@@ -3,7 +3,7 @@
  * (rows of numbers, a crop of the clip's frame) into tensors and back, and the sound's, which turns speech into such rows.
  * A model that takes face parameters has no use for crops and sound; those that take sound have both.
  */
-import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { InferenceSession, Tensor } from '../../onnx/runtime.ts'
 
 /** Side of the adapter that the model's thread uses. */
 export interface GraphAdapter {

@@ -2,7 +2,7 @@
  * Networks of Wav2Lip's kind, with the names and layouts of their public ONNX exports: the face box of the clip's frame,
  * once with its lower half black and once whole, and 200 ms of mel spectrogram in; the face with its mouth drawn out.
  */
-import ort, { type InferenceSession } from 'onnxruntime-node'
+import { type InferenceSession, Tensor } from '../../onnx/runtime.ts'
 import { expectOutput } from './tensors.ts'
 import type { GraphAdapter, GraphShape } from './types.ts'
 import { MEL_BANDS, WINDOW_FRAMES } from './wav2lip-mel.ts'
@@ -42,8 +42,8 @@ export function wav2lipGraph({ file, width, height }: GraphShape): GraphAdapter 
       const frames = new Float32Array(size * 6 * plane)
       for (const [i, reference] of references.entries()) fillFrames(frames, i * 6 * plane, reference, width, height)
       return {
-        [MEL]: new ort.Tensor('float32', rows, [size, 1, MEL_BANDS, WINDOW_FRAMES]),
-        [FRAMES]: new ort.Tensor('float32', frames, [size, 6, height, width]),
+        [MEL]: new Tensor('float32', rows, [size, 1, MEL_BANDS, WINDOW_FRAMES]),
+        [FRAMES]: new Tensor('float32', frames, [size, 6, height, width]),
       }
     },
     read(results, batch) {

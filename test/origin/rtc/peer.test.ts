@@ -1,5 +1,6 @@
 /** The WebRTC connection against a real peer on loopback; most cases are what the library gets wrong by itself. */
 
+import dns from 'node:dns'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
   GenericNack,
@@ -67,6 +68,41 @@ async function sendPicture({ client, peer }: Rig, bytes: number, mediaMs: number
 }
 
 describe('a connection', () => {
+  it('asks no server but those that it is given', async () => {
+    const asked: string[] = []
+    const lookUp = (name: string, ...rest: unknown[]): void => {
+      asked.push(name)
+      const answer = rest.at(-1) as (error: Error | null, address?: string, family?: number) => void
+      if (/^[\d.]+$/.test(name)) answer(null, name, 4)
+      else answer(new Error('no such name'))
+    }
+    // connections to TURN servers use the one, questions to STUN servers the other
+    const spies = [
+      vi.spyOn(dns, 'lookup').mockImplementation(lookUp as unknown as typeof dns.lookup),
+      vi.spyOn(dns.promises, 'lookup').mockImplementation((name: string) => {
+        asked.push(name)
+        return Promise.reject(new Error('no such name'))
+      }),
+    ]
+    try {
+      const rig = await connect()
+      const turn = { urls: 'turn:turn.test:3478', username: 'user', credential: 'secret' }
+      for (const iceServers of [[turn], [{ urls: 'stun:stun.test:3478' }]]) {
+        const client = new RtcClient()
+        const ignore = (): void => undefined
+        const options = { settings: SETTINGS, iceServers, onState: ignore, onKeyframeRequest: ignore, onMic: ignore }
+        const { peer } = await answerOffer(await client.offer(), options)
+        await Promise.all([client.close(), peer.close()])
+      }
+      await new RtcEngine({ settings: SETTINGS, onSlowStun: () => undefined }).warmUp()
+      expect(rig.peer.state).toBe('connected')
+    } finally {
+      for (const spy of spies) spy.mockRestore()
+    }
+    const names = asked.filter((name) => !/^[\d.]+$/.test(name))
+    expect(new Set(names)).toEqual(new Set(['turn.test', 'stun.test']))
+  })
+
   it('carries pictures whole and in order, and sound', async () => {
     const rig = await connect()
     const nowMs = performance.now()

@@ -9,6 +9,7 @@ import {
   RtpHeader,
   RtpPacket,
 } from 'werift'
+import { askOnly } from '../../../origin/rtc/werift-parts.ts'
 import { until } from '../until.ts'
 
 const ABS_SEND_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time'
@@ -47,7 +48,9 @@ export class RtcClient {
   }
 
   async offer(): Promise<string> {
-    await this.pc.setLocalDescription(await this.pc.createOffer())
+    const offer = await this.pc.createOffer()
+    askOnly([], this.pc)
+    await this.pc.setLocalDescription(offer)
     return this.pc.localDescription?.sdp ?? ''
   }
 
