@@ -16,7 +16,7 @@ export interface Import {
 const IGNORED = new Set(['node_modules', 'dist', 'generated', 'coverage', '__pycache__'])
 /** `import x from`, `export * from`, `import 'x'`; a line of its own. */
 const STATIC = /^[ \t]*(import|export)\s+(type\s+)?(?:[^'"`;]*?\sfrom\s+)?'([^'\n]+)'/gm
-/** `import('x')`, `require('x')`, `createRequire(…)('x')`, `createRequire(…).resolve('x')`. */
+/** A dynamic import, `require` and `createRequire` with a name, also to resolve it. */
 const CALLED = /(\btypeof\s+)?(?:\bimport|\brequire|\bcreateRequire\(import\.meta\.url\)(?:\.resolve)?)\(\s*'([^'\n]+)'/g
 const BY_URL = /\bnew URL\(\s*'(\.[^'\n]+\.tsx?)',\s*import\.meta\.url/g
 

@@ -4,6 +4,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { satisfies } from 'semver'
 import { describe, expect, it, vi } from 'vitest'
+import { importsOf } from '../../scripts/import-graph.ts'
 
 interface Locked {
   version?: string
@@ -113,28 +114,27 @@ describe('the settings', () => {
 describe('packages', () => {
   /** Of the platform, of this repository, or the reader's own. */
   const GIVEN = /^(node|cloudflare):|^@avatar\/sdk(\/|$)/
-  function importsOf(patterns: readonly string[]): { file: string; name: string }[] {
-    const IMPORT = /^\s*(?:import|export)\s(?!type\s)(?:[^'"`]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm
+  function packagesIn(patterns: readonly string[]): { file: string; name: string }[] {
     const files = globSync(patterns, { exclude: (path) => /(^|\/)(node_modules|dist|generated)$/.test(path) })
     return files.flatMap((file) =>
-      [...read(file).matchAll(IMPORT)].flatMap(([, named, called]) => {
-        const target = named ?? called ?? ''
-        const name = target.split('/', target.startsWith('@') ? 2 : 1).join('/')
-        return target.startsWith('.') || target.startsWith('/') || GIVEN.test(target) ? [] : [{ file, name }]
-      }),
+      importsOf('.', file).flatMap(({ target, ours, typeOnly }) =>
+        ours || typeOnly || GIVEN.test(target) || target.startsWith('/')
+          ? []
+          : [{ file, name: target.split('/', target.startsWith('@') ? 2 : 1).join('/') }],
+      ),
     )
   }
   const missing = (imports: readonly { file: string; name: string }[], known: object): string[] =>
     imports.filter(({ name }) => !(name in known)).map(({ file, name }) => `${file}: ${name}`)
 
   it('that are imported are all named in package.json, as a manager that puts no others in reach needs it', () => {
-    const imports = importsOf(['{shared,worker,origin,scripts,bench,test,web}/**/*.ts', 'vitest.config.ts'])
+    const imports = packagesIn(['{shared,worker,origin,scripts,bench,test,web}/**/*.ts', 'vitest.config.ts'])
     expect(imports.length).toBeGreaterThan(100)
     expect(missing(imports, { ...manifest.dependencies, ...manifest.devDependencies })).toEqual([])
   })
 
   it('that a running system imports come without the development packages', () => {
-    const imports = importsOf(['{shared,worker,origin,web}/**/*.ts', 'scripts/{start,build-web}.ts'])
+    const imports = packagesIn(['{shared,worker,origin,web}/**/*.ts', 'scripts/{start,build-web}.ts', 'scripts/start/**/*.ts'])
     expect(new Set(imports.map(({ name }) => name))).toContain('esbuild')
     expect(missing(imports, manifest.dependencies)).toEqual([])
     expect(manifest.dependencies).toHaveProperty('wrangler')

@@ -4,7 +4,8 @@ import { vi } from 'vitest'
 
 /** Stops `performance.now()` until `vi.restoreAllMocks()`. @returns moves it on */
 export function stoppedClock(): (ms: number) => void {
-  let nowMs = performance.now()
+  // whole: what is added to it is then exactly what is measured
+  let nowMs = Math.round(performance.now())
   vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
   return (ms) => {
     nowMs += ms

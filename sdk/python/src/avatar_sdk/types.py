@@ -203,16 +203,7 @@ Quality = Literal["low", "medium", "high"]
 SessionStatus = Literal["created", "active", "reconnecting"]
 
 
-SessionEndReason = Literal[
-    "client_stop",
-    "idle_timeout",
-    "max_duration",
-    "join_timeout",
-    "origin_lost",
-    "capacity",
-    "admin",
-    "error",
-]
+SessionEndReason = Literal["client_stop", "idle_timeout", "max_duration", "join_timeout", "origin_lost", "capacity", "admin", "error"]
 
 
 class TextPart(TypedDict):
