@@ -151,13 +151,13 @@ function table(rows: readonly Row[]): string {
   return [head, head.map(() => '---'), ...cells].map((line) => `| ${line.join(' | ')} |`).join('\n')
 }
 
-const rowsSoFar = (): Row[] =>
-  existsSync(rowsFile)
-    ? readFileSync(rowsFile, 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as Row)
-    : []
+/** A row that was measured again stands once. */
+function rowsSoFar(): Row[] {
+  const lines = existsSync(rowsFile) ? readFileSync(rowsFile, 'utf8').trim().split('\n') : []
+  const rows = lines.map((line) => JSON.parse(line) as Row)
+  const last = new Map(rows.map((row) => [`${row.manager} ${row.node} ${row.command}`, row]))
+  return [...last.entries()].toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })).map(([, row]) => row)
+}
 
 async function main(): Promise<void> {
   const specs = options.small ? ['npm@10.8.2'] : (options.manager ?? MANAGERS)
