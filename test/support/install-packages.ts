@@ -9,7 +9,7 @@ const INSTALL_TIMEOUT_MS = 300_000
 const PACKAGES = [
   { name: 'chromium', file: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', without: 'tests in a browser' },
   { name: 'coturn', file: '/usr/bin/turnserver', without: 'tests through a TURN server' },
-  { name: 'strace', file: '/usr/bin/strace', without: 'recordings of connections' },
+  { name: 'strace', file: '/usr/bin/strace', without: 'tests that record connections' },
   { name: 'pocketsphinx', file: '/usr/bin/pocketsphinx_continuous', without: 'a spoken dialogue' },
   {
     name: 'pocketsphinx-en-us',
