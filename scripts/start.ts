@@ -5,12 +5,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseEnv } from 'node:util'
+import { proxySettings } from '../origin/net/proxy-settings.ts'
 
 const HOST = process.env.HOST ?? '127.0.0.1'
 const API_PORT = Number(process.env.PORT || 8000)
@@ -177,6 +179,15 @@ function startOrigin(vars: Record<string, string | undefined>): void {
   run('origin', args, env, (code) => restart('the origin', code, () => startOrigin(vars)))
 }
 
+/** The parts find each other without the proxy that the environment may name, whatever its NO_PROXY says. */
+function keepProxyOut(): void {
+  const { http: plain, https, direct } = proxySettings(process.env)
+  if (!plain && !https) return
+  process.env.NO_PROXY = process.env.no_proxy = direct.join(',')
+  // with it Node has read the variables already
+  if (process.env.NODE_USE_ENV_PROXY) http.setGlobalProxyFromEnv(process.env)
+}
+
 async function stop(code: number): Promise<void> {
   if (stopping) return
   stopping = true
@@ -225,6 +236,7 @@ async function main(): Promise<void> {
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
   requirePorts()
+  keepProxyOut()
   await requireFreePort(API_PORT)
   await requireFreePort(SOCKET_PORT)
   say('starting the edge and the origin')

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 
 from decoder import CONFIGS, Decoder, flops
+from quiet_onnxruntime import onnxruntime
 
 OPSET = 17
 # Largest difference between torch and onnxruntime, of 1.

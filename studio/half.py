@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from export import session
+from quiet_onnxruntime import convert_float_to_float16
 
 _FACES = 24
 # dB below which half precision would show.

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from export import session
 from face_params import FACE_PARAMS, VISEMES
 from paste import GRID, paste
 from pictures import load
+from quiet_onnxruntime import onnxruntime
 
 # ffmpeg's quick conversion darkens by a level.
 _EXACT = ("-sws_flags", "accurate_rnd+full_chroma_int+bicubic")

@@ -5,16 +5,19 @@ Writes the chosen checkpoint as ONNX, with the inputs and outputs that origin/li
 """
 
 import argparse
+import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 
 from data import BANDS
 from model import LipSync, rest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from quiet_onnxruntime import onnxruntime
 
 OPSET = 17
 # Largest difference between torch and onnxruntime, of logits.

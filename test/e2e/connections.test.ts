@@ -13,21 +13,23 @@ import { startSystem } from '../support/servers/running-system.ts'
 import type { VendorServer } from '../support/servers/vendor-server.ts'
 import { startVendorStandIn } from '../support/servers/vendor-stand-in.ts'
 
-const notTraced = whyNotTraced()
-
 let folder: string
 
 beforeAll(() => {
+  const why = whyNotTraced()
+  if (why !== undefined) throw new Error(why)
   folder = mkdtempSync(join(tmpdir(), 'connections-test-'))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => {
+  if (folder) rmSync(folder, { recursive: true, force: true })
+})
 
 function recorded(name: string): { file: string; contacts: () => Contact[] } {
   const file = join(folder, `${name}.json`)
   return { file, contacts: () => JSON.parse(readFileSync(file, 'utf8')) as Contact[] }
 }
 
-describe.skipIf(notTraced !== undefined)(`connections (${notTraced ?? 'strace'})`, { timeout: 180_000 }, () => {
+describe('connections', () => {
   /** Runs a program of Node's under the recorder. */
   function record(name: string, program: string, options: string[] = []): { code: number | null; contacts: Contact[]; told: string } {
     const { file, contacts } = recorded(name)

@@ -48,7 +48,8 @@ export async function talkOnce(api: ApiClient, question: Int16Array): Promise<vo
   await socket.next('speech_finished', { from: afterSound })
   socket.send({ type: 'stop_listening' })
   await api.stop(sessionId)
-  await socket.untilClosed()
+  await socket.next('session_ended')
+  socket.close()
 }
 
 function base64(pcm: Int16Array): string {
