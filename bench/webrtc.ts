@@ -96,7 +96,7 @@ async function benchStream(codec: VideoCodec): Promise<void> {
   const encoders = new EncoderPool({ threads: 1, onCrash: (why) => console.error(why) })
   const browser = await openBrowser()
   const out = new PeerOutput({
-    parts: { answer: (offer, options) => engine.answer(offer, options), encoders },
+    services: { answer: (offer, options) => engine.answer(offer, options), encoders },
     quality: 'medium',
     iceServers: [],
     log: createLogger(),

@@ -1,4 +1,7 @@
-/** What bytes are, by how they begin. Plain TypeScript: nothing is opened. */
+/**
+ * What bytes are, by how they begin. Plain TypeScript: nothing is opened. FFmpeg could guess too, but it would then choose among all of
+ * its demuxers by bytes of strangers; the decoder process is told the one that it may open.
+ */
 
 /** Containers that the decoder opens. */
 export type Container = 'wav' | 'mp3' | 'ogg' | 'webm' | 'flac' | 'aac' | 'mp4' | 'aiff' | 'caf'

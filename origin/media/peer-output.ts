@@ -38,7 +38,7 @@ export interface RtcServices {
 }
 
 export interface PeerOutputOptions {
-  parts: RtcServices
+  services: RtcServices
   quality: Quality
   iceServers: readonly RtcIceServer[]
   log: Logger
@@ -100,9 +100,9 @@ export class PeerOutput {
    * @throws AvatarError `INVALID_REQUEST`
    */
   async start(offerSdp: string): Promise<string> {
-    const { parts, quality, iceServers, log } = this.#options
+    const { services, quality, iceServers, log } = this.#options
     let connection: Connection | undefined
-    const { peer, sdp } = await parts.answer(offerSdp, {
+    const { peer, sdp } = await services.answer(offerSdp, {
       iceServers,
       onState: (state) => {
         if (connection) this.#stateChanged(connection, state)
@@ -120,7 +120,7 @@ export class PeerOutput {
       this.#connection = undefined
     }
     const { size, bitrateBps } = QUALITIES[quality]
-    const video = peer.videoCodec && parts.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
+    const video = peer.videoCodec && services.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
     connection = { peer, video, bitrate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
     this.#pending = connection
     clearTimeout(this.#connectTimer)

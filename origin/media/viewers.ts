@@ -19,7 +19,7 @@ interface Viewer {
 }
 
 export interface ViewersOptions {
-  parts: RtcServices
+  services: RtcServices
   quality: Quality
   iceServers: readonly RtcIceServer[]
   log: Logger
@@ -34,7 +34,7 @@ export class Viewers {
 
   constructor(options: ViewersOptions) {
     this.#options = options
-    this.#encoders = new SharedEncoders(options.parts.encoders)
+    this.#encoders = new SharedEncoders(options.services.encoders)
   }
 
   get size(): number {
@@ -55,9 +55,9 @@ export class Viewers {
       throw new AvatarError('CONCURRENCY_LIMIT', `A session has at most ${MAX_VIEWERS} viewers; end one first.`, { limit: MAX_VIEWERS })
     }
     const viewer_id = randomUUID()
-    const { parts, quality, iceServers, log } = this.#options
+    const { services, quality, iceServers, log } = this.#options
     const out = new PeerOutput({
-      parts: { ...parts, encoders: this.#encoders },
+      services: { ...services, encoders: this.#encoders },
       quality,
       iceServers,
       log: log.child({ viewer_id }),

@@ -66,7 +66,7 @@ export class Session {
     this.#audioWindow = features && new AudioWindow(features)
     const onTransport = (change: TransportChange): void => this.#transportChanged(change)
     const onMic = (pcm: Int16Array): void => this.#listener.push(pcm)
-    const webrtc = rtc && new WebrtcOutput({ parts: rtc, quality, iceServers, log, onTransport, onMic })
+    const webrtc = rtc && new WebrtcOutput({ services: rtc, quality, iceServers, log, onTransport, onMic })
     const canNod = avatars.canNod(avatar_id)
     const speech = new Speech({ config, services, canNod, events, lifetime, animator, sockets, webrtc, log, onChange })
     const listener = new Listener({ config, services: listening, speech, events, onChange })

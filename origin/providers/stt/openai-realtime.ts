@@ -84,7 +84,7 @@ class LiveTranscriber implements Transcriber {
     this.#closed = true
     this.#options.onClose()
     this.#socket?.terminate()
-    for (const utterance of [...this.#utterances]) utterance.fail(new DOMException('the ear was closed', 'AbortError'))
+    for (const utterance of [...this.#utterances]) utterance.fail(new DOMException('listening has ended', 'AbortError'))
   }
 
   /** Sends an utterance's audio from its beginning, on the open connection or a new one. */

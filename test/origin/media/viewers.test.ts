@@ -74,7 +74,7 @@ class FakeEncoder implements Encoding {
 function createRig() {
   const peers: FakePeer[] = []
   const encoders: FakeEncoder[] = []
-  const parts: RtcServices = {
+  const services: RtcServices = {
     answer: async (sdp, options) => {
       if (sdp === 'bad') throw new AvatarError('INVALID_REQUEST', 'no offer')
       const peer = new FakePeer(sdp, options)
@@ -89,8 +89,8 @@ function createRig() {
       },
     },
   }
-  const options = { parts, quality: 'low' as const, iceServers: [], log: createLogger() }
-  return { peers, encoders, parts, options }
+  const options = { services, quality: 'low' as const, iceServers: [], log: createLogger() }
+  return { peers, encoders, services, options }
 }
 
 const picture = () => new Uint8Array(12)
@@ -192,8 +192,8 @@ describe('a shared encoder', () => {
   const open = (pool: SharedEncoders) => pool.open({ codec: 'vp8', size: 360, bitrateBps: 1_000_000 })
 
   it('goes by the slowest line, and faster again when that one is gone', () => {
-    const { encoders, parts } = createRig()
-    const pool = new SharedEncoders(parts.encoders)
+    const { encoders, services } = createRig()
+    const pool = new SharedEncoders(services.encoders)
     const [one, other] = [open(pool), open(pool)]
     one.bitrateBps = 300_000
     other.bitrateBps = 800_000
@@ -210,8 +210,8 @@ describe('a shared encoder', () => {
   })
 
   it('gives whoever asks for a key frame no picture from before', async () => {
-    const { encoders, parts } = createRig()
-    const pool = new SharedEncoders(parts.encoders)
+    const { encoders, services } = createRig()
+    const pool = new SharedEncoders(services.encoders)
     const [one, other] = [open(pool), open(pool)]
     const rgb = picture()
     await one.encode(rgb, 7)

@@ -28,7 +28,7 @@ async function comeAndGo(): Promise<void> {
   const client = new RtcClient()
   let heard = 0
   const out = new PeerOutput({
-    parts: { answer: (offer, options) => engine.answer(offer, options), encoders },
+    services: { answer: (offer, options) => engine.answer(offer, options), encoders },
     quality: 'low',
     iceServers: [],
     log: createLogger(),

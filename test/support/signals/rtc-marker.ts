@@ -46,7 +46,7 @@ export async function startMarkedStream(
     onSlowStun: () => undefined,
   })
   const out = new PeerOutput({
-    parts: { answer: (offer, options) => rtc.answer(offer, options), encoders },
+    services: { answer: (offer, options) => rtc.answer(offer, options), encoders },
     quality: 'low',
     iceServers: [],
     log: createLogger(),
