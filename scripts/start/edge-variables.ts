@@ -61,7 +61,8 @@ export function edgeVariables({ kept, own, env, names, addresses }: Sources): { 
  * @throws StartError for who has not
  */
 function consentTo({ host, listen }: Sources['addresses'], env: NodeJS.ProcessEnv): string {
-  const meaning = `whoever reaches ${listen} can drive sessions, spend what your keys cost and read /admin, without a key`
+  const where = !/^(0\.0\.0\.0|::)$/.test(listen) ? listen : 'this machine over any network'
+  const meaning = `whoever reaches ${where} can drive sessions, spend what your keys cost and read /admin, without a key`
   if (/^(1|true)$/i.test(env.OPEN_TO_NETWORK?.trim() ?? '')) return `WARNING: open to the network: ${meaning}`
   throw new StartError(
     `HOST is ${host} and AUTH_MODE is open: ${meaning}. Set AUTH_MODE=keys and API_KEYS, or OPEN_TO_NETWORK=1 if you want that, or unset HOST`,

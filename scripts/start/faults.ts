@@ -5,33 +5,31 @@ export interface Signs {
   stopped?: string | undefined
   /** Command of a process of this part that serves its port and has ended. */
   listenerEnded?: boolean
-  /** Another process of this part has ended. */
+  /** Another process of this part has ended, without which it may not work. */
   processEnded?: boolean
   /** Connections that were refused, in a row. */
   refusals: number
   /** How long it has said nothing, ms of ticks. */
   silentMs: number
-  /** Share of the processors' time that was idle meanwhile, 0..1; undefined when not known. */
-  idleShare?: number | undefined
+  /** The machine keeps it from running. */
+  starving?: boolean
 }
 
-/** ms of silence of a part on a machine that has time left. */
-export const PATIENCE_MS = 4_000
-/** On a machine that has none everybody waits for everybody. */
+/** ms of silence of a part that could have answered. */
+const PATIENCE_MS = 4_000
+/** The same of one that waits for a busy machine. */
 const BUSY_PATIENCE_MS = 20_000
-const BUSY_IDLE_SHARE = 0.1
 /** ms that a part has to replace a process of its own. */
 const REPLACE_MS = 2_000
 const MAX_REFUSALS = 2
 
 /** Why the part has to be started again; undefined while it has not. */
-export function faultOf({ stopped, listenerEnded, processEnded, refusals, silentMs, idleShare }: Signs): string | undefined {
+export function faultOf({ stopped, listenerEnded, processEnded, refusals, silentMs, starving = false }: Signs): string | undefined {
   if (stopped !== undefined) return `was stopped by a signal (${stopped})`
   if (listenerEnded) return 'lost the process that listens'
   if (refusals >= MAX_REFUSALS) return 'refuses connections'
-  if (processEnded && silentMs >= REPLACE_MS) return 'lost a process and does not answer'
-  const busy = idleShare !== undefined && idleShare < BUSY_IDLE_SHARE
-  if (silentMs >= (busy ? BUSY_PATIENCE_MS : PATIENCE_MS)) return `has not answered for ${Math.round(silentMs / 1000)} s`
+  if (processEnded && silentMs >= (starving ? PATIENCE_MS : REPLACE_MS)) return 'lost a process and does not answer'
+  if (silentMs >= (starving ? BUSY_PATIENCE_MS : PATIENCE_MS)) return `has not answered for ${Math.floor(silentMs / 1000)} s`
   return undefined
 }
 

@@ -1,19 +1,20 @@
 /** The forwarders beside the edge's own port: the sockets' port, and both ports at the other loopback address. */
 import type { Server } from 'node:net'
-import type { Addresses } from './addresses.ts'
-import { inUrl } from './addresses.ts'
+import { type Addresses, inUrl } from './addresses.ts'
 import { listenProblem, type Wanted } from './ports.ts'
 import { StartError } from './print.ts'
 import { createForwarder } from './socket-forwarder.ts'
 
 export interface Forwarders {
   servers: Server[]
+  /** Host in the URLs that are shown. */
+  shown: string
   /** Lines about addresses that could not be had and need not. */
   notes: string[]
 }
 
 /** @throws StartError when the sockets' port cannot be had */
-export async function startForwarders({ host, listen, dial, alsoListen, port, socketPort }: Addresses): Promise<Forwarders> {
+export async function startForwarders({ host, listen, dial, alsoListen, shown, port, socketPort }: Addresses): Promise<Forwarders> {
   const servers: Server[] = []
   const notes: string[] = []
   const forward = async (wanted: Wanted): Promise<string | undefined> => {
@@ -29,9 +30,9 @@ export async function startForwarders({ host, listen, dial, alsoListen, port, so
     const wanted: Wanted = { host, address: alsoListen ?? '', port: variable === 'PORT' ? port : socketPort, variable }
     // without IPv6 nobody can mean that address
     if ((await forward(wanted)) === 'EADDRINUSE')
-      notes.push(`another program has port ${wanted.port} at ${inUrl(wanted.address)}: use ${inUrl(dial)} in place of localhost`)
+      notes.push(`another program has port ${wanted.port} at ${inUrl(wanted.address)}, which localhost may mean too: use ${inUrl(dial)}`)
   }
-  return { servers, notes }
+  return { servers, shown: notes.length > 0 ? inUrl(dial) : shown, notes }
 }
 
 /** The code of the error; undefined once it listens. */

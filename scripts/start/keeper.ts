@@ -1,5 +1,4 @@
 /** Keeps one part running: starts it, watches it, starts it again when it has ended or is broken. */
-import { cpus } from 'node:os'
 import { BackOff, faultOf } from './faults.ts'
 import { GroupWatch } from './group-watch.ts'
 import type { Part } from './part.ts'
@@ -11,8 +10,6 @@ export const TICK_MS = 250
 const LOOK_TICKS = 2
 /** ms for a part that is started again to come up. */
 const START_MS = 60_000
-/** The idle share counts from this much silence on, ms. */
-const MEASURE_FROM_MS = 1_000
 
 export interface KeeperOptions {
   /** `the edge` */
@@ -40,7 +37,6 @@ export class Keeper {
   #silentMs = 0
   #refusals = 0
   #stoodStill = false
-  #timesAtSilence: ReturnType<typeof processorTimes> | undefined
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -79,8 +75,7 @@ export class Keeper {
     this.#stoodStill = false
     this.#silentMs = 0
     this.#refusals = 0
-    this.#timesAtSilence = undefined
-    this.#group?.accept()
+    this.#group?.heard()
   }
 
   refused(): void {
@@ -121,10 +116,8 @@ export class Keeper {
 
   #judge(): string | undefined {
     if (!this.#stoodStill) this.#silentMs += TICK_MS
-    if (this.#silentMs >= MEASURE_FROM_MS) this.#timesAtSilence ??= processorTimes()
-    const signs = this.#ticks % LOOK_TICKS === 0 ? this.#group?.look() : undefined
-    const times = this.#timesAtSilence
-    return faultOf({ ...signs, refusals: this.#refusals, silentMs: this.#silentMs, idleShare: times && idleShareSince(times) })
+    if (this.#ticks % LOOK_TICKS !== 0) return undefined
+    return faultOf({ ...this.#group?.look(), refusals: this.#refusals, silentMs: this.#silentMs })
   }
 
   #onExit(part: Part, how: string): void {
@@ -146,15 +139,4 @@ export class Keeper {
       if (this.#state === 'pausing') this.start()
     }, pauseMs)
   }
-}
-
-function processorTimes(): { idleMs: number; allMs: number } {
-  const all = cpus().map(({ times }) => times)
-  const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0)
-  return { idleMs: sum(all.map(({ idle }) => idle)), allMs: sum(all.flatMap((times) => Object.values(times))) }
-}
-
-function idleShareSince(before: ReturnType<typeof processorTimes>): number {
-  const now = processorTimes()
-  return (now.idleMs - before.idleMs) / Math.max(1, now.allMs - before.allMs)
 }

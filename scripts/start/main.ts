@@ -46,9 +46,9 @@ class System {
 
   async start(): Promise<void> {
     const addresses = await readAddresses(process.env)
+    await requirePorts(addresses)
     const stateFolder = `.wrangler/${addresses.port}`
     const { variables, notes } = await readVariables(stateFolder, addresses)
-    await requirePorts(addresses)
     if (this.#stopping) return
     const variablesFile = writeVariables(stateFolder, variables)
     const forOrigin = originEnv(process.env, readEnvFile('.env'), addresses.dial)
@@ -63,12 +63,14 @@ class System {
     const edge = this.#keepEdge(addresses, variables, variablesFile, stateFolder)
     edge.start()
     this.#forwarders = await startForwarders(addresses)
-    for (const note of this.#forwarders.notes) say(note)
+    if (this.#stopping) return
+    const { shown, notes: taken } = this.#forwarders
+    for (const note of taken) say(note)
     this.#supervisor = new Supervisor({
       addresses,
       edge,
       origin,
-      onReady: (health) => say(readyText(addresses, health)),
+      onReady: (health) => say(readyText({ ...addresses, shown }, health)),
       onNotReady: () => this.giveUp('not ready after 60 s; the lines above say what is missing'),
       onMisconfigured: (why) => this.giveUp(why),
     })

@@ -45,6 +45,6 @@ export function listenProblem({ host, address, port, variable }: Wanted, code: s
     case 'EAFNOSUPPORT':
       return `HOST is ${host}: no network interface of this machine has the address ${address} (${code})`
     default:
-      return `${address}, port ${port}, cannot be listened on (${code}); set HOST or ${variable}`
+      return `HOST is ${host}: port ${port} of ${address} cannot be listened on (${code}); set HOST or ${variable}`
   }
 }

@@ -1,5 +1,6 @@
 /** Processes of this machine as /proc shows them; where there is no /proc, nothing is seen. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
 import process from 'node:process'
 
 export interface ProcessEntry {
@@ -9,19 +10,32 @@ export interface ProcessEntry {
   group: number
   /** As ps shows it: `R`, `S`, `D`, `T` (stopped by a signal), `Z` (ended). */
   state: string
+  /** Processor time of its first thread so far, ms: the one that runs an event loop. */
+  cpuMs: number
 }
+
+/** The kernel counts processor time in hundredths of a second. */
+const MS_PER_CLOCK_TICK = 10
 
 /** Undefined when it has ended. */
 export function processEntry(pid: number): ProcessEntry | undefined {
-  const stat = read(`/proc/${pid}/stat`)
+  const stat = read(`/proc/${pid}/task/${pid}/stat`)
   if (stat === undefined) return undefined
   // the name in parentheses may hold anything
-  const [state = '', parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return { pid, parent: Number(parent), group: Number(group), state }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state = '', parent, group] = fields
+  const [user, system] = fields.slice(11, 13)
+  return { pid, parent: Number(parent), group: Number(group), state, cpuMs: (Number(user) + Number(system)) * MS_PER_CLOCK_TICK }
 }
 
 export function commandOf(pid: number): string[] {
   return read(`/proc/${pid}/cmdline`)?.split('\0').slice(0, -1) ?? []
+}
+
+/** `node index.ts`, `workerd serve`: the program and its first word that is no option. */
+export function shortName(command: readonly string[]): string {
+  const [program = 'a process', ...words] = command
+  return [program, ...words.filter((word) => !word.startsWith('-')).slice(0, 1)].map((word) => basename(word)).join(' ')
 }
 
 export function membersOf(group: number): ProcessEntry[] {
@@ -45,7 +59,7 @@ export function whoListens(port: number): string | undefined {
   const inodes = new Set(['tcp', 'tcp6'].flatMap((table) => listeningInodes(read(`/proc/net/${table}`) ?? '', port)))
   if (inodes.size === 0) return undefined
   for (const pid of pids()) {
-    if (openSockets(pid).some((inode) => inodes.has(inode))) return `${read(`/proc/${pid}/comm`)?.trim()} (process ${pid})`
+    if (openSockets(pid).some((inode) => inodes.has(inode))) return `${shortName(commandOf(pid))} (process ${pid})`
   }
   return undefined
 }
