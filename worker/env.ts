@@ -12,6 +12,9 @@ export interface Env {
 
 export type Config = Readonly<z.infer<typeof Variables>>
 
+/** Every variable and secret, for what hands them to the Worker. */
+export const VARIABLE_NAMES: readonly string[] = Object.keys(Variables.shape)
+
 /** Variables that do not fit. The message names each one and what it must be; it never holds a value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
