@@ -46,7 +46,9 @@ export async function talkOnce(api: ApiClient, question: Int16Array): Promise<vo
   }
   await socket.next('user_speech_stopped', { ...PATIENCE, from: afterSound })
   await socket.next('chat', { ...PATIENCE, from: afterSound, where: ({ role }) => role === 'user' })
-  await socket.next('speech_finished', { ...PATIENCE, from: afterSound })
+  await socket.next('speech_started', { ...PATIENCE, from: afterSound })
+  socket.send({ type: 'interrupt' })
+  await socket.next('interrupted', { ...PATIENCE, from: afterSound })
   socket.send({ type: 'stop_listening' })
   await api.stop(sessionId)
   await socket.next('session_ended', PATIENCE)
