@@ -16,7 +16,11 @@ const readme = readFileSync('README.md', 'utf8')
 writeGenerated('.', {
   'README.md': withPart(withPart(readme, 'edge variables', configTable('edge', edge)), 'origin variables', configTable('origin', origin)),
   '.env.example': exampleFile(
-    ["The origin's configuration; copy to .env. Everything is optional: `npm start` runs without.", GENERATED],
+    [
+      "The origin's configuration; copy to .env. Everything is optional: `npm start` runs without.",
+      GENERATED,
+      'HTTPS_PROXY, HTTP_PROXY and NO_PROXY may stand here too: vendors and the edge are then reached through the proxy, this machine never.',
+    ],
     origin,
   ),
   '.dev.vars.example': exampleFile(

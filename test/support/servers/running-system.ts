@@ -29,13 +29,15 @@ async function freePort(): Promise<number> {
 
 /**
  * @param env further variables, for the edge's and the origin's configuration
- * @param through a program of Node's that runs the command that follows it
+ * @param command a program of Node's with its arguments that starts the system
  */
-export async function startSystem(env: Record<string, string> = {}, through: readonly string[] = []): Promise<RunningSystem> {
+export async function startSystem(
+  env: Record<string, string> = {},
+  command: readonly string[] = ['scripts/start.ts'],
+): Promise<RunningSystem> {
   const port = await freePort()
   const socketPort = await freePort()
-  const command = through.length > 0 ? [...through, process.execPath, 'scripts/start.ts'] : ['scripts/start.ts']
-  const child = spawn(process.execPath, command, {
+  const child = spawn(process.execPath, [...command], {
     // the capacity that a busy machine measures says nothing about what is tested
     env: { ...process.env, CAPACITY: '16', ...env, PORT: String(port), SOCKET_PORT: String(socketPort) },
     stdio: ['ignore', 'pipe', 'pipe'],
