@@ -34,7 +34,7 @@ describe('Animator', () => {
 
   it('hands on a nod and nothing where there is none', () => {
     const animator = new Animator()
-    expect(animator.next({ mouth: undefined, status: 'idle' })).toEqual({ clip: 'idle', picture: 1 })
+    expect(animator.next({ mouth: undefined, status: 'idle' })).toEqual({ clip: 'idle', frame: 1 })
     animator.act({ type: 'nod', at_ms: 0, value: 4, duration_ms: 400 })
     const nods = pictures(animator, 20, 'speaking').map(({ nodDegrees = 0 }) => nodDegrees)
     expect(Math.max(...nods)).toBeCloseTo(4)

@@ -18,7 +18,7 @@ function stoppedClock(): (ms: number) => void {
   }
 }
 
-describe('a turn’s ledger', () => {
+describe('the metrics of a turn', () => {
   it('is told once, with the time of every step from the end of the user’s speech', async () => {
     const pass = stoppedClock()
     const chat: ChatProvider = {
@@ -80,14 +80,14 @@ describe('a turn’s ledger', () => {
 
   it('takes the first of each step, and nothing after it was closed', () => {
     const pass = stoppedClock()
-    const ledger = new TurnMetrics()
+    const metrics = new TurnMetrics()
     pass(10)
-    ledger.mark('first_sound')
+    metrics.mark('first_sound')
     pass(10)
-    ledger.mark('first_sound')
-    expect(ledger.close()).toEqual({ ...NONE, first_sound: 10 })
-    ledger.mark('first_picture')
-    expect(ledger.close()).toBeUndefined()
+    metrics.mark('first_sound')
+    expect(metrics.close()).toEqual({ ...NONE, first_sound: 10 })
+    metrics.mark('first_picture')
+    expect(metrics.close()).toBeUndefined()
   })
 })
 
