@@ -11,7 +11,7 @@ afterEach(() => void vi.restoreAllMocks())
 const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_picture: null }
 const metricsOf = ({ sink }: Rig) => sink.of('turn_metrics').map(({ metrics }) => metrics)
 
-describe('a turn’s ledger', () => {
+describe('the metrics of a turn', () => {
   it('is told once, with the time of every step from the end of the user’s speech', async () => {
     const pass = stoppedClock()
     const chat: ChatProvider = {
@@ -73,14 +73,14 @@ describe('a turn’s ledger', () => {
 
   it('takes the first of each step, and nothing after it was closed', () => {
     const pass = stoppedClock()
-    const ledger = new TurnMetrics()
+    const metrics = new TurnMetrics()
     pass(10)
-    ledger.mark('first_sound')
+    metrics.mark('first_sound')
     pass(10)
-    ledger.mark('first_sound')
-    expect(ledger.close()).toEqual({ ...NONE, first_sound: 10 })
-    ledger.mark('first_picture')
-    expect(ledger.close()).toBeUndefined()
+    metrics.mark('first_sound')
+    expect(metrics.close()).toEqual({ ...NONE, first_sound: 10 })
+    metrics.mark('first_picture')
+    expect(metrics.close()).toBeUndefined()
   })
 })
 
