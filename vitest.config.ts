@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config'
 mkdirSync(new URL('./web/dist', import.meta.url), { recursive: true })
 
 /** Projects that run on Node itself. */
-const onNode = ['shared', 'origin', 'sdk', 'e2e'].map((name) => ({
+const onNode = ['shared', 'origin', 'scripts', 'sdk', 'e2e'].map((name) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
