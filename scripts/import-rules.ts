@@ -107,7 +107,7 @@ export const RULES: readonly Rule[] = [
   { in: 'web/common/', may: [], packages: /^@avatar\/sdk$/ },
   { in: 'web/', may: ['web/common/', 'shared/admin.ts'], packages: /^@avatar\/sdk(\/.*)?$/ },
 
-  { in: 'scripts/', may: ['shared/', 'origin/', 'worker/variables.ts', 'scripts/', 'test/support/'], packages: ANY },
+  { in: 'scripts/', may: ['shared/', 'origin/', 'worker/env.ts', 'worker/variables.ts', 'scripts/', 'test/support/'], packages: ANY },
   { in: 'bench/', may: ['shared/', 'origin/', 'sdk/', 'test/support/', 'studio/', 'models/'], packages: ANY },
   { in: 'test/support/', may: ['shared/', 'origin/', 'sdk/', 'scripts/'], packages: ANY },
   { in: 'test/worker/', may: ['shared/', 'worker/', 'test/support/'], packages: ANY },

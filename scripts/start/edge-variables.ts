@@ -50,7 +50,7 @@ export function edgeVariables({ kept, own, env, names, addresses }: Sources): { 
     SOCKET_PORT: String(addresses.socketPort),
   }
   if (variables.AUTH_MODE === 'open') {
-    const hosts = variables.ALLOWED_HOSTS || allowedHosts(addresses)
+    const hosts = env.ALLOWED_HOSTS?.trim() || variables.ALLOWED_HOSTS || allowedHosts(addresses)
     if (hosts !== '') variables.ALLOWED_HOSTS = hosts
     if (addresses.onNetwork) notes.push(consentTo(addresses, env))
   }

@@ -26,6 +26,7 @@ interface Known {
 
 export class GroupWatch {
   readonly #group: number
+  readonly #entryOf: typeof processEntry
   readonly #isListener: ((command: string[]) => boolean) | undefined
   readonly #known = new Map<number, Known>()
   #ended = false
@@ -39,7 +40,8 @@ export class GroupWatch {
    *
    * @param isListener which process has the port of the part; without it the part is its first process, and others come and go
    */
-  constructor(group: number, isListener?: (command: string[]) => boolean) {
+  constructor(group: number, isListener?: (command: string[]) => boolean, entryOf = processEntry) {
+    this.#entryOf = entryOf
     this.#group = group
     this.#isListener = isListener
     this.#learn()
@@ -50,7 +52,7 @@ export class GroupWatch {
     let wanting = false
     let mostCpuMs = 0
     for (const [pid, known] of this.#known) {
-      const entry = processEntry(pid)
+      const entry = this.#entryOf(pid)
       if (!this.#isHere(entry)) {
         this.#known.delete(pid)
         this.#ended = true
@@ -78,7 +80,7 @@ export class GroupWatch {
   heard(): void {
     this.#looks = 0
     this.#looksWanting = 0
-    for (const [pid, known] of this.#known) known.cpuMs = processEntry(pid)?.cpuMs ?? known.cpuMs
+    for (const [pid, known] of this.#known) known.cpuMs = this.#entryOf(pid)?.cpuMs ?? known.cpuMs
     if (!this.#ended || this.#listenerEnded) return
     this.#ended = false
     this.#learn()

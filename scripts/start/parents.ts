@@ -9,7 +9,7 @@ import { commandOf, processEntry } from './processes.ts'
 
 const CHECK_MS = 200
 /** The command in package.json runs this file; what another script of npm started is not npm's to end. */
-const OWN_COMMAND = /(^|[\s/])scripts\/start\.ts(\s|$)/
+const OWN_COMMAND = /(^|[\s/])scripts\/start\.ts(?![\w./-])/
 
 export interface ParentsOptions {
   /** One that counts has ended; called once. */

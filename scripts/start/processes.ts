@@ -32,10 +32,11 @@ export function commandOf(pid: number): string[] {
   return read(`/proc/${pid}/cmdline`)?.split('\0').slice(0, -1) ?? []
 }
 
-/** `node index.ts`, `workerd serve`: the program and its first word that is no option. */
+/** `node index.ts`, `workerd serve`: the program and its first word that is neither an option nor a text. */
 export function shortName(command: readonly string[]): string {
   const [program = 'a process', ...words] = command
-  return [program, ...words.filter((word) => !word.startsWith('-')).slice(0, 1)].map((word) => basename(word)).join(' ')
+  const word = words.find((candidate) => !candidate.startsWith('-'))
+  return [program, ...(word !== undefined && /^[\w./-]{1,200}$/.test(word) ? [word] : [])].map((part) => basename(part)).join(' ')
 }
 
 export function membersOf(group: number): ProcessEntry[] {

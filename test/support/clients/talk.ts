@@ -45,7 +45,9 @@ export async function talkOnce(api: ApiClient, question: Int16Array): Promise<vo
   }
   await socket.next('user_speech_stopped', { from: afterSound })
   await socket.next('chat', { from: afterSound, where: ({ role }) => role === 'user' })
-  await socket.next('speech_finished', { from: afterSound })
+  await socket.next('speech_started', { from: afterSound })
+  socket.send({ type: 'interrupt' })
+  await socket.next('interrupted', { from: afterSound })
   socket.send({ type: 'stop_listening' })
   await api.stop(sessionId)
   await socket.next('session_ended')
