@@ -34,7 +34,7 @@ describe('the variables of the edge', () => {
     expect(names).toEqual(expect.arrayContaining(Object.keys(values)))
     const env = Object.fromEntries(names.map((name) => [name, values[name] ?? `a value of ${name}`]))
     const { variables } = await variablesOf({ ...env, AUTH_MODE: 'keys', PORT: '9000', SOCKET_PORT: '9001', PATH: '/bin' })
-    expect(variables).toEqual({ ...env, AUTH_MODE: 'keys', SOCKET_PORT: '9001' })
+    expect(variables).toEqual({ ...env, AUTH_MODE: 'keys', PORT: '9000', SOCKET_PORT: '9001' })
   })
 
   it('are of the environment before .dev.vars, and of that before what was kept; an empty one is none', async () => {

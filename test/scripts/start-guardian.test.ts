@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import process from 'node:process'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { descendantsOf, isRunning } from '../support/processes.ts'
+import { descendantsOf, isRunning } from '../support/servers/processes.ts'
 
 const WAIT = { timeout: 20_000, interval: 20 }
 const GUARDIAN = new URL('../../scripts/start/guardian.ts', import.meta.url).href

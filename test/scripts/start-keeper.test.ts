@@ -5,7 +5,7 @@ import { GroupWatch } from '../../scripts/start/group-watch.ts'
 import { Keeper, TICK_MS } from '../../scripts/start/keeper.ts'
 import { Part } from '../../scripts/start/part.ts'
 import { membersOf, type ProcessEntry, processEntry } from '../../scripts/start/processes.ts'
-import { isRunning } from '../support/processes.ts'
+import { isRunning } from '../support/servers/processes.ts'
 
 const WAIT = { timeout: 20_000, interval: 10 }
 const IDLE = 'setInterval(() => {}, 1_000); console.log("up")'
