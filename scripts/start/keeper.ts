@@ -46,6 +46,11 @@ export class Keeper {
     return this.#state === 'up'
   }
 
+  /** It works and nothing that it does itself explains a silence. */
+  get isExpected(): boolean {
+    return this.isUp && !this.#stoodStill
+  }
+
   get part(): Part | undefined {
     return this.#part
   }

@@ -87,7 +87,7 @@ export class Supervisor {
 
   #countAway({ origins }: Health): void {
     const { origin } = this.#options
-    if (origins > 0 || !origin.isUp) this.#awayMs = 0
+    if (origins > 0 || !origin.isExpected) this.#awayMs = 0
     else this.#awayMs += ASK_TICKS * TICK_MS
     if (this.#awayMs < AWAY_MS) return
     this.#awayMs = 0

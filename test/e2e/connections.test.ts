@@ -99,7 +99,15 @@ describe('connections', () => {
       // the home of a user who never started anything
       const home = join(folder, 'home')
       const env = { HOME: home, XDG_CONFIG_HOME: '', XDG_CACHE_HOME: '', STT_BASE_URL: `${vendor.url}/v1` }
-      const system = await startSystem(env, ['scripts/record-connections.ts', '--json', file, '--', process.execPath, 'scripts/start.ts'])
+      const system = await startSystem(env, [
+        process.execPath,
+        'scripts/record-connections.ts',
+        '--json',
+        file,
+        '--',
+        process.execPath,
+        'scripts/start.ts',
+      ])
       try {
         const api = new ApiClient(system)
         await talkOnce(api, await spokenQuestion())

@@ -16,7 +16,7 @@ export interface RunningSystem {
   stop(): Promise<void>
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
     const probe = createServer()
     probe.once('error', reject)
@@ -29,15 +29,15 @@ async function freePort(): Promise<number> {
 
 /**
  * @param env further variables, for the edge's and the origin's configuration
- * @param command a program of Node's with its arguments that starts the system
+ * @param command what starts it
  */
 export async function startSystem(
   env: Record<string, string> = {},
-  command: readonly string[] = ['scripts/start.ts'],
+  [program = '', ...args]: readonly string[] = [process.execPath, 'scripts/start.ts'],
 ): Promise<RunningSystem> {
   const port = await freePort()
   const socketPort = await freePort()
-  const child = spawn(process.execPath, [...command], {
+  const child = spawn(program, args, {
     // the capacity that a busy machine measures says nothing about what is tested
     env: { ...process.env, CAPACITY: '16', ...env, PORT: String(port), SOCKET_PORT: String(socketPort) },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -65,7 +65,7 @@ export async function startSystem(
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
+  if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGTERM')
   await gone
