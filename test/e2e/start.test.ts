@@ -67,7 +67,7 @@ describe('a part that falls or hangs', () => {
     await socket.untilClosed()
     const lastSeq = socket.events.at(-1)?.seq
     socket = await vi.waitFor(() => api.open(sessionId, `?video=off&resume_from=${lastSeq}`), WAIT)
-    await socket.next('session_state', { where: (event) => event.state === 'live', timeoutMs: 20_000 })
+    await socket.next('session_state', { where: (event) => event.state === 'live' })
   }
 
   it('the process that listens is killed: the edge is started again, and the session goes on', async () => {
@@ -91,7 +91,7 @@ describe('a part that falls or hangs', () => {
   it('the origin is stopped: it is started again, and the open socket goes on', async () => {
     const from = socket.events.length
     await againAfter('SIGSTOP', /origin\/index/, 'was stopped by a signal \\(node index\\.ts\\)')
-    await socket.next('session_state', { from, where: (event) => event.state === 'live', timeoutMs: 20_000 })
+    await socket.next('session_state', { from, where: (event) => event.state === 'live' })
     await speaks()
   })
 
