@@ -17,17 +17,19 @@ const WAITING = {
   expect: { poll: { timeout: PATIENCE_MS, interval: 10 } },
 }
 
+/** What needs no more than its own process: as many files at once as there are cores. */
+const ALONE = { ...WAITING, maxWorkers: '100%', sequence: { groupOrder: 0 } }
+/** Browsers and whole systems, which build what they serve: one after the other, when nothing else runs. */
+const WHOLE = {
+  ...WAITING,
+  fileParallelism: false,
+  sequence: { groupOrder: 1 },
+  globalSetup: ['test/support/install-packages.ts'],
+}
+
 /** Projects that run on Node itself. */
-const onNode = ['shared', 'scripts', 'origin', 'sdk', 'e2e'].map((name) => ({
-  test: {
-    name,
-    include: [`test/${name}/**/*.test.ts`],
-    environment: 'node' as const,
-    ...WAITING,
-    // whole systems: one after the other, when nothing else runs
-    ...(name === 'e2e' ? { fileParallelism: false, sequence: { groupOrder: 1 } } : {}),
-    ...(['sdk', 'e2e'].includes(name) ? { globalSetup: ['test/support/install-packages.ts'] } : {}),
-  },
+const onNode = Object.entries({ shared: ALONE, scripts: ALONE, origin: ALONE, sdk: WHOLE, e2e: WHOLE }).map(([name, how]) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node' as const, ...how },
 }))
 
 export default defineConfig({
@@ -51,7 +53,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: 'worker', include: ['test/worker/**/*.test.ts'], ...WAITING },
+        test: { name: 'worker', include: ['test/worker/**/*.test.ts'], ...ALONE },
       },
     ],
   },
