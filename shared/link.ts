@@ -96,10 +96,10 @@ export const OriginHello = z.object({
 })
 export type OriginHello = z.infer<typeof OriginHello>
 /** `sessions` comes with every third one. */
-export const OriginHeartbeat = z.object({ type: z.literal('heartbeat'), load: OriginLoad, sessions: z.array(SessionReport).optional() })
-export const OriginDraining = z.object({ type: z.literal('draining') })
+const OriginHeartbeat = z.object({ type: z.literal('heartbeat'), load: OriginLoad, sessions: z.array(SessionReport).optional() })
+const OriginDraining = z.object({ type: z.literal('draining') })
 /** Answers `session_open`: whether this origin takes the session. It dials the session socket after saying yes. */
-export const SessionOpened = z.object({
+const SessionOpened = z.object({
   type: z.literal('session_opened'),
   session_id: SessionId,
   accepted: z.boolean(),
@@ -125,16 +125,16 @@ const answers = [
 export const ControlUp = z.discriminatedUnion('type', [OriginHello, OriginHeartbeat, OriginDraining, SessionOpened, ...answers])
 export type ControlUp = z.infer<typeof ControlUp>
 
-export const PoolWelcome = z.object({ type: z.literal('welcome'), protocol_version: z.int() })
-export const SessionOpen = z.object({ type: z.literal('session_open'), config: SessionConfig })
+const PoolWelcome = z.object({ type: z.literal('welcome'), protocol_version: z.int() })
+const SessionOpen = z.object({ type: z.literal('session_open'), config: SessionConfig })
 /** Sent when the edge does not know a session that the origin holds. */
-export const SessionDrop = z.object({ type: z.literal('session_drop'), session_id: SessionId, reason: SessionEndReason })
+const SessionDrop = z.object({ type: z.literal('session_drop'), session_id: SessionId, reason: SessionEndReason })
 /** `on` false: sessions are taken again. */
-export const Drain = z.object({ type: z.literal('drain'), on: z.boolean().default(true) })
+const Drain = z.object({ type: z.literal('drain'), on: z.boolean().default(true) })
 /** A chat of no session: text alone. */
-export const TextChat = z.object({ type: z.literal('text_chat'), id: z.string(), params: ChatRequest })
+const TextChat = z.object({ type: z.literal('text_chat'), id: z.string(), params: ChatRequest })
 /** The HTTP client has gone: stop what the request began. */
-export const CancelRequest = z.object({ type: z.literal('cancel'), id: z.string() })
+const CancelRequest = z.object({ type: z.literal('cancel'), id: z.string() })
 /** Pool to origin. */
 export const ControlDown = z.discriminatedUnion('type', [PoolWelcome, SessionOpen, SessionDrop, Drain, TextChat, CancelRequest])
 export type ControlDown = z.infer<typeof ControlDown>

@@ -16,7 +16,7 @@ import { type Container, containerOf, framedContainerOf, nonAudioOf } from './sn
 import { isWav, type PcmSource, parseWav, rawPcm, WavError } from './wav.ts'
 
 /** Bytes of one input: 60 s of 48 kHz stereo float fit. */
-export const MAX_INPUT_BYTES = 32 * 1024 * 1024
+const MAX_INPUT_BYTES = 32 * 1024 * 1024
 const ACCEPTED = [
   'WAV',
   'MP3',

@@ -41,7 +41,7 @@ const PEAK_REACH_ROWS = 2
 const SMOOTHING = 0.25
 
 /** Rows that a row waits for. */
-export const SETTLE_ROWS = Math.max(GATE_AHEAD_ROWS, PEAK_REACH_ROWS + 1)
+const SETTLE_ROWS = Math.max(GATE_AHEAD_ROWS, PEAK_REACH_ROWS + 1)
 
 export class MouthSettler {
   /** Raw rows and levels since `#base`; `#base` is the index of the first. */

@@ -19,7 +19,7 @@ import { Utterance } from './utterance.ts'
 import type { VadWeights } from './vad.ts'
 
 /** ms that a turn of the user may last. */
-export const MAX_UTTERANCE_MS = 60_000
+const MAX_UTTERANCE_MS = 60_000
 /** ms of speech that begin a turn while the avatar is silent: more than a click, less than a word. */
 const MIN_SPEECH_MS = 80
 /** ms of audio kept before a turn is detected: the longest prefix, the longest speech that starts a turn, and the detector's delay. */

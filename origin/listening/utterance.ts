@@ -7,7 +7,7 @@ const TEXT_TIMEOUT_MS = 20_000
 const NO_WORDS = /\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|<[^>]*>|♪/g
 
 /** The text without noise marks; empty where no word is left. */
-export function withoutNoises(text: string): string {
+function withoutNoises(text: string): string {
   const words = text.replaceAll(NO_WORDS, ' ').replace(/\s+/g, ' ').trim()
   return /[\p{L}\p{N}]/u.test(words) ? words : ''
 }

@@ -20,7 +20,7 @@ let drawn = 0
  *
  * @returns frames a second
  */
-export async function measureRate(renderer: Renderer, avatarId: string, batch: number): Promise<number> {
+async function measureRate(renderer: Renderer, avatarId: string, batch: number): Promise<number> {
   const features = renderer.soundOf(avatarId)
   let frames = 0
   const tick = async (): Promise<void> => {
@@ -50,7 +50,7 @@ export async function measureRate(renderer: Renderer, avatarId: string, batch: n
 }
 
 /** @returns speaking sessions at medium quality in real time, at least 1 */
-export function capacityOf(framesPerSecond: number): number {
+function capacityOf(framesPerSecond: number): number {
   return Math.max(1, Math.floor((framesPerSecond / FPS) * LOAD))
 }
 

@@ -12,7 +12,7 @@ import { startRenderWorker } from './render-worker.ts'
  * again hardly changes what the patch does not touch: nothing outside the face shifts when speech begins.
  */
 export const JPEG_QUALITY: Record<Quality, number> = { low: 90, medium: 88, high: 86 }
-export const QUALITY_NAMES = Object.keys(QUALITIES) as Quality[]
+const QUALITY_NAMES = Object.keys(QUALITIES) as Quality[]
 const OUTPUTS = QUALITY_NAMES.map((quality) => ({ size: QUALITIES[quality].size, jpegQuality: JPEG_QUALITY[quality] }))
 /** Frames of each idle clip that are ready before serving starts. */
 const FIRST_FRAMES = FPS

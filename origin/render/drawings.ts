@@ -9,7 +9,7 @@ import type { AvatarPack, PackLayer } from './pack.ts'
 import type { FrameRequest } from './types.ts'
 
 /** A layer and its place among all models and masks of the process. */
-export type ServedLayer = PackLayer & { index: number }
+type ServedLayer = PackLayer & { index: number }
 export interface ServedPack {
   pack: AvatarPack
   layers: ServedLayer[]

@@ -20,7 +20,7 @@ export class PackError extends Error {
   override readonly name = 'PackError'
 }
 
-export interface PackClip {
+interface PackClip {
   /** Absolute path of the video. */
   file: string
   pictures: number
@@ -41,7 +41,7 @@ interface LayerBase {
   modelFile: string
 }
 /** A layer that face parameters drive. */
-export interface FaceLayer extends LayerBase {
+interface FaceLayer extends LayerBase {
   kind: 'decoder'
   /** Indices into FACE_PARAMS, in the model's order. */
   inputs: number[]
@@ -50,7 +50,7 @@ export interface FaceLayer extends LayerBase {
   halfFile?: string
 }
 /** A layer that sound drives; its model also sees the clip's own frame under the patch. */
-export interface SoundLayer extends LayerBase {
+interface SoundLayer extends LayerBase {
   kind: 'wav2lip'
 }
 export type PackLayer = FaceLayer | SoundLayer
@@ -64,7 +64,7 @@ export function inferModel(layer: PackLayer): InferModel {
 }
 
 /** How the still person moves, see `Head` in shared/avatar-pack.ts; arrays are in shared memory. */
-export interface PackHead {
+interface PackHead {
   grid: number
   /** [STANCE_VALUES, grid, grid, 2] */
   fields: Float32Array

@@ -4,7 +4,7 @@ import type { WorkerClient } from '../workers/worker-client.ts'
 import type { InferJob, InferResult } from './infer-worker.ts'
 import type { RenderStats } from './stats.ts'
 
-export interface PatchModel {
+interface PatchModel {
   kind: 'decoder' | 'wav2lip'
   width: number
   height: number

@@ -4,7 +4,7 @@
 const WINDOW = 500
 
 /** The last values of one figure. */
-export class Recent {
+class Recent {
   readonly #values = new Float64Array(WINDOW)
   #count = 0
 

@@ -13,7 +13,7 @@ export function ntpTime(mediaMs: number): bigint {
 }
 
 /** The middle 32 bits of NTP time, in which reports tell delays: units of 1/65536 s, wrapping. */
-export function compactNtp(ntp: bigint): number {
+function compactNtp(ntp: bigint): number {
   return Number((ntp >> 16n) & 0xffffffffn)
 }
 

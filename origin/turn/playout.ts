@@ -16,7 +16,7 @@ const RECENT_MS = 2_000
 const FADE_IN_SAMPLES = 0.005 * SAMPLE_RATE
 
 /** Sound that begins within a tick. */
-export interface SoundStart {
+interface SoundStart {
   pcm: Int16Array
   /** Samples from the start of the tick. */
   atSample: number

@@ -4,7 +4,7 @@ import { BlockList, isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Call } from './trace.ts'
 
-export type Reach = 'here' | 'allowed' | 'outside'
+type Reach = 'here' | 'allowed' | 'outside'
 
 export interface Contact {
   process: string

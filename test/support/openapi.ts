@@ -1,7 +1,7 @@
 /** Reads an OpenAPI document: its operations, and for each a request that its schemas accept. */
 import * as z from 'zod'
 
-export type JsonSchema = Record<string, unknown> & { properties?: Record<string, JsonSchema>; required?: string[] }
+type JsonSchema = Record<string, unknown> & { properties?: Record<string, JsonSchema>; required?: string[] }
 
 interface Media {
   schema: JsonSchema

@@ -6,7 +6,7 @@ import type { AppContext, Caller } from './context.ts'
 import { readToken } from './session-token.ts'
 
 /** The tenant of everyone in open mode. */
-export const LOCAL_TENANT = 'local'
+const LOCAL_TENANT = 'local'
 const TOKEN_PROTOCOL = 'avatar.token.'
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 

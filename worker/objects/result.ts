@@ -17,7 +17,7 @@ export function fail(code: ErrorCode, message: string, details: Record<string, u
   return { ok: false, error: { code, message, details } }
 }
 
-export function failWith(thrown: unknown): { ok: false; error: Failure } {
+function failWith(thrown: unknown): { ok: false; error: Failure } {
   const { code, message, details } = toAvatarError(thrown)
   return fail(code, message, details)
 }
@@ -36,7 +36,7 @@ export function fromOrigin(failure: { code: string; message: string; details: Re
 }
 
 /** retry_after_s while an origin reconnects. */
-export const ORIGIN_RETRY_S = 2
+const ORIGIN_RETRY_S = 2
 /** The error message meanwhile. */
 export const NO_ORIGIN = 'The session has lost its origin and waits for it; try again.'
 /** retry_after_s when every origin is full. */

@@ -6,7 +6,7 @@ import { PROTOCOL_VERSION } from '../../shared/version.ts'
 import type { Failure } from './result.ts'
 
 /** Set by the Worker alone, on requests that it builds itself; nothing of the outside request is passed on. */
-export const SOCKET_HEADER = 'x-avatar-socket'
+const SOCKET_HEADER = 'x-avatar-socket'
 
 export const SocketRole = z.discriminatedUnion('role', [
   z.object({ role: z.literal('client'), tenant: z.string(), options: SocketOptions, protocol: z.string().nullable() }),

@@ -1,9 +1,9 @@
 /** Numbers the session's events and keeps the last control events for clients that come back. Lives in the object's SQLite. */
 
 /** Control events that are kept. */
-export const RING_EVENTS = 512
+const RING_EVENTS = 512
 /** How long they are kept, ms. */
-export const RING_MS = 60_000
+const RING_MS = 60_000
 /** Numbers of forgotten events that are kept, to count what a client missed. */
 const FORGOTTEN_EVENTS = 4_096
 /** Numbers reserved in storage at one time; the rest of a block is skipped when the object restarts. */

@@ -2,9 +2,9 @@
 import { MAX_UNACKED_FRAMES } from '../../shared/media.ts'
 
 /** Bytes in the socket's own queue above which a client that never acknowledges gets no pictures: about a second of them. */
-export const MAX_BUFFERED_BYTES = 1_000_000
+const MAX_BUFFERED_BYTES = 1_000_000
 /** A client that takes no picture for this long is closed, ms. */
-export const STUCK_MS = 10_000
+const STUCK_MS = 10_000
 const REPORT_EVERY_MS = 1_000
 
 export type FrameVerdict = 'send' | 'drop' | 'close'

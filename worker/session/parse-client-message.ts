@@ -5,7 +5,7 @@ import { ClientEvent } from '../../shared/events.ts'
 import { issuesOf } from '../http/issues.ts'
 
 /** Largest message with sound: 60 s of mono 24 kHz at 32 bit in base64 fit, of stereo 48 kHz do not. */
-export const MAX_AUDIO_MESSAGE_BYTES = 8 * 1024 * 1024
+const MAX_AUDIO_MESSAGE_BYTES = 8 * 1024 * 1024
 const AUDIO_EVENTS: readonly unknown[] = ['audio_buffer_append', 'user_audio_append']
 const KNOWN = ClientEvent.options.map((option) => option.shape.type.value)
 

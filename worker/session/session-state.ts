@@ -6,7 +6,7 @@ import type { Placement, SessionSettings } from '../objects/contracts.ts'
 /** How long the origin may take to end a session that was stopped, ms. */
 export const STOP_MS = 1_000
 /** Seconds before a deadline at which clients are warned. */
-export const WARN_AT_S = [60, 10] as const
+const WARN_AT_S = [60, 10] as const
 
 type Phase =
   | { phase: 'opening' }

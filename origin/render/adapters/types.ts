@@ -17,7 +17,7 @@ export interface GraphAdapter {
   read(results: Readonly<Record<string, Tensor>>, batch: number): (index: number, slot: Float32Array) => void
 }
 
-export interface PatchBatch {
+interface PatchBatch {
   /** Patches, fillers for a bucket included. */
   size: number
   /** [size, rowLength] */

@@ -7,7 +7,7 @@ import { FPS } from '../../../shared/media.ts'
 import { createDft, DFT_SIZE } from './dft-800.ts'
 import type { FeatureStream, SoundFeatures } from './types.ts'
 
-export const MEL_SAMPLE_RATE = 16_000
+const MEL_SAMPLE_RATE = 16_000
 export const MEL_BANDS = 80
 /** Mel frames of one window: 200 ms. */
 export const WINDOW_FRAMES = 16

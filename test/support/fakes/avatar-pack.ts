@@ -18,8 +18,8 @@ export const BLINK_AT = 7
 
 /** Left upper corner, in clip pixels, of the square that a layer's patch shows at one patch pixel a clip pixel. */
 export const ORIGIN = { mouth: { x: 48, y: 80 }, eyes: { x: 48, y: 8 } } as const
-export const MOUTH_INPUTS: FaceParam[] = ['sil', 'PP', 'aa', 'oh', 'jaw', 'smile']
-export const EYES_INPUTS: FaceParam[] = ['blink', 'brow_up', 'gaze_x']
+const MOUTH_INPUTS: FaceParam[] = ['sil', 'PP', 'aa', 'oh', 'jaw', 'smile']
+const EYES_INPUTS: FaceParam[] = ['blink', 'brow_up', 'gaze_x']
 
 /** Colour 0..1 of the clip at a point in clip pixels. */
 export function clipColour(channel: number, x: number, y: number): number {
@@ -153,7 +153,7 @@ export function gradientVideo(pictures: number): Uint8Array {
 }
 
 /** Nodes of the head's fields, and clip pixels that a degree of pitch moves everything down by. */
-export const HEAD_GRID = 5
+const HEAD_GRID = 5
 export const PIXELS_PER_DEGREE = 2
 
 /** Gives the pack a head: pitch moves the whole picture down, all pictures stand upright. */

@@ -2,13 +2,13 @@
 import type { CharacterTime } from '../../../origin/providers/tts/types.ts'
 import type { Exchange } from '../servers/vendor-server.ts'
 
-export interface AlignmentLine {
+interface AlignmentLine {
   characters: string[]
   character_start_times_seconds: number[]
   character_end_times_seconds: number[]
 }
 
-export function alignmentOf(characters: readonly CharacterTime[]): AlignmentLine {
+function alignmentOf(characters: readonly CharacterTime[]): AlignmentLine {
   return {
     characters: characters.map(({ text }) => text),
     character_start_times_seconds: characters.map(({ startS }) => startS),
@@ -28,7 +28,7 @@ export function timestampedLine(pcm: Uint8Array, characters?: readonly Character
   return `${JSON.stringify({ audio_base64: Buffer.from(pcm).toString('base64'), alignment, normalized_alignment: alignment })}\n`
 }
 
-export const VOICES = {
+const VOICES = {
   voices: [
     { voice_id: 'EXAVITQu4vr4xnSDxMaL', name: 'Sarah', category: 'premade', labels: { language: 'en', accent: 'american' } },
     { voice_id: 'voice_of_ours', name: 'Ours', category: 'cloned', labels: { language: 'de' } },

@@ -7,7 +7,7 @@ export const TINY_COLOUR = [0.05, -0.04, 0.03] as const
 export const TINY_MASKED_SHARE = 0.25
 
 /** Added everywhere, rim included: another light than the clip's. */
-export const TINY_TINT = 0.06
+const TINY_TINT = 0.06
 
 /** True where the tiny graph's mouth is: inside the lower half, away from every rim. u, v: patch pixels. */
 export function inTinyMouth(u: number, v: number, side: number): boolean {

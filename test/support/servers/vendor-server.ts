@@ -53,7 +53,7 @@ export class Exchange {
   }
 }
 
-export type Script = (exchange: Exchange) => Promise<void> | void
+type Script = (exchange: Exchange) => Promise<void> | void
 
 export interface VendorServer {
   url: string

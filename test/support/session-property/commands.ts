@@ -6,7 +6,7 @@ import { someText } from './fates.ts'
 import type { World } from './world.ts'
 
 /** What decides which commands make sense: chats that may be hung up. */
-export interface Model {
+interface Model {
   callers: number
 }
 export type SessionCommand = fc.AsyncCommand<Model, World>

@@ -18,7 +18,7 @@ const FIRST_MS = 1_000
 /** RMS above which sound is sound. */
 const AUDIBLE = 0.05
 
-export interface Skew {
+interface Skew {
   /** ms since the first marker. */
   atMs: number
   /** ms that its sound comes after its flash. */

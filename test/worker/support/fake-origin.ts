@@ -30,14 +30,14 @@ export const LOAD: OriginLoad = {
   render: {},
   turns: {},
 }
-export const AVATAR: AvatarInfo = {
+const AVATAR: AvatarInfo = {
   avatar_id: 'avatar_1',
   name: 'Ada',
   description: 'A person of the tests',
   licence: 'MIT',
   qualities: ['low', 'medium', 'high'],
 }
-export const VOICE: VoiceInfo = { voice_id: 'slt', name: 'slt', provider: 'flite', language: 'en', default: true }
+const VOICE: VoiceInfo = { voice_id: 'slt', name: 'slt', provider: 'flite', language: 'en', default: true }
 
 export const NO_STEPS: TurnLedger = {
   vad_end: null,

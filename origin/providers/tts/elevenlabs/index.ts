@@ -11,7 +11,7 @@ import type { CharacterTime, SpeechPiece, SpeechProvider, SpeechRequest } from '
 import { CharacterClock } from './character-clock.ts'
 import { tolerantLines } from './tolerant-lines.ts'
 
-export const ELEVENLABS_URL = 'https://api.elevenlabs.io'
+const ELEVENLABS_URL = 'https://api.elevenlabs.io'
 /** "Sarah", the voice of the API reference; every account has it. */
 const DEFAULT_VOICE: VoiceInfo = {
   voice_id: 'EXAVITQu4vr4xnSDxMaL',

@@ -2,7 +2,7 @@
 import { NOTHING_S, pauseAfterS, speakableText } from './text.ts'
 
 /** What takes time in a text, counted. @internal */
-export interface TextCounts {
+interface TextCounts {
   words: number
   syllables: number
   letters: number
@@ -52,13 +52,13 @@ export function estimateSpeechS(text: string): number {
 }
 
 /** Speakable sentences of a text, however long it is. @internal */
-export function sentencesOf(text: string): string[] {
+function sentencesOf(text: string): string[] {
   const pieces = text.split(/(?<=[.!?\u2026])\s+|\n+/).flatMap((sentence) => sentence.match(/.{1,300}(?:\s|$)|.{1,300}/gs) ?? [])
   return pieces.map(speakableText).filter((sentence) => sentence !== '')
 }
 
 /** @param sentence as `speakableText` makes it @internal */
-export function countText(sentence: string): TextCounts {
+function countText(sentence: string): TextCounts {
   const counts: TextCounts = {
     words: 0,
     syllables: 0,

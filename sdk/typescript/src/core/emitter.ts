@@ -1,8 +1,6 @@
 /** Handlers by event type. */
 
 export type Handler<Args extends unknown[]> = (...args: Args) => unknown
-/** Event type to the arguments of its handlers. */
-export type EventMap = Record<string, unknown[]>
 
 export class Emitter<Events extends { [Type in keyof Events]: unknown[] }> {
   readonly #handlers = new Map<keyof Events, Set<Handler<never>>>()

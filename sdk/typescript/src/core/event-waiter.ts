@@ -6,7 +6,7 @@ import type { EventOf, SessionEventMap } from './session-events.ts'
 import { withSignal } from './wait.ts'
 
 /** Longest wait for the server's answer to a message on the socket, ms. */
-export const ANSWER_TIMEOUT_MS = 15_000
+const ANSWER_TIMEOUT_MS = 15_000
 
 export interface WaitOptions<Event> {
   signal?: AbortSignal | undefined
