@@ -1,10 +1,10 @@
 /** The edge: wrangler dev, whose workerd runs the Worker. */
-import type { Addresses } from './addresses.ts'
 import type { ChildEnv } from './child-env.ts'
 import { Part } from './part.ts'
 
 export interface EdgeOptions {
-  addresses: Pick<Addresses, 'listen' | 'port'>
+  /** Where it listens: this machine's own address; clients come by the forwarders. */
+  at: { host: string; port: number }
   env: ChildEnv
   /** File with the Worker's variables. */
   variablesFile: string
@@ -19,13 +19,13 @@ export interface EdgeOptions {
 const BY_DEFAULT = 'warn'
 
 export function spawnEdge(
-  { addresses, env, variablesFile, stateFolder, logLevel = BY_DEFAULT, watch }: EdgeOptions,
+  { at, env, variablesFile, stateFolder, logLevel = BY_DEFAULT, watch }: EdgeOptions,
   onExit: (how: string) => void,
 ): Part {
   const verbose = watch || ['debug', 'info'].includes(logLevel)
   const options = {
-    ip: addresses.listen,
-    port: String(addresses.port),
+    ip: at.host,
+    port: String(at.port),
     'env-file': variablesFile,
     'persist-to': stateFolder,
     'inspector-port': '0',

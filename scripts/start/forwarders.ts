@@ -1,4 +1,4 @@
-/** The forwarders beside the edge's own port: the sockets' port, and both ports at the other loopback address. */
+/** What listens at the addresses that are called: both ports, at the other loopback address too. All of it leads to the edge. */
 import type { Server } from 'node:net'
 import { type Addresses, inUrl } from './addresses.ts'
 import { listenProblem, type Wanted } from './ports.ts'
@@ -13,21 +13,30 @@ export interface Forwarders {
   notes: string[]
 }
 
-/** @throws StartError when the sockets' port cannot be had */
-export async function startForwarders({ host, listen, dial, alsoListen, shown, port, socketPort }: Addresses): Promise<Forwarders> {
+/** @param edge where the edge listens @throws StartError when one of the two ports cannot be had */
+export async function startForwarders(
+  { host, listen, dial, alsoListen, shown, port, socketPort }: Addresses,
+  edge: { host: string; port: number },
+): Promise<Forwarders> {
   const servers: Server[] = []
   const notes: string[] = []
   const forward = async (wanted: Wanted): Promise<string | undefined> => {
-    const server = createForwarder({ to: { host: dial, port } })
+    const server = createForwarder({ to: edge })
     const code = await listening(server, wanted)
     if (code === undefined) servers.push(server)
     return code
   }
-  const sockets: Wanted = { host, address: listen, port: socketPort, variable: 'SOCKET_PORT' }
-  const code = await forward(sockets)
-  if (code !== undefined) throw new StartError(listenProblem(sockets, code))
-  for (const variable of alsoListen === undefined ? [] : (['PORT', 'SOCKET_PORT'] as const)) {
-    const wanted: Wanted = { host, address: alsoListen ?? '', port: variable === 'PORT' ? port : socketPort, variable }
+  const ports = [
+    { variable: 'PORT', port },
+    { variable: 'SOCKET_PORT', port: socketPort },
+  ] as const
+  for (const each of ports) {
+    const wanted: Wanted = { host, address: listen, ...each }
+    const code = await forward(wanted)
+    if (code !== undefined) throw new StartError(listenProblem(wanted, code))
+  }
+  for (const each of alsoListen === undefined ? [] : ports) {
+    const wanted: Wanted = { host, address: alsoListen ?? '', ...each }
     // without IPv6 nobody can mean that address
     if ((await forward(wanted)) === 'EADDRINUSE')
       notes.push(`another program has port ${wanted.port} at ${inUrl(wanted.address)}, which localhost may mean too: use ${inUrl(dial)}`)

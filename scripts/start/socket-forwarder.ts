@@ -1,5 +1,6 @@
-/** Forwards connections to another address of this machine: wrangler has one port, the sockets have a second one. */
+/** Forwards connections to wrangler, which has one port, at an address that only this machine knows. */
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { REFUSAL, withoutWranglerHeaders } from './wrangler-headers.ts'
 
 export interface ForwarderOptions {
   to: { host: string; port: number }
@@ -24,12 +25,17 @@ export function createForwarder({ to, halfOpenMs = HALF_OPEN_MS, lingerMs = LING
 
 /** Each side gets what the other one sends, its end included; neither outlives the other by more than its limit. */
 function join(client: Socket, target: Socket, halfOpenMs: number, lingerMs: number): void {
-  client.pipe(target)
   target.pipe(client)
   const destroyBoth = (): void => {
     client.destroy()
     target.destroy()
   }
+  const checked = withoutWranglerHeaders(() => {
+    target.destroy()
+    client.end(REFUSAL)
+    client.setTimeout(lingerMs, destroyBoth)
+  })
+  client.pipe(checked).pipe(target)
   // `close` follows
   client.on('error', () => undefined)
   target.on('error', () => undefined)
@@ -39,6 +45,6 @@ function join(client: Socket, target: Socket, halfOpenMs: number, lingerMs: numb
   target.once('end', () => client.setTimeout(lingerMs, destroyBoth))
   client.once('close', destroyBoth)
   target.once('close', () => {
-    if (!target.readableEnded) destroyBoth()
+    if (!target.readableEnded && !client.writableEnded) destroyBoth()
   })
 }

@@ -4,7 +4,8 @@ import { type Answer, askHealth, type Health } from './health.ts'
 import { type Keeper, TICK_MS } from './keeper.ts'
 
 export interface SupervisorOptions {
-  addresses: Pick<Addresses, 'dial' | 'port'>
+  /** Where the edge listens. */
+  at: { host: string; port: number }
   edge: Keeper
   origin: Keeper
   /** Both work for the first time. */
