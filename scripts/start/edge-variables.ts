@@ -39,8 +39,9 @@ export function edgeVariables({ kept, own, env, names, addresses }: Sources): { 
       notes.push(`LOG_LEVEL is ${given.LOG_LEVEL}, which is none of ${Object.keys(EDGE_LEVELS).join(', ')}: info is used`)
     given.LOG_LEVEL = level ?? 'info'
   }
+  const keys = given.API_KEYS ?? withoutEmpty(own).API_KEYS
   const variables: Record<string, string> = {
-    AUTH_MODE: 'open',
+    AUTH_MODE: keys === undefined ? 'open' : 'keys',
     DEPLOYMENT: 'local',
     ORIGIN_KEY: kept.ORIGIN_KEY ?? secret(),
     TOKEN_SECRET: kept.TOKEN_SECRET ?? secret(),
@@ -66,7 +67,7 @@ function consentTo({ host, listen }: Sources['addresses'], env: NodeJS.ProcessEn
   const meaning = `whoever reaches ${where} can drive sessions, spend what your keys cost and read /admin, without a key`
   if (/^(1|true)$/i.test(env.OPEN_TO_NETWORK?.trim() ?? '')) return `WARNING: open to the network: ${meaning}`
   throw new StartError(
-    `HOST is ${host} and AUTH_MODE is open: ${meaning}. Set AUTH_MODE=keys and API_KEYS, or OPEN_TO_NETWORK=1 if you want that, or unset HOST`,
+    `HOST is ${host} and AUTH_MODE is open: ${meaning}. Set API_KEYS, or OPEN_TO_NETWORK=1 if you want that, or unset HOST`,
   )
 }
 

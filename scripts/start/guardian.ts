@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import process from 'node:process'
 
-/** Reads lines, each the whole list of groups; at the end of the pipe it ends those of the last line, in order first. */
+/** Begins with one list of groups and reads others, a line each; at the end of the pipe it ends those of the last, in order first. */
 const SCRIPT = `
 trap '' INT TERM HUP
-groups=
+groups=$1
 while read -r line; do groups=$line; done
 left() { for group in $groups; do kill -s 0 -- "-$group" && return 0; done; return 1; }
 for group in $groups; do kill -s TERM -- "-$group"; done
@@ -16,6 +16,9 @@ tries=0
 while left && [ $tries -lt 20 ]; do sleep 0.1; tries=$((tries + 1)); done
 for group in $groups; do kill -s KILL -- "-$group"; done
 `
+
+/** ms before another takes the place of one that ended. */
+const RESTART_PAUSE_MS = 100
 
 export class Guardian {
   #shell: ChildProcess | undefined
@@ -32,7 +35,7 @@ export class Guardian {
   /** From now on these groups and no others. */
   guard(groups: readonly number[]): void {
     this.#groups = groups
-    this.#tell()
+    this.#shell?.stdin?.write(`${groups.join(' ')}\n`)
   }
 
   /** Nothing is left to guard. */
@@ -45,7 +48,7 @@ export class Guardian {
 
   #start(): void {
     // a session of its own: what ends this process's group or terminal does not end it
-    const shell = spawn('/bin/sh', ['-c', SCRIPT, 'avatar-guardian'], {
+    const shell = spawn('/bin/sh', ['-c', SCRIPT, 'avatar-guardian', this.#groups.join(' ')], {
       env: { PATH: process.env.PATH },
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
@@ -57,12 +60,9 @@ export class Guardian {
     // no shell here: then nobody guards
     shell.on('error', () => (this.#shell = undefined))
     shell.on('exit', () => {
-      if (this.#shell === shell) this.#start()
+      setTimeout(() => {
+        if (this.#shell === shell) this.#start()
+      }, RESTART_PAUSE_MS).unref()
     })
-    this.#tell()
-  }
-
-  #tell(): void {
-    this.#shell?.stdin?.write(`${this.#groups.join(' ')}\n`)
   }
 }

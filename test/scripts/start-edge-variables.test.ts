@@ -63,6 +63,17 @@ describe('the variables of the edge', () => {
   })
 })
 
+describe('keys', () => {
+  const API_KEYS = `me:${'0'.repeat(64)}`
+
+  it('that are given are asked for, in the environment or in .dev.vars', async () => {
+    expect((await variablesOf({ HOST: '0.0.0.0', API_KEYS })).variables).toMatchObject({ AUTH_MODE: 'keys', API_KEYS })
+    expect((await variablesOf({}, { own: { API_KEYS } })).variables).toMatchObject({ AUTH_MODE: 'keys', API_KEYS })
+    expect((await variablesOf({ API_KEYS, AUTH_MODE: 'open' })).variables.AUTH_MODE).toBe('open')
+    expect((await variablesOf({ API_KEYS: '' }, { own: { API_KEYS: ' ' } })).variables.AUTH_MODE).toBe('open')
+  })
+})
+
 describe('open mode', () => {
   it('on a network needs a word of consent', async () => {
     for (const env of [{ HOST: '0.0.0.0' }, { HOST: '::' }, { HOST: '192.0.2.7' }, { HOST: 'elsewhere' }]) {
