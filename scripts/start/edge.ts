@@ -2,9 +2,14 @@
 import type { ChildEnv } from './child-env.ts'
 import { Part } from './part.ts'
 
+/** Where the edge listens: clients come by the forwarders. */
+export interface EdgeAddress {
+  host: string
+  port: number
+}
+
 export interface EdgeOptions {
-  /** Where it listens: this machine's own address; clients come by the forwarders. */
-  at: { host: string; port: number }
+  at: EdgeAddress
   env: ChildEnv
   /** File with the Worker's variables. */
   variablesFile: string

@@ -1,6 +1,7 @@
 /** What listens at the addresses that are called: both ports, at the other loopback address too. All of it leads to the edge. */
 import type { Server } from 'node:net'
 import { type Addresses, inUrl } from './addresses.ts'
+import type { EdgeAddress } from './edge.ts'
 import { listenProblem, type Wanted } from './ports.ts'
 import { StartError } from './print.ts'
 import { createForwarder } from './socket-forwarder.ts'
@@ -13,10 +14,10 @@ export interface Forwarders {
   notes: string[]
 }
 
-/** @param edge where the edge listens @throws StartError when one of the two ports cannot be had */
+/** @throws StartError when one of the two ports cannot be had */
 export async function startForwarders(
   { host, listen, dial, alsoListen, shown, port, socketPort }: Addresses,
-  edge: { host: string; port: number },
+  edge: EdgeAddress,
 ): Promise<Forwarders> {
   const servers: Server[] = []
   const notes: string[] = []

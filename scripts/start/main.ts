@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Addresses, inUrl, readAddresses } from './addresses.ts'
 import { edgeEnv, originEnv } from './child-env.ts'
-import { isEdgeListener, spawnEdge } from './edge.ts'
+import { type EdgeAddress, isEdgeListener, spawnEdge } from './edge.ts'
 import { edgeVariables, readEnvFile, readSources, type Variables, writeVariables } from './edge-variables.ts'
 import { type Forwarders, startForwarders } from './forwarders.ts'
 import { Guardian } from './guardian.ts'
@@ -15,7 +15,7 @@ import { networkAddresses } from './network.ts'
 import { spawnOrigin } from './origin.ts'
 import { isUnderNohup, watchParents } from './parents.ts'
 import { Part } from './part.ts'
-import { requirePorts } from './ports.ts'
+import { freePort, requirePorts } from './ports.ts'
 import { complain, StartError, say } from './print.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -47,27 +47,28 @@ class System {
   async start(): Promise<void> {
     const addresses = await readAddresses(process.env)
     await requirePorts(addresses)
+    const at: EdgeAddress = { host: '127.0.0.1', port: await freePort('127.0.0.1') }
     const stateFolder = `.wrangler/${addresses.port}`
     const { variables, notes } = await readVariables(stateFolder, addresses)
     if (this.#stopping) return
     const variablesFile = writeVariables(stateFolder, variables)
-    const forOrigin = originEnv(process.env, readEnvFile('.env'), addresses.dial)
+    const forOrigin = originEnv(process.env, readEnvFile('.env'), at.host)
     for (const note of [addresses.note, ...notes, ...forOrigin.notes]) if (note !== undefined) say(note)
 
     say('starting the edge and the origin')
     this.#guardian = new Guardian()
-    const origin = this.#keepOrigin({ ...forOrigin.env, ...linkOf(addresses, variables) })
+    const origin = this.#keepOrigin({ ...forOrigin.env, ...linkOf(at, variables) })
     origin.start()
     await this.#buildPages()
     if (this.#stopping) return
-    const edge = this.#keepEdge(addresses, variables, variablesFile, stateFolder)
+    const edge = this.#keepEdge(at, variables, variablesFile, stateFolder)
     edge.start()
-    this.#forwarders = await startForwarders(addresses)
+    this.#forwarders = await startForwarders(addresses, at)
     if (this.#stopping) return
     const { shown, notes: taken } = this.#forwarders
     for (const note of taken) say(note)
     this.#supervisor = new Supervisor({
-      addresses,
+      at,
       edge,
       origin,
       onReady: (health) => say(readyText({ ...addresses, shown }, health)),
@@ -105,13 +106,12 @@ class System {
     process.exit()
   }
 
-  #keepEdge(addresses: Addresses, variables: Variables, variablesFile: string, stateFolder: string): Keeper {
+  #keepEdge(at: EdgeAddress, variables: Variables, variablesFile: string, stateFolder: string): Keeper {
     const env = edgeEnv(process.env)
     this.#edge = new Keeper({
       what: 'the edge',
-      spawn: (onExit) =>
-        spawnEdge({ addresses, env, variablesFile, stateFolder, logLevel: variables.LOG_LEVEL, watch: this.#watch }, onExit),
-      isListener: isEdgeListener(addresses.port),
+      spawn: (onExit) => spawnEdge({ at, env, variablesFile, stateFolder, logLevel: variables.LOG_LEVEL, watch: this.#watch }, onExit),
+      isListener: isEdgeListener(at.port),
       onNeverUp: () => this.giveUp('the edge could not start'),
       onChange: () => this.#guard(),
     })
@@ -175,8 +175,8 @@ async function readVariables(stateFolder: string, addresses: Addresses): Promise
 }
 
 /** How the origin finds the edge. */
-function linkOf({ dial, port }: Addresses, { ORIGIN_KEY = '' }: Variables): Record<string, string> {
-  return { EDGE_URL: `ws://${inUrl(dial)}:${port}`, ORIGIN_KEY }
+function linkOf({ host, port }: EdgeAddress, { ORIGIN_KEY = '' }: Variables): Record<string, string> {
+  return { EDGE_URL: `ws://${host}:${port}`, ORIGIN_KEY }
 }
 
 function readyText(addresses: Addresses, health: Health): string {

@@ -48,3 +48,17 @@ export function listenProblem({ host, address, port, variable }: Wanted, code: s
       return `HOST is ${host}: port ${port} of ${address} cannot be listened on (${code}); set HOST or ${variable}`
   }
 }
+
+/** A port that nobody listens on at this address. */
+export async function freePort(address: string): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, address, () => {
+      const bound = probe.address()
+      probe.close(() =>
+        typeof bound === 'object' && bound ? resolve(bound.port) : reject(new StartError('this machine has no free port')),
+      )
+    })
+  })
+}

@@ -1,11 +1,10 @@
 /** Watches the edge and the origin: asks the edge how it is, hears the origin, and says when both are ready. */
-import type { Addresses } from './addresses.ts'
+import type { EdgeAddress } from './edge.ts'
 import { type Answer, askHealth, type Health } from './health.ts'
 import { type Keeper, TICK_MS } from './keeper.ts'
 
 export interface SupervisorOptions {
-  /** Where the edge listens. */
-  at: { host: string; port: number }
+  at: EdgeAddress
   edge: Keeper
   origin: Keeper
   /** Both work for the first time. */
@@ -57,10 +56,10 @@ export class Supervisor {
   }
 
   async #ask(): Promise<void> {
-    const { addresses, edge } = this.#options
+    const { at, edge } = this.#options
     this.#waiting++
     const asked = edge.part
-    const answer = await askHealth(addresses.dial, addresses.port, ANSWER_MS)
+    const answer = await askHealth(at.host, at.port, ANSWER_MS)
     this.#waiting--
     // what an edge before this one said counts for nothing
     if (!this.#closed && asked === edge.part) this.#hear(answer)

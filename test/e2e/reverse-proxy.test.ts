@@ -168,6 +168,9 @@ describe('called directly', () => {
       expect((await callDirectly('/v1/streaming.stop', stranger, JSON.stringify({ session_id }))).status).toBe(403)
       expect((await callDirectly(socket, { ...stranger, ...upgrade })).status).toBe(403)
     }
+    // the development server would take this for the host that was called
+    const disguised = { host: 'evil.example', 'mf-original-url': `http://${host}/v1/admin/overview` }
+    expect((await callDirectly('/v1/admin/overview', disguised)).status).toBe(400)
     expect(await new ApiClient(system).sessionIds()).toContain(session_id)
     await new ApiClient(system).stop(session_id)
   })
