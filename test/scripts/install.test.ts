@@ -67,6 +67,15 @@ describe('install scripts', () => {
     expect(manifest.scripts['sdk:pack']).toContain('--ignore-scripts=false')
   })
 
+  it('of the project itself are such as the shell of Yarn 4 runs, which knows commands, && and variables only', () => {
+    const keywords = /(?:^|&&|\|\||;|\|)\s*(?:exec|export|eval|for|while|until|if|case|trap|source|\.|\{|!)(?=\s|$)|\$\{?\w*[%#/]|[<>]\(/
+    const unfit = Object.entries(manifest.scripts).filter(([, script]) => keywords.test(script))
+    expect(unfit).toEqual([])
+    // what it would be with these
+    for (const script of ['exec node a.ts', 'tsc && for p in a b; do tsc -p $p; done', 'true; if x']) expect(script).toMatch(keywords)
+    expect('ONNX=true node exec/for.js --if && tsc').not.toMatch(keywords)
+  })
+
   it('for a GPU is one that fetches, also from within a script of this project', async () => {
     const [, value, folder = ''] =
       /^ONNXRUNTIME_NODE_INSTALL=(\S+) node (\S+)\/install\.js$/.exec(manifest.scripts['install:gpu'] ?? '') ?? []
