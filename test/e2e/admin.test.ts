@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { encodeWav } from '../../origin/codec/wav.ts'
 import { createFliteVoice } from '../../origin/providers/tts/flite/index.ts'
 import { accessibilityFaults, closeAll, launchChromium, visit } from '../support/browser/browser.ts'
+import { PATIENCE_MS } from '../support/patience.ts'
 import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
 import { startVendorServer, type VendorServer } from '../support/servers/vendor-server.ts'
 
@@ -148,7 +149,8 @@ async function speech(text: string): Promise<Int16Array> {
   const voice = await createFliteVoice()
   try {
     const pieces: Int16Array[] = [new Int16Array(SAMPLE_RATE)]
-    for await (const { pcm } of voice.speak({ text, voiceId: 'flite_rms', settings: {} }, AbortSignal.timeout(30_000))) pieces.push(pcm)
+    for await (const { pcm } of voice.speak({ text, voiceId: 'flite_rms', settings: {} }, AbortSignal.timeout(PATIENCE_MS)))
+      pieces.push(pcm)
     pieces.push(new Int16Array(SAMPLE_RATE * 6))
     const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0))
     let at = 0

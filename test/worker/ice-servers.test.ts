@@ -12,7 +12,10 @@ const BASE = {
 }
 const config = (variables: Record<string, string>): Config => parseConfig({ ...BASE, ...variables })
 
-afterEach(() => vi.restoreAllMocks())
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.useRealTimers()
+})
 
 describe('ICE servers of a session', () => {
   it('are those configured when there is no TURN service', async () => {
@@ -20,6 +23,7 @@ describe('ICE servers of a session', () => {
   })
 
   it('have credentials of a shared secret that end some time after the session', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 })
     const { iceServers } = await mintIceServers(
       config({ ICE_SERVERS: '[]', TURN_URLS: 'turn:turn.example.com:3478, turns:turn.example.com:5349', TURN_SECRET: 'north-of-the-wall' }),
       SESSION,
@@ -28,8 +32,8 @@ describe('ICE servers of a session', () => {
     expect(server?.urls).toEqual(['turn:turn.example.com:3478', 'turns:turn.example.com:5349'])
     const [until, who] = server?.username?.split(':') ?? []
     expect(who).toBe(SESSION)
-    expect(Number(until) - Date.now() / 1000).toBeGreaterThan(3_600)
-    expect(Number(until) - Date.now() / 1000).toBeLessThan(3_700)
+    expect(Number(until) - 1_700_000_000).toBeGreaterThan(3_600)
+    expect(Number(until) - 1_700_000_000).toBeLessThanOrEqual(3_700)
     expect(server).toMatchObject(await sharedSecretCredentials('north-of-the-wall', SESSION, Number(until)))
   })
 

@@ -6,6 +6,7 @@ import type { LipSync } from '../../../origin/lipsync/types.ts'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 import type { Phone, SpeechProvider } from '../../../origin/providers/tts/types.ts'
 import { VISEMES, type Viseme } from '../../../shared/face.ts'
+import { PATIENCE_MS } from '../../support/patience.ts'
 import { correlation, jawOf } from '../../support/signals/jaw.ts'
 
 const WIDTH = VISEMES.length
@@ -31,7 +32,7 @@ afterAll(async () => {
 })
 
 async function say(text: string, voiceId: string): Promise<{ pcm: Int16Array; phones: Phone[] }> {
-  for await (const { pcm, phones } of voice.speak({ text, voiceId, settings: {} }, AbortSignal.timeout(10_000)))
+  for await (const { pcm, phones } of voice.speak({ text, voiceId, settings: {} }, AbortSignal.timeout(PATIENCE_MS)))
     return { pcm, phones: phones ?? [] }
   throw new Error('no speech came')
 }
