@@ -74,6 +74,12 @@ async def test_health_stands_beside_v1(api: FakeApi, client: AvatarClient) -> No
     assert (await client.sessions())["total"] == 0
 
 
+async def test_health_stands_beside_v1_below_a_path_of_the_host_too(api: FakeApi) -> None:
+    api.scripted["/avatar/health"] = [Answer(200, {"status": "healthy"})]
+    below = AvatarClient(api.api_url.replace("/v1", "/avatar/v1"))
+    assert (await below.health())["status"] == "healthy"
+
+
 async def test_speak_passes_what_it_is_given(api: FakeApi, client: AvatarClient) -> None:
     session = await client.create_session()
     cue: Cue = {"type": "emotion", "word": "Well", "value": "surprised"}

@@ -121,8 +121,9 @@ class AvatarClient:
 
     async def health(self) -> HealthResponse:
         """Whether everything is there."""
-        # /health stands beside /v1, not under it
-        url = urlsplit(self._api_url)._replace(path="/health", query="", fragment="").geturl()
+        # /health stands beside /v1, not under it; both may stand below a path of the host
+        address = urlsplit(self._api_url)
+        url = address._replace(path=f"{address.path.rpartition('/')[0]}/health", query="", fragment="").geturl()
         answer: HealthResponse = await self._http.json(url)
         return answer
 
