@@ -43,6 +43,7 @@ describe('a part that falls or hangs', () => {
     system = await startSystem({}, ['npm', 'start'])
     api = new ApiClient(system)
     ;({ sessionId, socket } = await api.join('?video=off'))
+    await socket.next('session_state')
   })
   afterAll(() => system?.stop())
 
@@ -65,7 +66,7 @@ describe('a part that falls or hangs', () => {
   /** The session's client comes back to the edge. */
   async function comesBack(): Promise<void> {
     await socket.untilClosed()
-    const lastSeq = socket.events.at(-1)?.seq
+    const lastSeq = socket.events.findLast(({ seq }) => seq !== undefined)?.seq
     socket = await vi.waitFor(() => api.open(sessionId, `?video=off&resume_from=${lastSeq}`), WAIT)
     await socket.next('session_state', { where: (event) => event.state === 'live' })
   }
