@@ -1,9 +1,9 @@
 /** The environment of what is started: nothing calls home, and loopback never goes through a proxy. */
+import { proxySettings } from '../../origin/net/proxy-settings.ts'
 
 export type ChildEnv = Record<string, string>
 
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'] as const
-const LOOPBACK = ['localhost', '127.0.0.1', '::1', '[::1]']
 /** Of wrangler's own variables none is the user's: they would change what is started here. */
 const WRANGLERS = /^(WRANGLER|CLOUDFLARE|CF|X_LOCAL)_/
 
@@ -28,58 +28,42 @@ export function edgeEnv(env: NodeJS.ProcessEnv): ChildEnv {
 }
 
 /**
- * For the origin: its calls to vendors go through the proxy that is set, those to this machine do not.
+ * For the origin, which reads the proxy of its environment itself (origin/net/proxy-settings.ts): a value that would keep it from
+ * starting is left out.
  *
  * @param file variables of `.env`, which the environment wins over
- * @param dial address of the edge
  */
-export function originEnv(
-  env: NodeJS.ProcessEnv,
-  file: Readonly<Record<string, string>>,
-  dial: string,
-): { env: ChildEnv; notes: string[] } {
-  const notes: string[] = []
+export function originEnv(env: NodeJS.ProcessEnv, file: Readonly<Record<string, string>>): { env: ChildEnv; notes: string[] } {
   const both = { ...file, ...defined(Object.entries(env)) }
-  const proxies: ChildEnv = {}
-  const any = proxyOf(both, 'ALL_PROXY', notes)
-  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY'] as const) {
-    const proxy = settingOf(both, name) === '' ? any : proxyOf(both, name, notes)
-    if (proxy !== undefined) Object.assign(proxies, { [name]: proxy, [name.toLowerCase()]: proxy })
+  const notes: string[] = []
+  const leftOut: ChildEnv = {}
+  for (const name of PROXIES.flatMap((each) => [each, each.toLowerCase()])) {
+    const problem = proxyProblem(name, both[name])
+    if (problem !== undefined) notes.push(`${problem}: it is left out`)
+    // empty wins over what .env says
+    if (problem !== undefined || env.NODE_USE_ENV_PROXY === '0') leftOut[name] = ''
   }
-  const direct = [...new Set([...`${settingOf(both, 'NO_PROXY')}`.split(',').map((host) => host.trim()), ...LOOPBACK, dial])]
-  const noProxy = direct.filter((host) => host !== '').join(',')
   return {
     env: {
-      ...defined(Object.entries(env).filter(([name]) => !isProxyVariable(name))),
+      ...defined(Object.entries(env)),
       LOG_FORMAT: both.LOG_FORMAT?.trim() || 'pretty',
-      NO_PROXY: noProxy,
-      no_proxy: noProxy,
-      // empty wins over what .env says
-      NODE_USE_ENV_PROXY: Object.keys(proxies).length > 0 && env.NODE_USE_ENV_PROXY !== '0' ? '1' : '',
       ORT_DISABLE_TELEMETRY: '1',
-      HTTP_PROXY: '',
-      http_proxy: '',
-      HTTPS_PROXY: '',
-      https_proxy: '',
-      ...proxies,
+      // Node by itself would go through the proxy to this machine too
+      NODE_USE_ENV_PROXY: '',
+      ...leftOut,
     },
     notes,
   }
 }
 
-/** As a URL; undefined where it is not set or none. */
-function proxyOf(env: ChildEnv, name: (typeof PROXIES)[number], notes: string[]): string | undefined {
-  const value = settingOf(env, name)
-  if (value === '') return undefined
-  const url = value.includes('://') ? value : `http://${value}`
-  if (URL.canParse(url) && /^(https?|socks5?):$/.test(new URL(url).protocol)) return url
-  notes.push(`${name} is no address of a proxy: it is left out`)
-  return undefined
-}
-
-/** The name in small letters wins, as in other programs. */
-function settingOf(env: ChildEnv, name: string): string {
-  return env[name.toLowerCase()]?.trim() || env[name]?.trim() || ''
+/** Why the origin cannot take this value, in words without it; undefined where it can. */
+function proxyProblem(name: string, value: string | undefined): string | undefined {
+  try {
+    proxySettings({ [name]: value })
+    return undefined
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown)
+  }
 }
 
 function isProxyVariable(name: string): boolean {

@@ -52,7 +52,7 @@ class System {
     const { variables, notes } = await readVariables(stateFolder, addresses)
     if (this.#stopping) return
     const variablesFile = writeVariables(stateFolder, variables)
-    const forOrigin = originEnv(process.env, readEnvFile('.env'), at.host)
+    const forOrigin = originEnv(process.env, readEnvFile('.env'))
     for (const note of [addresses.note, ...notes, ...forOrigin.notes]) if (note !== undefined) say(note)
 
     say('starting the edge and the origin')
