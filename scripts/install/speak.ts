@@ -1,11 +1,11 @@
 /** The proof that an installed tree works: it is started as a user would, and has to say a sentence. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
-import { createServer } from 'node:net'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ApiClient } from '../../test/support/clients/api-client.ts'
 import { descendantsOf, isRunning } from '../../test/support/servers/processes.ts'
+import { freePort } from '../start/ports.ts'
 
 const READY_TIMEOUT_MS = 90_000
 const STOP_TIMEOUT_MS = 10_000
@@ -20,7 +20,7 @@ export interface Spoken {
 
 /** @throws Error when it is not ready in time, or does not speak */
 export async function startAndSpeak(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv, logFile: string): Promise<Spoken> {
-  const [port, socketPort] = [await freePort(), await freePort()]
+  const [port, socketPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
   const [program = '', ...args] = command
   const startedMs = performance.now()
   const child = spawn(program, args, {
@@ -80,15 +80,4 @@ async function stop(child: ChildProcess): Promise<void> {
   await Promise.race([gone, delay(STOP_TIMEOUT_MS)])
   for (const { pid } of below) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
   await gone
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))))
-    })
-  })
 }

@@ -4,11 +4,12 @@ import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { freePort } from '../../scripts/start/ports.ts'
 import { ApiClient } from '../support/clients/api-client.ts'
 import type { SocketClient } from '../support/clients/socket-client.ts'
 import { PATIENCE_MS } from '../support/patience.ts'
 import { descendantsOf, isRunning, openHandles, type RunningProcess } from '../support/servers/processes.ts'
-import { freePort, type RunningSystem, startSystem } from '../support/servers/running-system.ts'
+import { type RunningSystem, startSystem } from '../support/servers/running-system.ts'
 
 const WAIT = { timeout: PATIENCE_MS, interval: 50 }
 const LISTENER = /workerd serve .*--socket-addr=entry=\S+:(?!0 )/
@@ -163,7 +164,7 @@ describe('behind a proxy that is dead, with variables of both parts', () => {
 
 describe('what cannot start says so in one line', () => {
   async function printedBy(env: Record<string, string>): Promise<{ code: unknown; printed: string }> {
-    const [PORT, SOCKET_PORT] = [String(await freePort()), String(await freePort())]
+    const [PORT, SOCKET_PORT] = [String(await freePort('127.0.0.1')), String(await freePort('127.0.0.1'))]
     const child: ChildProcess = spawn(process.execPath, ['scripts/start.ts'], { env: { ...process.env, PORT, SOCKET_PORT, ...env } })
     let printed = ''
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => (printed += data.toString()))

@@ -1,7 +1,7 @@
 /** The whole system as `npm start` runs it, on ports of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import process from 'node:process'
+import { freePort } from '../../../scripts/start/ports.ts'
 import { PATIENCE_MS } from '../patience.ts'
 
 export interface RunningSystem {
@@ -16,17 +16,6 @@ export interface RunningSystem {
   stop(): Promise<void>
 }
 
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))))
-    })
-  })
-}
-
 /**
  * @param env further variables, for the edge's and the origin's configuration
  * @param command what starts it
@@ -35,8 +24,8 @@ export async function startSystem(
   env: Record<string, string> = {},
   [program = '', ...args]: readonly string[] = [process.execPath, 'scripts/start.ts'],
 ): Promise<RunningSystem> {
-  const port = await freePort()
-  const socketPort = await freePort()
+  const port = await freePort('127.0.0.1')
+  const socketPort = await freePort('127.0.0.1')
   const child = spawn(program, args, {
     // the capacity that a busy machine measures says nothing about what is tested
     env: { ...process.env, CAPACITY: '16', ...env, PORT: String(port), SOCKET_PORT: String(socketPort) },
