@@ -65,9 +65,11 @@ function describe(call: Call, isLookup: boolean, allowed: readonly string[], add
     return { process, protocol, target, count: 1, reach: isHere ? 'here' : isAllowed ? 'allowed' : 'outside' }
   }
   if (name !== undefined) {
-    const isOwnName = /(^|\.)localhost$/.test(name) || name === hostname().toLowerCase()
+    // the name of an address is asked about that address
+    const reversed = /^([\d.]+)\.in-addr\.arpa$/.exec(name)?.[1]?.split('.').toReversed().join('.') ?? ''
+    const isOwnName = /(^|\.)localhost$/.test(name) || name === hostname().toLowerCase() || isOwn(reversed)
     // a name server's search list is appended to names
-    const isAllowed = allowed.some((host) => name === host || name.startsWith(`${host}.`))
+    const isAllowed = addresses.has(reversed) || allowed.some((host) => name === host || name.startsWith(`${host}.`))
     return contact(`name ${name}, at ${address}`, isOwnName, isAllowed)
   }
   if (isLookup) return contact(`name server ${address}:${port}`, false, addresses.has(address))

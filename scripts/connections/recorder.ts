@@ -1,5 +1,5 @@
 /** Runs a command under strace and tells whom it, and everything that it started, contacted. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,15 +27,16 @@ export interface Recording {
 /**
  * Resolves when the command and all that it started have ended.
  *
+ * @param options of the command
  * @throws Error where nothing can be traced
  */
-export async function recordConnections(command: readonly string[]): Promise<Recording> {
+export async function recordConnections(command: readonly string[], options: SpawnOptions = { stdio: 'inherit' }): Promise<Recording> {
   const why = whyNotTraced()
   if (why !== undefined) throw new Error(why)
   const folder = mkdtempSync(join(tmpdir(), 'connections-'))
   try {
     // a process group of its own: signals reach the command once, through us, and strace itself heeds none
-    const strace = spawn('strace', [...straceArguments(join(folder, PREFIX)), ...command], { stdio: 'inherit', detached: true })
+    const strace = spawn('strace', [...straceArguments(join(folder, PREFIX)), ...command], { ...options, detached: true })
     const stopPassing = passSignals(strace)
     const code = await new Promise<number>((resolve, reject) => {
       strace.once('error', reject)

@@ -4,13 +4,14 @@
  * `--small` is the tree without development packages. With `--work`, what was fetched is kept there, and so are the rows: another
  * run adds to them. Ends with 1 if a row fails. Needs strace.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
-import { describeContacts, expectedOf, readContacts, strangersIn, traced } from './contacts.ts'
+import { type Contact, contactsOf } from '../connections/contacts.ts'
+import { recordConnections, whyNotTraced } from '../connections/recorder.ts'
 import { startAndSpeak } from './speak.ts'
 import { cleanEnv, fetchTool, homeFor, registryEnv, registryUrl, runsOn, type Tool } from './tools.ts'
 
@@ -45,9 +46,11 @@ interface Row {
   manager: string
   node: string
   command: string
-  exit: number | null
+  exit: number
   seconds: number
   contacted: string[]
+  /** Of them, those that an install has no business with. */
+  strangers: string[]
   warnings: string[]
   /** Sounds of the sentence, or why there are none. */
   spoke: number | string
@@ -69,15 +72,13 @@ const { values: options } = parseArgs({
 const workDir = options.work ? resolve(options.work) : mkdtempSync(join(tmpdir(), 'avatar-install-'))
 const rowsFile = join(workDir, 'rows.jsonl')
 const registry = registryUrl()
+const registryHost = new URL(registry).hostname
+const RECORDER = resolve('scripts/record-connections.ts')
 
-async function run(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv, logFile: string): Promise<number | null> {
-  const log = openSync(logFile, 'a')
-  const [program = '', ...args] = command
-  const child = spawn(program, args, { cwd, env, stdio: ['ignore', log, log] })
-  return await new Promise((done, reject) => {
-    child.once('error', reject)
-    child.once('exit', done)
-  })
+/** Whom a row contacted, each once: the registry and this machine by these words, anybody else by the address or the name. */
+function namesOf(contacts: readonly Contact[]): string[] {
+  const names = { here: () => 'this machine', allowed: () => 'the registry', outside: ({ target }: Contact) => target }
+  return [...new Set(contacts.map((contact) => names[contact.reach](contact)))].toSorted()
 }
 
 function warningsIn(log: string): string[] {
@@ -92,7 +93,7 @@ async function measure(manager: Tool, node: Tool, small: boolean): Promise<Row> 
   const tree = join(workDir, 'tree')
   const file = (ending: string): string => join(workDir, 'logs', `${name}${ending}`)
   rmSync(tree, { recursive: true, force: true })
-  for (const ending of ['.log', '.trace', '-start.log', '-start.trace']) rmSync(file(ending), { force: true })
+  for (const ending of ['.log', '-start.log', '-start.json']) rmSync(file(ending), { force: true })
   mkdirSync(join(workDir, 'logs'), { recursive: true })
   execFileSync('git', ['clone', '--quiet', '.', tree])
   const path = [manager.bin, node.bin, '/usr/bin', '/bin'].join(':')
@@ -102,13 +103,29 @@ async function measure(manager: Tool, node: Tool, small: boolean): Promise<Row> 
     manager: `${manager.name} ${manager.version}`,
     node: node.version,
     command: commands.map((command) => command.join(' ')).join(' && '),
-    ...{ exit: 0, seconds: 0, contacted: [], warnings: [], spoke: 'not installed', readySeconds: 0, contactedAtStart: [], megabytes: 0 },
+    ...{
+      exit: 0,
+      seconds: 0,
+      contacted: [],
+      strangers: [],
+      warnings: [],
+      spoke: 'not installed',
+      readySeconds: 0,
+      contactedAtStart: [],
+      megabytes: 0,
+    },
   }
   const startedMs = performance.now()
-  for (const command of commands) row.exit ||= await run([...traced(file('.trace')), ...command], tree, env, file('.log'))
+  const log = openSync(file('.log'), 'a')
+  for (const command of commands) {
+    if (row.exit !== 0) break
+    const { code, calls } = await recordConnections(command, { cwd: tree, env, stdio: ['ignore', log, log] })
+    row.exit = code
+    const contacts = await contactsOf(calls, [registryHost])
+    row.contacted = [...new Set([...row.contacted, ...namesOf(contacts)])]
+    row.strangers.push(...contacts.flatMap(({ reach, target }) => (reach === 'outside' ? [target] : [])))
+  }
   row.seconds = Math.round((performance.now() - startedMs) / 1000)
-  const expected = await expectedOf(registry)
-  row.contacted = describeContacts(readContacts(readFileSync(file('.trace'), 'utf8')), expected)
   row.warnings = warningsIn(readFileSync(file('.log'), 'utf8'))
   if (row.exit !== 0) return row
   row.megabytes = Math.round(
@@ -116,26 +133,26 @@ async function measure(manager: Tool, node: Tool, small: boolean): Promise<Row> 
   )
   try {
     const start = manager.name === 'bun' ? ['bun', 'run', 'start'] : [manager.name, 'start']
-    const { readySeconds, sounds } = await startAndSpeak([...traced(file('-start.trace')), ...start], tree, env, file('-start.log'))
+    const recorder = [process.execPath, RECORDER, '--allow', registryHost, '--json', file('-start.json'), '--']
+    const { readySeconds, sounds } = await startAndSpeak([...recorder, ...start], tree, env, file('-start.log'))
     row.readySeconds = Math.round(readySeconds)
     row.spoke = sounds
   } catch (error) {
     row.spoke = error instanceof Error ? error.message : String(error)
   }
-  row.contactedAtStart = describeContacts(readContacts(readFileSync(file('-start.trace'), 'utf8')), expected)
+  if (existsSync(file('-start.json'))) row.contactedAtStart = namesOf(JSON.parse(readFileSync(file('-start.json'), 'utf8')) as Contact[])
   rmSync(tree, { recursive: true, force: true })
   return row
 }
 
 function failuresOf(row: Row): string[] {
-  const strangers = strangersIn(row.contacted)
   return [
     ...(row.exit === 0 ? [] : [`exit ${row.exit}`]),
-    ...(strangers.length > 0 ? [`contacted ${strangers.join(', ')}`] : []),
+    ...(row.strangers.length > 0 ? [`contacted ${row.strangers.join(', ')}`] : []),
     ...row.warnings,
     ...(typeof row.spoke === 'number' ? [] : [row.spoke]),
     // the parts of a running system talk to each other: a trace without that has seen nothing
-    ...(row.exit !== 0 || row.contactedAtStart.includes('loopback') ? [] : ['no trace']),
+    ...(row.exit !== 0 || row.contactedAtStart.includes('this machine') ? [] : ['no trace']),
   ]
 }
 
@@ -166,7 +183,8 @@ async function main(): Promise<void> {
     for (const spec of specs) for (const range of nodeRanges) console.log(`--manager ${spec} --node ${range}`)
     return
   }
-  if (spawnSync('strace', ['--version']).error) throw new Error('strace is needed to see whom an install contacts: apt-get install strace')
+  const why = whyNotTraced()
+  if (why !== undefined) throw new Error(why)
   let failed = 0
   for (const spec of specs) {
     for (const range of nodeRanges) {
@@ -174,8 +192,7 @@ async function main(): Promise<void> {
       if (!runsOn(manager, node)) {
         // some do all the same; the others say so, and no project can change it
         const env = { ...cleanEnv(), PATH: `${manager.bin}:${node.bin}:/usr/bin:/bin` }
-        const refuses = (await run([manager.name, '--version'], workDir, env, '/dev/null')) !== 0
-        if (refuses) {
+        if (spawnSync(manager.name, ['--version'], { env }).status !== 0) {
           console.log(`${manager.name} ${manager.version} does not run on Node ${node.version}: no row`)
           continue
         }
