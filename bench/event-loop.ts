@@ -8,7 +8,7 @@ import { type Figures, tenths } from './figures.ts'
 
 /** ms between samples of the event loop; Node counts them into the delay. */
 const RESOLUTION_MS = 1
-const PICTURES = 25
+const FRAMES = 25
 const RATE = 48_000
 const SECONDS = 20
 
@@ -27,7 +27,7 @@ export async function benchEventLoop(): Promise<Figures> {
   const encoding = await held(() =>
     Promise.all(
       streams.map(async (stream) => {
-        for (let i = 0; i < PICTURES; i++) await stream.encode(new Uint8Array(3 * size * size).fill(i * 10), i)
+        for (let i = 0; i < FRAMES; i++) await stream.encode(new Uint8Array(3 * size * size).fill(i * 10), i)
       }),
     ),
   )

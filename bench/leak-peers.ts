@@ -1,4 +1,4 @@
-/** WebRTC connections, one after another, each with pictures, sound and a voice: what they leave in the process. Both sides are in it. */
+/** WebRTC connections, one after another, each with frames, sound and a voice: what they leave in the process. Both sides are in it. */
 import process from 'node:process'
 import { EncoderPool } from '../origin/codec/encoder-pool.ts'
 import { comeAndGo, loopbackEngine } from '../test/support/clients/visit.ts'

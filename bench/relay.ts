@@ -1,5 +1,5 @@
 /**
- * What the edge adds to a socket message: the same pictures at the same pace through the edge, and over a direct socket.
+ * What the edge adds to a socket message: the same frames at the same pace through the edge, and over a direct socket.
  * `plain` is a process that only hands messages on: what any relay costs on this machine at this moment, waiting for a core
  * included. Sender and receivers share this process and its clock in all three. On one's own machine the edge is `wrangler dev`: each
  * message passes its proxy twice and the forwarder of the socket address once, hops that a deployed Worker has not.
@@ -19,8 +19,8 @@ import { hundredths, quantile, type Threshold, tell, tenths } from './figures.ts
 
 const SESSIONS = 10
 const FRAME_MS = 40
-/** Base64 letters of one picture: about what a 512x512 picture has. */
-const PICTURE_CHARS = 28_000
+/** Base64 letters of one frame: about what a 512x512 frame has. */
+const FRAME_CHARS = 28_000
 const ROUNDS = 3
 /** ms at the start of each stream that do not count: objects that were still for 10 s wake up, which a live session never is. */
 const WAKE_MS = 1_500
@@ -33,7 +33,7 @@ const THRESHOLDS: readonly Threshold[] = [
 const seconds = Number(process.argv[2] ?? 8)
 const originKey = `relay-${randomUUID()}`
 const avatarId = 'relay_bench'
-const picture = 'A'.repeat(PICTURE_CHARS)
+const frame = 'A'.repeat(FRAME_CHARS)
 
 type Send = (frameId: number, eventJson: string) => void
 const VARIANTS = ['direct', 'plain', 'edge'] as const
@@ -156,7 +156,7 @@ async function openPlain(): Promise<Send[]> {
   return senders
 }
 
-/** Every session sends a picture each 40 ms, one session after the other within them. */
+/** Every session sends a frame each 40 ms, one session after the other within them. */
 async function stream(variant: Variant, senders: readonly Send[]): Promise<void> {
   const startMs = performance.now()
   for (let i = 0; performance.now() - startMs < WAKE_MS + seconds * 1000; i++) {
@@ -165,7 +165,7 @@ async function stream(variant: Variant, senders: readonly Send[]): Promise<void>
     const earlyMs = dueMs - performance.now()
     if (earlyMs > 0) await delay(earlyMs)
     const about = `"type":"frame","sent_ms":${performance.now().toFixed(3)},"frame_id":${i},"timestamp":${Date.now() / 1000}`
-    senders[i % SESSIONS]?.(i, `{${about},"data":"${picture}"}`)
+    senders[i % SESSIONS]?.(i, `{${about},"data":"${frame}"}`)
   }
   await delay(500)
   measuring = undefined
@@ -197,5 +197,5 @@ figures.ratio_p99 = tenths(edge_p99_ms / direct_p99_ms)
 figures.ratio_to_plain_p50 = tenths(edge_p50_ms / plain_p50_ms)
 figures.ratio_to_plain_p99 = tenths(edge_p99_ms / plain_p99_ms)
 await system.stop()
-tell('relay', { sessions: SESSIONS, picture_bytes: PICTURE_CHARS, seconds }, figures, THRESHOLDS)
+tell('relay', { sessions: SESSIONS, frame_bytes: FRAME_CHARS, seconds }, figures, THRESHOLDS)
 process.exit()

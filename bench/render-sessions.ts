@@ -6,7 +6,7 @@ import { FACE_PARAMS, VISEMES } from '../shared/face.ts'
 import { FPS, type Quality, TICK_MS } from '../shared/media.ts'
 import { type Figures, median } from './figures.ts'
 
-/** ms within which a picture must be there to be shown in time, and the share of ticks that must. */
+/** ms within which a frame must be there to be shown in time, and the share of ticks that must. */
 export const DEADLINE_MS = 2 * TICK_MS
 export const CARRIED_SHARE = 0.95
 /** Sessions at medium quality that are tried. */
@@ -86,22 +86,22 @@ async function speak(renderer: Renderer, sessions: number, quality: Quality, sec
   delay.disable()
   const cpu = process.cpuUsage(cpuBefore)
   latencies.sort((a, b) => a - b)
-  const pictures = ticks * sessions
+  const frames = ticks * sessions
   return {
-    pictures_per_s: pictures / (elapsedMs / 1000),
+    frames_per_s: frames / (elapsedMs / 1000),
     latency_ms_p50: latencies[latencies.length >> 1] ?? 0,
     latency_ms_p95: latencies[Math.floor(latencies.length * 0.95)] ?? 0,
     in_time_share: failed > 0 ? 0 : latencies.filter((ms) => ms <= DEADLINE_MS).length / ticks,
     failed,
-    cpu_ms_per_picture: (cpu.user + cpu.system) / 1000 / Math.max(1, pictures - failed),
+    cpu_ms_per_frame: (cpu.user + cpu.system) / 1000 / Math.max(1, frames - failed),
     cores_used: (cpu.user + cpu.system) / 1000 / elapsedMs,
     event_loop_delay_ms_p90: delay.percentile(90) / 1e6 - DELAY_RESOLUTION_MS,
     event_loop_delay_ms_p99: delay.percentile(99) / 1e6 - DELAY_RESOLUTION_MS,
-    jpeg_kb: bytes / 1000 / Math.max(1, pictures - failed),
+    jpeg_kb: bytes / 1000 / Math.max(1, frames - failed),
   }
 }
 
-/** A mouth that moves like speech: from one viseme to the next in four pictures. */
+/** A mouth that moves like speech: from one viseme to the next in four frames. */
 function speakingFace(tick: number): Float32Array {
   const face = new Float32Array(FACE_PARAMS.length)
   const step = tick >> 2
@@ -109,7 +109,7 @@ function speakingFace(tick: number): Float32Array {
   const share = (tick & 3) / 4
   face[viseme(step)] = 1 - share
   face[viseme(step + 1)] = (face[viseme(step + 1)] ?? 0) + share
-  // so that no two pictures have quite the same face, as in speech
+  // so that no two frames have quite the same face, as in speech
   face[FACE_PARAMS.indexOf('jaw')] = ((tick * 29) % 64) / 512
   return face
 }

@@ -153,7 +153,7 @@ async function runAll(): Promise<void> {
   const loop = measure<Figures>('loop')
   const report = JSON.parse(await readFile(new URL('../studio/report/report.json', import.meta.url), 'utf8')) as Record<string, number>
   const carried = Math.max(0, ...SESSIONS.filter((n) => (sessions[`medium x ${n}`]?.in_time_share ?? 0) >= CARRIED_SHARE))
-  const costs = [1, 2, 3, 4].map((n) => sessions[`medium x ${n}`]?.cpu_ms_per_picture ?? 0)
+  const costs = [1, 2, 3, 4].map((n) => sessions[`medium x ${n}`]?.cpu_ms_per_frame ?? 0)
   const heldOut = voices.filter((voice) => !voice.in_training)
   type Score = 'jaw_correlation' | 'closure_f1_sound' | 'closure_f1_phones'
   const lowest = (key: Score, of = voices): number => Math.min(...of.map((voice) => voice[key]))
@@ -173,9 +173,9 @@ async function runAll(): Promise<void> {
   }
   for (const { voice, jaw_correlation, closure_f1_sound, closure_f1_phones } of voices)
     console.log(`${voice}: ${show({ jaw_correlation, closure_f1_sound, closure_f1_phones })}`)
-  console.log(`CPU ms a drawn picture with 1, 2, 3, 4 sessions: ${costs.map((ms) => ms.toFixed(1)).join(', ')}`)
+  console.log(`CPU ms a drawn frame with 1, 2, 3, 4 sessions: ${costs.map((ms) => ms.toFixed(1)).join(', ')}`)
   console.log(
-    `a session is carried where ${100 * CARRIED_SHARE} % of its pictures come within ${DEADLINE_MS} ms; ${SESSIONS.at(-1)} were tried`,
+    `a session is carried where ${100 * CARRIED_SHARE} % of its frames come within ${DEADLINE_MS} ms; ${SESSIONS.at(-1)} were tried`,
   )
   console.log()
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()

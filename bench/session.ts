@@ -19,7 +19,7 @@ const SPEAKS = 12
 const INTERRUPTS = 12
 const THRESHOLDS: readonly Threshold[] = [
   { name: 'first_frame_ms', unit: 'ms', atMost: 250 },
-  { name: 'fps', unit: 'pictures/s', atLeast: 24.5 },
+  { name: 'fps', unit: 'frames/s', atLeast: 24.5 },
   { name: 'frame_gap_max_ms', unit: 'ms', atMost: 250 },
   { name: 'first_sound_p50_ms', unit: 'ms', atMost: 250 },
   { name: 'first_sound_p95_ms', unit: 'ms', atMost: 500 },
@@ -33,7 +33,7 @@ const OWN_THRESHOLDS: readonly Threshold[] = [
   { name: 'token_to_first_sound_p95_ms', unit: 'ms', atMost: 500 },
   { name: 'sounds_after_interrupts', unit: 'sounds', atMost: 0 },
   { name: 'requests_left_running', unit: 'requests', atMost: 0 },
-  { name: 'origin_killed_to_picture_ms', unit: 'ms', atMost: 10_000 },
+  { name: 'origin_killed_to_frame_ms', unit: 'ms', atMost: 10_000 },
   { name: 'stop_ms', unit: 'ms', atMost: 5_000 },
 ]
 
@@ -61,10 +61,10 @@ figures.first_frame_ms = Math.round(first.atMs - client.openedMs)
 
 const firstSounds: number[] = []
 const lengths: number[] = []
-/** Pictures of each speech and of the rest after it; looked at once all is measured, as that takes this process's time. */
+/** Frames of each speech and of the rest after it; looked at once all is measured, as that takes this process's time. */
 const spokenFrames: ReceivedEvent[][] = []
 const restingFrames: ReceivedEvent[][] = []
-/** When each speech was asked for, and the last picture before. */
+/** When each speech was asked for, and the last frame before. */
 const asked: { atMs: number; before: ReceivedEvent | undefined }[] = []
 const skews: number[] = []
 const steadyFromMs = performance.now()
@@ -137,8 +137,8 @@ const firstMoves = spokenFrames.flatMap((frames, i) => {
   return moved ? [moved.atMs - atMs] : []
 })
 figures.speeches_with_motion = firstMoves.length / SPEAKS
-figures.first_moving_picture_p50_ms = p50(firstMoves)
-figures.first_moving_picture_p95_ms = p95(firstMoves)
+figures.first_moving_frame_p50_ms = p50(firstMoves)
+figures.first_moving_frame_p95_ms = p95(firstMoves)
 
 function motion(frames: readonly ReceivedEvent[]): number[] {
   const regions = frames.map((frame) => mouthRegion(String(frame.data)))
@@ -161,7 +161,7 @@ if (system) {
   killDescendant(system.pid, 'origin/index.ts')
   await client.next('session_state', { from, where: ({ state }) => state === 'live' })
   const back = await client.next('frame', { from: client.events.length })
-  figures.origin_killed_to_picture_ms = Math.round(back.atMs - killedMs)
+  figures.origin_killed_to_frame_ms = Math.round(back.atMs - killedMs)
 }
 client.close()
 await api.stop(session_id)

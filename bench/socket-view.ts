@@ -7,7 +7,7 @@ import { until } from '../test/support/until.ts'
 import { type Figures, quantile } from './figures.ts'
 
 /** 20 s of them. */
-const PICTURES = 500
+const FRAMES = 500
 
 type Sdk = typeof import('../sdk/typescript/src/index.ts')
 
@@ -27,11 +27,11 @@ export async function benchSocketView(): Promise<Figures> {
       if (!stage) throw new Error('no stage')
       const skews: number[] = []
       Object.assign(globalThis, { skews })
-      client.attachSession(token).attach(stage, { transport: 'socket', onPicture: (_at, skewMs) => skews.push(skewMs ?? 0) })
+      client.attachSession(token).attach(stage, { transport: 'socket', onFrame: (_at, skewMs) => skews.push(skewMs ?? 0) })
     }, TOKEN)
     await until('the socket', () => api.upgrades.length === 1)
     stop = feedMedia(api, { colour: RED, sound: true })
-    await page.waitForFunction((count) => (globalThis as unknown as { skews: number[] }).skews.length >= count, PICTURES)
+    await page.waitForFunction((count) => (globalThis as unknown as { skews: number[] }).skews.length >= count, FRAMES)
     const skews = await page.evaluate(() => (globalThis as unknown as { skews: number[] }).skews)
     const apart = skews.map(Math.abs)
     return {

@@ -62,7 +62,7 @@ export async function benchWav2lip(): Promise<Figures> {
 }
 
 interface Path {
-  /** Draws this many ticks of BATCH speaking sessions, two in flight. @returns ms until the last picture is there */
+  /** Draws this many ticks of BATCH speaking sessions, two in flight. @returns ms until the last frame is there */
   run(ticks: number): Promise<number>
   close(): Promise<Figures>
 }

@@ -1,11 +1,11 @@
-/** WebRTC as a browser has it: how soon it is seen and silent, how far apart sound and picture are, and what a bad line does. */
+/** WebRTC as a browser has it: how soon it is seen and silent, how far apart sound and video are, and what a bad line does. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { openBrowser, type TestBrowser } from '../test/support/browser/browser.ts'
 import { inboundStats, longestPause, pageNow } from '../test/support/browser/rtc-page.ts'
 import { type MarkedStream, startMarkedStream } from '../test/support/signals/rtc-marker.ts'
 import { type Figures, quantile } from './figures.ts'
 
-/** Tries from an offer to a picture, and of interrupts. */
+/** Tries from an offer to a frame, and of interrupts. */
 const STARTS = 10
 const CUTS = 20
 /** ms of markers, and of those the first. */
@@ -30,13 +30,13 @@ async function withStream<T>(
   }
 }
 
-/** From an offer to its first decoded picture, each in a new browser. */
+/** From an offer to its first decoded frame, each in a new browser. */
 export async function benchStarts(): Promise<Figures> {
   const times: number[] = []
-  for (let i = 0; i < STARTS; i++) times.push(await withStream(async ({ firstPictureMs }) => firstPictureMs))
+  for (let i = 0; i < STARTS; i++) times.push(await withStream(async ({ firstFrameMs }) => firstFrameMs))
   return {
-    offer_to_picture_p50_ms: Math.round(quantile(times, 0.5)),
-    offer_to_picture_p95_ms: Math.round(quantile(times, 0.95)),
+    offer_to_frame_p50_ms: Math.round(quantile(times, 0.5)),
+    offer_to_frame_p95_ms: Math.round(quantile(times, 0.95)),
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * WebRTC in figures: encoding by codec and quality, what one stream costs, how a browser sees it, how soon it is seen and
- * silent, how far apart sound and picture are, also over the socket, and what a bad line does. Three to four minutes.
+ * silent, how far apart sound and video are, also over the socket, and what a bad line does. Three to four minutes.
  * `node bench/webrtc.ts [seconds of a stream]`; needs Chromium.
  */
 import process from 'node:process'
@@ -20,22 +20,22 @@ import { benchSocketView } from './socket-view.ts'
 import { benchLoss, benchStarts, benchSync } from './webrtc-browser.ts'
 
 const CLIP = 'avatars/avatar_1/clips/idle.mp4'
-const PICTURES = 100
+const FRAMES = 100
 const ENCODED = 250
 /** Share of a core that sessions may take. */
 const CORE_SHARE = 0.7
 const seconds = Number(process.argv[2] ?? 30)
 const figures: Figures = {}
 const THRESHOLDS: readonly Threshold[] = [
-  { name: 'vp8_fps', unit: 'pictures/s', atLeast: 24 },
-  { name: 'h264_fps', unit: 'pictures/s', atLeast: 24 },
+  { name: 'vp8_fps', unit: 'frames/s', atLeast: 24 },
+  { name: 'h264_fps', unit: 'frames/s', atLeast: 24 },
   { name: 'vp8_freezes', unit: 'freezes', atMost: 0 },
   { name: 'h264_freezes', unit: 'freezes', atMost: 0 },
   { name: 'vp8_dropped_share', unit: 'share', atMost: 0.01 },
   { name: 'h264_dropped_share', unit: 'share', atMost: 0.01 },
   { name: 'vp8_concealed_share', unit: 'share', atMost: 0.05 },
   { name: 'h264_concealed_share', unit: 'share', atMost: 0.05 },
-  { name: 'offer_to_picture_p50_ms', unit: 'ms', atMost: 500 },
+  { name: 'offer_to_frame_p50_ms', unit: 'ms', atMost: 500 },
   { name: 'av_skew_first_10_s_p80_ms', unit: 'ms', atMost: 40 },
   { name: 'av_skew_first_10_s_p95_ms', unit: 'ms', atMost: 80 },
   { name: 'av_skew_after_p95_ms', unit: 'ms', atMost: 40 },
@@ -46,14 +46,14 @@ const THRESHOLDS: readonly Threshold[] = [
 ]
 
 function clip(size: number): Buffer[] {
-  const pictures: Buffer[] = []
-  for (const picture of readVideo(CLIP)) {
+  const frames: Buffer[] = []
+  for (const frame of readVideo(CLIP)) {
     // the reader uses its memory again
-    pictures.push(Buffer.from(picture.rgb(size)))
-    if (pictures.length === PICTURES) break
+    frames.push(Buffer.from(frame.rgb(size)))
+    if (frames.length === FRAMES) break
   }
   // there and back, so that the loop has no cut
-  return [...pictures, ...pictures.toReversed()]
+  return [...frames, ...frames.toReversed()]
 }
 
 const cpuMs = (since?: NodeJS.CpuUsage): number => {
@@ -64,7 +64,7 @@ const cpuMs = (since?: NodeJS.CpuUsage): number => {
 function benchEncoding(): void {
   for (const quality of Object.keys(QUALITIES) as Quality[]) {
     const { size, bitrateBps } = QUALITIES[quality]
-    const pictures = clip(size)
+    const frames = clip(size)
     for (const codec of ['vp8', 'h264'] as VideoCodec[]) {
       const encoder = new VideoEncoder({ codec, size, bitrateBps })
       const times: number[] = []
@@ -72,7 +72,7 @@ function benchEncoding(): void {
       const before = process.cpuUsage()
       for (let i = 0; i < ENCODED; i++) {
         const startMs = performance.now()
-        bytes += encoder.encode(pictures[i % pictures.length] ?? Buffer.alloc(0), i, { keyframe: false })?.data.length ?? 0
+        bytes += encoder.encode(frames[i % frames.length] ?? Buffer.alloc(0), i, { keyframe: false })?.data.length ?? 0
         times.push(performance.now() - startMs)
       }
       figures[`encode_${codec}_${quality}_cpu_ms`] = hundredths(cpuMs(before) / ENCODED)
@@ -92,7 +92,7 @@ const engine = new RtcEngine({
 /** One medium stream to a browser: what the origin's process spends on encoding, packets and encryption, and what arrives. */
 async function benchStream(codec: VideoCodec): Promise<void> {
   const { size } = QUALITIES.medium
-  const pictures = clip(size)
+  const frames = clip(size)
   const encoders = new EncoderPool({ threads: 1, onCrash: (why) => console.error(why) })
   const browser = await openBrowser()
   const out = new PeerOutput({
@@ -115,7 +115,7 @@ async function benchStream(codec: VideoCodec): Promise<void> {
       )
       out.sound(pcm, atMs, { stale: false })
       const startMs = performance.now()
-      const rgb = Uint8Array.from(pictures[index % pictures.length] ?? [])
+      const rgb = Uint8Array.from(frames[index % frames.length] ?? [])
       copyMs += performance.now() - startMs
       out.frame(rgb, atMs)
     },

@@ -9,7 +9,7 @@ const MAX_REST_LEVELS = 4
 const MAX_RIM_LEVELS = 3
 /** The same for models that draw from the clip itself, smaller than it: some softness is theirs, a step in colour is not. */
 const MAX_SOUND_RIM_LEVELS = 8
-/** The step over the loop's end against an ordinary step, and levels below which it is only the video's fresh key picture. */
+/** The step over the loop's end against an ordinary step, and levels below which it is only the video's fresh key frame. */
 const MAX_LOOP_RATIO = 2
 const MIN_LOOP_LEVELS = 1.2
 /** Levels of 255 that the widest mouth must differ from rest. */
@@ -28,7 +28,7 @@ export function complaints(report: QualityReport): string[] {
   if (ownWeights && !Object.keys(report.files).some((name) => name.startsWith('CONSENT'))) found.push('the pack has no CONSENT file')
   for (const { clip, step_levels, loop_step_levels } of report.clips) {
     if (loop_step_levels > Math.max(MIN_LOOP_LEVELS, MAX_LOOP_RATIO * step_levels)) {
-      found.push(`${clip}: the loop jumps (${loop_step_levels} levels from the last picture to the first, ${step_levels} between others)`)
+      found.push(`${clip}: the loop jumps (${loop_step_levels} levels from the last frame to the first, ${step_levels} between others)`)
     }
   }
   for (const { layer, clip, driven_by, rest_mean_levels, rim_mean_levels } of report.layers) {
@@ -48,12 +48,12 @@ export function printReport(report: QualityReport): void {
   for (const [file, bytes] of Object.entries(report.files)) console.log(`  ${file.padEnd(28)} ${(bytes / 1000).toFixed(1).padStart(9)} kB`)
   for (const clip of report.clips) {
     console.log(
-      `clip ${clip.clip}: ${clip.pictures} pictures, ${clip.seconds} s; step ${clip.step_levels}, at the loop ${clip.loop_step_levels} levels`,
+      `clip ${clip.clip}: ${clip.frames} frames, ${clip.seconds} s; step ${clip.step_levels}, at the loop ${clip.loop_step_levels} levels`,
     )
   }
   for (const { layer, clip, ...rest } of report.layers) {
     console.log(
-      `rest of ${layer} in ${clip}: mean ${rest.rest_mean_levels}, worst picture ${rest.rest_worst_picture_levels}, rim ${rest.rim_mean_levels} levels; PSNR ${rest.rest_psnr_db} dB; ${rest.clip_pixels_per_patch_pixel} clip pixels a patch pixel`,
+      `rest of ${layer} in ${clip}: mean ${rest.rest_mean_levels}, worst frame ${rest.rest_worst_frame_levels}, rim ${rest.rim_mean_levels} levels; PSNR ${rest.rest_psnr_db} dB; ${rest.clip_pixels_per_patch_pixel} clip pixels a patch pixel`,
     )
   }
   for (const { layer, input, levels } of report.motion_levels)

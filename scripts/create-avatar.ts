@@ -28,7 +28,7 @@ const WAV2LIP_LICENCE = {
   source: 'https://github.com/Rudrabha/Wav2Lip',
 }
 const LOOPS: readonly string[] = ['auto', 'cross-fade', 'ping-pong']
-/** Seconds of one clip at most: what a session's pictures may take in memory. */
+/** Seconds of one clip at most: what a session's frames may take in memory. */
 const MAX_SECONDS = 12
 
 /** @throws SourceError unless the text is `count` whole numbers */
@@ -132,7 +132,7 @@ async function main(): Promise<number> {
     onWarning: (message) => console.error(`WARNING ${message}`),
   })
   console.error(
-    `${made.folder}: ${made.pictures} pictures of ${made.size} x ${made.size} (${made.loop}), the model draws ${made.modelSize} x ${made.modelSize}`,
+    `${made.folder}: ${made.frames} frames of ${made.size} x ${made.size} (${made.loop}), the model draws ${made.modelSize} x ${made.modelSize}`,
   )
   const report = await measurePack(await loadPack(made.folder), (what) => console.error(what))
   const problems = complaints(report)

@@ -29,15 +29,15 @@ the WAV (\`audio=clauses\`) or the samples (\`audio=chunks\`).
 | bytes | type | what |
 |---|---|---|
 | 0 | uint8 | version: 1 |
-| 1 | uint8 | 1: picture, 2: WAV of a clause, 3: piece of PCM, 16 bit |
+| 1 | uint8 | 1: frame, 2: WAV of a clause, 3: piece of PCM, 16 bit |
 | 2–3 | | 0 |
 | 4–7 | uint32 | \`seq\` |
 | 8–11 | uint32 | \`frame_id\`; 0 for sound |
 | 12–15 | uint32 | \`generation\` |
 | 16–23 | float64 | \`timestamp\`, Unix seconds |
-| 24–31 | float64 | \`pts_ms\`; 0 for pictures |
-| 32–35 | uint32 | \`sample_rate\`, Hz; 0 for pictures |
-| 36–39 | uint32 | samples; 0 for pictures |
+| 24–31 | float64 | \`pts_ms\`; 0 for frames |
+| 32–35 | uint32 | \`sample_rate\`, Hz; 0 for frames |
+| 36–39 | uint32 | samples; 0 for frames |
 `
 
 export function eventReference(header: string): string {

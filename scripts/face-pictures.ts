@@ -16,7 +16,7 @@ import type { Emotion } from '../shared/api.ts'
 import { FACE_PARAMS, type FaceParam, VISEMES } from '../shared/face.ts'
 import { FPS, MOUTH_FPS, QUALITIES, SAMPLE_RATE } from '../shared/media.ts'
 
-/** A part of a picture, in shares of its side. */
+/** A part of a frame, in shares of its side. */
 interface Part {
   x: number
   y: number
@@ -27,7 +27,7 @@ const HEAD: Part = { x: 0.14, y: 0, side: 0.72 }
 const CLOSE: Part = { x: 0.3, y: 0.24, side: 0.44 }
 const SENTENCE = 'Bob met Mama five times.'
 const JPEG_QUALITY = 88
-/** Pictures after which an expression is reached. */
+/** Frames after which an expression is reached. */
 const SETTLED = 80
 
 const { values: args } = parseArgs({
@@ -45,7 +45,7 @@ class Sheets {
     this.#renderer = renderer
   }
 
-  /** Pictures in rows of `columns`, written as one JPEG. */
+  /** Frames in rows of `columns`, written as one JPEG. */
   async write(
     name: string,
     columns: number,
@@ -69,7 +69,7 @@ class Sheets {
     }
     const jpeg = encodeJpeg(sheet, width, JPEG_QUALITY, Buffer.alloc(jpegBound(width, height)), height)
     await writeFile(join(args.to, name), jpeg)
-    console.log(`${name}: ${requests.length} pictures`)
+    console.log(`${name}: ${requests.length} frames`)
   }
 
   async #draw(request: Partial<FrameRequest>, size: number): Promise<Buffer> {
@@ -96,7 +96,7 @@ function emotional(emotion: Emotion): Float32Array {
   return shown
 }
 
-/** Faces of the sentence's consecutive pictures, from its first sound on. */
+/** Faces of the sentence's consecutive frames, from its first sound on. */
 async function spokenFaces(count: number): Promise<Float32Array[]> {
   const voice = await createFliteVoice()
   try {
@@ -119,7 +119,7 @@ async function spokenFaces(count: number): Promise<Float32Array[]> {
   }
 }
 
-/** Until every picture of the clips is there. */
+/** Until every frame of the clips is there. */
 async function untilFilled(renderer: Renderer): Promise<void> {
   const size = (): number => renderer.stats().clip_bytes ?? 0
   for (let before = -1; before !== size(); await new Promise((resolve) => setTimeout(resolve, 2_000))) before = size()

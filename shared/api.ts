@@ -13,7 +13,7 @@ export const MAX_BODY_BYTES = 1_048_576
 
 export const Quality = z
   .enum(['low', 'medium', 'high'])
-  .meta({ id: 'Quality', description: 'low 360x360, medium 512x512, high 720x720; 25 pictures a second each.' })
+  .meta({ id: 'Quality', description: 'low 360x360, medium 512x512, high 720x720; 25 frames a second each.' })
 
 export const AvatarId = z
   .string()
@@ -172,7 +172,7 @@ export const Cue = z
     z.object({
       type: z.literal('gaze'),
       ...when,
-      value: z.object({ x: share.meta({ description: '+ is to the right of the picture' }), y: share.meta({ description: '+ is up' }) }),
+      value: z.object({ x: share.meta({ description: '+ is to the right of the frame' }), y: share.meta({ description: '+ is up' }) }),
       duration_ms: z.number().min(40).max(10_000).default(800),
     }),
     z.object({

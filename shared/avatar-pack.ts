@@ -1,6 +1,6 @@
 /**
  * An avatar pack: a folder with `manifest.json` (this schema), looped clips, placements, masks, a model, licence and provenance.
- * One renderer serves every pack. All pictures are square, sRGB, 25 a second.
+ * One renderer serves every pack. All frames are square, sRGB, 25 a second.
  */
 import * as z from 'zod'
 import { FACE_PARAMS } from './face.ts'
@@ -11,10 +11,10 @@ const File = z
   .refine((path) => !path.split('/').includes('..') && !path.startsWith('/'), 'must be a path inside the pack')
 
 /**
- * A looped clip. `file` is an ordinary video (H.264, `size` x `size`, 25 fps, no sound); its last picture leads back to its first.
- * `tracks`: little-endian float32, `pictures` rows of FACE_PARAMS.length values: the face that each picture shows (its blink, say).
+ * A looped clip. `file` is an ordinary video (H.264, `size` x `size`, 25 fps, no sound); its last frame leads back to its first.
+ * `tracks`: little-endian float32, `frames` rows of FACE_PARAMS.length values: the face that each frame shows (its blink, say).
  */
-export const Clip = z.object({ file: File, pictures: z.int().min(1).max(3000), tracks: File })
+export const Clip = z.object({ file: File, frames: z.int().min(1).max(3000), tracks: File })
 
 /**
  * Under what terms a published model's weights came, and the word of whoever runs them that these terms fit their use. A pack
@@ -34,7 +34,7 @@ export type WeightsLicence = z.infer<typeof WeightsLicence>
  * A part of the face that a model draws anew.
  *
  * `mask`: 8-bit grey PNG of the patch's size; the share of the patch in the result, 0 at its border.
- * `placements[clip]`: little-endian float32; per picture of that clip one row of 4 + 2 * grid * grid values:
+ * `placements[clip]`: little-endian float32; per frame of that clip one row of 4 + 2 * grid * grid values:
  * x, y, width, height of the box that the patch may touch, in clip pixels (integers), then for grid x grid nodes spread evenly
  * over that box (corners included, row by row) the x and y of the patch pixel seen there, in patch pixels, pixel centres at +0.5.
  * Between nodes the renderer interpolates bilinearly.
@@ -60,7 +60,7 @@ export const Layer = z.object({
     /**
      * A network of Wav2Lip's kind, driven by sound. Inputs `mel_spectrogram` float32 [B, 1, 80, 16] and `video_frames` float32
      * [B, 6, S, S] (the face with its lower half black, then the face as it is; BGR 0..1); output `predicted_frames` float32
-     * [B, 3, S, S], BGR 0..1. S is the patch's width and height. `placements` say where in each picture the face box is: the
+     * [B, 3, S, S], BGR 0..1. S is the patch's width and height. `placements` say where in each frame the face box is: the
      * grid's corners carry the patch to it and back.
      */
     z.object({ kind: z.literal('wav2lip'), file: File, licence: WeightsLicence }),
@@ -73,8 +73,8 @@ export type Layer = z.infer<typeof Layer>
  * the clips' own motion only.
  *
  * `fields`: little-endian float32 [4, grid, grid, 2]: where a point of the still picture goes, in clip pixels (x, y), for one degree
- * of yaw (+ to the picture's right), of pitch (+ down), of roll (+ top to the left), and for one full breath; nodes are spread evenly
- * over the picture, corners included. `stances[clip]`: float32 [pictures, 4]: how much of each a picture shows.
+ * of yaw (+ to the frame's right), of pitch (+ down), of roll (+ top to the left), and for one full breath; nodes are spread evenly
+ * over the frame, corners included. `stances[clip]`: float32 [frames, 4]: how much of each a frame shows.
  */
 export const Head = z.object({ grid: z.int().min(2).max(65), fields: File, stances: z.record(z.string(), File) })
 

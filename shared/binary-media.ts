@@ -1,18 +1,18 @@
 /**
- * One picture or sound as one binary message (`media=binary`): a fixed 40-byte header, little endian, then the payload.
+ * One frame or sound as one binary message (`media=binary`): a fixed 40-byte header, little endian, then the payload.
  *
  * | offset | type | field |
  * |---|---|---|
  * | 0 | u8 | version, 1 |
- * | 1 | u8 | kind: 1 picture (JPEG), 2 clause (WAV), 3 chunk (PCM 16 bit little endian mono) |
+ * | 1 | u8 | kind: 1 frame (JPEG), 2 clause (WAV), 3 chunk (PCM 16 bit little endian mono) |
  * | 2 | u16 | reserved, 0 |
  * | 4 | u32 | seq |
- * | 8 | u32 | frame_id of a picture; 0 otherwise |
+ * | 8 | u32 | frame_id of a frame; 0 otherwise |
  * | 12 | u32 | generation |
  * | 16 | f64 | timestamp, Unix seconds at which it is due |
- * | 24 | f64 | pts_ms of sound; 0 for a picture |
- * | 32 | u32 | sample_rate of sound; 0 for a picture |
- * | 36 | u32 | duration of sound in samples; 0 for a picture |
+ * | 24 | f64 | pts_ms of sound; 0 for a frame |
+ * | 32 | u32 | sample_rate of sound; 0 for a frame |
+ * | 36 | u32 | duration of sound in samples; 0 for a frame |
  *
  * Plain TypeScript: the SDK takes it without zod.
  */

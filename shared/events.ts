@@ -12,7 +12,7 @@ export const SocketOptions = z
     media: z
       .enum(['json', 'binary'])
       .default('json')
-      .meta({ description: 'binary: one binary message per picture or sound, see `binary-media` in shared/.' }),
+      .meta({ description: 'binary: one binary message per frame or sound, see `binary-media` in shared/.' }),
     audio: z
       .enum(['clauses', 'chunks', 'off'])
       .default('clauses')
@@ -21,7 +21,7 @@ export const SocketOptions = z
     webrtc: z
       .enum(['instead', 'beside'])
       .default('instead')
-      .meta({ description: 'While WebRTC carries pictures and sound: instead, this socket has none of them; beside, it has them too.' }),
+      .meta({ description: 'While WebRTC carries video and sound: instead, this socket has none of them; beside, it has them too.' }),
     events: z
       .string()
       .regex(/^((words|stats|levels)(,(?=.)|$))*$/, 'must name words, stats or levels, with commas between')
@@ -68,7 +68,7 @@ export const UserAudioAppend = z
   .meta({ id: 'UserAudioAppend', description: "The user's own voice, while listening." })
 export const FrameAck = z
   .object({ type: z.literal('frame_ack'), frame_id: z.int().min(0) })
-  .meta({ id: 'FrameAck', description: 'Says that a picture was shown. From the first one on, at most 5 pictures are outstanding.' })
+  .meta({ id: 'FrameAck', description: 'Says that a frame was shown. From the first one on, at most 5 frames are outstanding.' })
 export const Ping = z.object({ type: z.literal('ping') }).meta({ id: 'Ping' })
 export const KeepAlive = z.object({ type: z.literal('keep_alive') }).meta({ id: 'KeepAlive', description: 'Starts the idle time anew.' })
 
@@ -101,9 +101,9 @@ export const FrameEvent = z
     ...common,
     data: z.string().meta({ description: 'base64 JPEG' }),
     frame_id: z.int(),
-    timestamp: z.number().meta({ description: 'Unix seconds at which this picture is due; the clock that sound has too.' }),
+    timestamp: z.number().meta({ description: 'Unix seconds at which this frame is due; the clock that sound has too.' }),
   })
-  .meta({ id: 'FrameEvent', description: 'One picture.' })
+  .meta({ id: 'FrameEvent', description: 'One frame.' })
 
 export const AudioEvent = z
   .object({
@@ -196,12 +196,12 @@ export const Interrupted = z
   .meta({ id: 'Interrupted', description: 'Exactly one per interrupt. Stop what you play.' })
 export const FramesDropped = z
   .object({ type: z.literal('frames_dropped'), ...common, dropped: z.int(), total: z.int() })
-  .meta({ id: 'FramesDropped', description: 'Pictures left out because this client was slow; at most one a second.' })
+  .meta({ id: 'FramesDropped', description: 'Frames left out because this client was slow; at most one a second.' })
 export const TransportEvent = z
   .object({
     type: z.literal('transport'),
     ...common,
-    active: z.enum(['webrtc', 'socket']).meta({ description: 'What carries pictures and sound from now on.' }),
+    active: z.enum(['webrtc', 'socket']).meta({ description: 'What carries video and sound from now on.' }),
     reason: z.enum(['connected', 'not_connected', 'lost', 'failed']).meta({
       description: 'not_connected: not within 3 s, which is tried further; lost: the client is silent; failed: given up, start again.',
     }),
@@ -227,7 +227,7 @@ export const ToolCallEvent = z
   .meta({ id: 'ToolCallEvent', description: 'The model wants a function called; answer with a chat whose messages hold the result.' })
 export const TurnMetricsEvent = z
   .object({ type: z.literal('turn_metrics'), ...common, kind: z.enum(['speak', 'chat', 'audio', 'voice']), metrics: TurnLedger })
-  .meta({ id: 'TurnMetricsEvent', description: 'What a turn took, once, when its first picture has left or it has ended without one.' })
+  .meta({ id: 'TurnMetricsEvent', description: 'What a turn took, once, when its first frame has left or it has ended without one.' })
 export const WordEvent = z
   .object({
     type: z.literal('word'),
@@ -235,7 +235,7 @@ export const WordEvent = z
     word: z.string().meta({ description: 'As it stands in the text, with its punctuation.' }),
     start_ms: z.number().meta({ description: 'ms from the first sample of its task' }),
     end_ms: z.number(),
-    timestamp: z.number().meta({ description: 'Unix seconds at which it sounds; the clock of pictures and sound.' }),
+    timestamp: z.number().meta({ description: 'Unix seconds at which it sounds; the clock of video and sound.' }),
   })
   .meta({ id: 'WordEvent', description: 'A word, when it sounds; for subtitles. With events=words.' })
 export const StatsEvent = z

@@ -6,7 +6,7 @@ export type Viseme = (typeof VISEMES)[number]
 
 /**
  * What a face shows besides its visemes. `jaw`: opening added to the visemes' own, 0..1. `smile`, `brow_up`,
- * `brow_down`, `blink`: 0 (rest) to 1 (full). `gaze_x`, `gaze_y`: -1..1, + is to the picture's right and up.
+ * `brow_down`, `blink`: 0 (rest) to 1 (full). `gaze_x`, `gaze_y`: -1..1, + is to the frame's right and up.
  */
 export const EXPRESSIONS = ['jaw', 'smile', 'brow_up', 'brow_down', 'blink', 'gaze_x', 'gaze_y'] as const
 export type Expression = (typeof EXPRESSIONS)[number]

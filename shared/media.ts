@@ -2,9 +2,9 @@
 
 /** Hz, mono. Speech inside the origin and on the wire. */
 export const SAMPLE_RATE = 24_000
-/** Pictures a second at every quality. */
+/** Frames a second at every quality. */
 export const FPS = 25
-/** ms of media in one tick of the session clock: one picture and its sound. */
+/** ms of media in one tick of the session clock: one frame and its sound. */
 export const TICK_MS = 1000 / FPS
 /** Samples in one tick. */
 export const TICK_SAMPLES = SAMPLE_RATE / FPS
@@ -16,10 +16,10 @@ export const MAX_CLAUSE_MS = 2_500
 export const CHUNK_MS = 100
 /** Longest client audio that waits for its commit, ms. */
 export const MAX_AUDIO_BUFFER_MS = 60_000
-/** Pictures that a client which acknowledges may have outstanding. */
+/** Frames that a client which acknowledges may have outstanding. */
 export const MAX_UNACKED_FRAMES = 5
 
-/** Picture size in pixels (square) and video bitrate by quality. */
+/** Frame size in pixels (square) and video bitrate by quality. */
 export const QUALITIES = {
   low: { size: 360, bitrateBps: 500_000 },
   medium: { size: 512, bitrateBps: 1_000_000 },

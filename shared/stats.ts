@@ -12,16 +12,16 @@ export const TransportStats = z
       .enum(['host', 'srflx', 'relay'])
       .nullable()
       .meta({ description: 'How the connection goes: direct, through NAT, or by TURN.' }),
-    video_bps: z.number().meta({ description: 'bit/s sent; on sockets, of pictures' }),
+    video_bps: z.number().meta({ description: 'bit/s sent; on sockets, of frames' }),
     audio_bps: z.number(),
     target_bps: z.number().nullable().meta({ description: 'bit/s that the encoder is set to' }),
-    fps: z.number().meta({ description: 'pictures sent a second' }),
+    fps: z.number().meta({ description: 'frames sent a second' }),
     rtt_ms: ms,
     jitter_ms: ms,
     loss: z.number().min(0).max(1).nullable().meta({ description: 'share of packets lost, by the receiver' }),
-    freezes: z.int().meta({ description: 'Gaps of over 150 ms between pictures sent, since the start.' }),
-    pictures_dropped: z.int().meta({ description: 'Left out because encoder or line was behind, since the start.' }),
-    encode_ms: ms.meta({ description: 'p50 of one picture' }),
+    freezes: z.int().meta({ description: 'Gaps of over 150 ms between frames sent, since the start.' }),
+    frames_dropped: z.int().meta({ description: 'Left out because encoder or line was behind, since the start.' }),
+    encode_ms: ms.meta({ description: 'p50 of one frame' }),
   })
   .meta({ id: 'TransportStats' })
 export type TransportStats = z.infer<typeof TransportStats>
@@ -34,7 +34,7 @@ export const TurnLedger = z
     llm_first_token: ms,
     tts_first_byte: ms,
     first_sound: ms,
-    first_picture: ms.meta({ description: 'First picture of the moving mouth.' }),
+    first_frame: ms.meta({ description: 'First frame of the moving mouth.' }),
   })
   .meta({ id: 'TurnLedger' })
 export type TurnLedger = z.infer<typeof TurnLedger>

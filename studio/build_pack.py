@@ -31,7 +31,7 @@ HEAD_GRID = 49
 
 
 def write_head(pack: Path, head: HeadMotion) -> dict:
-    """How the head moves, and how it stands in every picture of the clips: for nods and for gliding between clips. Returns its manifest entry."""
+    """How the head moves, and how it stands in every frame of the clips: for nods and for gliding between clips. Returns its manifest entry."""
     head.nodes(HEAD_GRID, SIZE).astype("<f4").tofile(pack / "tracks" / "head.f32")
     for clip, make in CLIPS.items():
         stances = [(s.yaw, s.pitch, s.roll, s.breath) for s in make().stances]
@@ -71,13 +71,13 @@ def build(data: Path, out: Path, pack: Path, about: dict[str, str]) -> None:
 
         def tell(done: int, clip: str = clip, begun: float = begun, total: int = len(motion.tracks)) -> None:
             if done % 50 == 0:
-                print(f"{clip}: {done} of {total} pictures, {(time.time() - begun) / done * (total - done):.0f} s left", flush=True)
+                print(f"{clip}: {done} of {total} frames, {(time.time() - begun) / done * (total - done):.0f} s left", flush=True)
 
         placements = render_clip(motion, head, portrait, layers, SIZE, pack / "clips" / f"{clip}.mp4", tell)
         motion.tracks.astype("<f4").tofile(pack / "tracks" / f"{clip}.f32")
         for name, rows in placements.items():
             rows.astype("<f4").tofile(pack / "tracks" / f"{clip}.{name}.f32")
-        clips[clip] = {"file": f"clips/{clip}.mp4", "pictures": len(motion.tracks), "tracks": f"tracks/{clip}.f32"}
+        clips[clip] = {"file": f"clips/{clip}.mp4", "frames": len(motion.tracks), "tracks": f"tracks/{clip}.f32"}
     manifest = {"schema": 1, **about, "size": SIZE, "fps": 25, "clips": clips, "layers": manifest_layers, "head": write_head(pack, head)}
     (pack / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 

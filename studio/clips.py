@@ -24,9 +24,9 @@ def render_clip(
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """
-    Writes the clip and returns the placements of each layer, float32 [pictures, 4 + 2 * 16 * 16].
+    Writes the clip and returns the placements of each layer, float32 [frames, 4 + 2 * 16 * 16].
 
-    Every picture is the moved portrait with the layers' patches pasted through their placements, which is how the server draws
+    Every frame is the moved portrait with the layers' patches pasted through their placements, which is how the server draws
     her: what it pastes later fits the clip by construction.
     """
     placements: dict[str, list[np.ndarray]] = {region.name: [] for region, _, _ in layers}
@@ -38,13 +38,13 @@ def render_clip(
     )  # fmt: skip
     assert encoder.stdin is not None
     for i, stance in enumerate(motion.stances):
-        picture = head.picture(portrait, stance, size)
+        frame = head.picture(portrait, stance, size)
         displacement = head.displacement(stance)
         for region, mask, draw in layers:
             row = placement_row(region, mask, displacement, size)
-            paste(picture, row, draw(motion.tracks[i]), mask)
+            paste(frame, row, draw(motion.tracks[i]), mask)
             placements[region.name].append(row)
-        encoder.stdin.write(to_bytes(picture).tobytes())
+        encoder.stdin.write(to_bytes(frame).tobytes())
         progress(i + 1)
     encoder.stdin.close()
     if encoder.wait() != 0:

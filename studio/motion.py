@@ -15,7 +15,7 @@ _GAZE_X_DEGREES, _GAZE_Y_DEGREES = 14.0, 12.0
 @dataclass
 class ClipMotion:
     stances: list[Stance]
-    tracks: np.ndarray  # float32 [pictures, FACE_PARAMS]
+    tracks: np.ndarray  # float32 [frames, FACE_PARAMS]
 
 
 def _drift(phase: np.ndarray, rng: np.random.Generator, cycles: tuple[int, ...], amplitude: float) -> np.ndarray:
@@ -31,13 +31,13 @@ def _bump(t: np.ndarray, at: float, length: float, loop: float) -> np.ndarray:
 
 
 def _blink(t: np.ndarray, at: float, loop: float) -> np.ndarray:
-    """Lids fall in about 0.10 s, stay for a picture and rise in about 0.2 s."""
+    """Lids fall in about 0.10 s, stay for a frame and rise in about 0.2 s."""
     d = (t - at + loop / 2) % loop - loop / 2
     return np.where(d < 0, np.clip(1 + (d + 0.02) / 0.10, 0, 1), np.clip(1 - (d - 0.04) / 0.20, 0, 1) ** 1.3)
 
 
 def _glances(t: np.ndarray, loop: float, glances: list[tuple[float, float, float]]) -> np.ndarray:
-    """Eyes jump (within two pictures) to (x, y) at each time and stay; [n, 2]. The last one holds over the loop's end."""
+    """Eyes jump (within two frames) to (x, y) at each time and stay; [n, 2]. The last one holds over the loop's end."""
     out = np.zeros((len(t), 2))
     for at, x, y in sorted(glances):
         share = np.clip((t - at) / 0.06, 0, 1)[:, None]

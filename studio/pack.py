@@ -1,4 +1,4 @@
-"""Reads a pack and draws from it as the server does: the clip's picture, the layers whose face differs pasted over it."""
+"""Reads a pack and draws from it as the server does: the clip's frame, the layers whose face differs pasted over it."""
 
 import json
 import subprocess
@@ -59,8 +59,8 @@ class Pack:
     def layer(self, name: str) -> PackLayer:
         return next(layer for layer in self.layers if layer.name == name)
 
-    def pictures(self, clip: str) -> Iterator[np.ndarray]:
-        """The clip's pictures, float32 [size, size, 3]."""
+    def frames(self, clip: str) -> Iterator[np.ndarray]:
+        """The clip's frames, float32 [size, size, 3]."""
         command = [
             "ffmpeg",
             "-loglevel",
@@ -81,15 +81,15 @@ class Pack:
             while len(raw := decoder.stdout.read(self.size * self.size * 3)):
                 yield np.frombuffer(raw, np.uint8).reshape(self.size, self.size, 3).astype(np.float32)
 
-    def show(self, picture: np.ndarray, clip: str, index: int, face: np.ndarray) -> np.ndarray:
-        """A face over a picture of a clip: visemes are the face's, the rest adds to the clip's own; layers that change nothing are left out."""
+    def show(self, frame: np.ndarray, clip: str, index: int, face: np.ndarray) -> np.ndarray:
+        """A face over a frame of a clip: visemes are the face's, the rest adds to the clip's own; layers that change nothing are left out."""
         track = self.tracks[clip][index]
         mixed = face + track
         mixed[: len(VISEMES)] = face[: len(VISEMES)]
         blink = FACE_PARAMS.index("blink")
         mixed[blink] = max(face[blink], track[blink])
         mixed = np.clip(mixed, -1, 1)
-        out = picture.copy()
+        out = frame.copy()
         for layer in self.layers:
             columns = [FACE_PARAMS.index(name) for name in layer.inputs]
             if np.abs(mixed[columns] - track[columns]).max() > 0:

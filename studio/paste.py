@@ -1,4 +1,4 @@
-"""Placements: where a patch lies in a clip's pictures; and the paste, computed as the server computes it."""
+"""Placements: where a patch lies in a clip's frames; and the paste, computed as the server computes it."""
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def seen_patch(row: np.ndarray, patch: np.ndarray, mask: np.ndarray) -> tuple[tu
     return (slice(y, y + height), slice(x, x + width)), sample(patch, position), alpha
 
 
-def paste(picture: np.ndarray, row: np.ndarray, patch: np.ndarray, mask: np.ndarray) -> None:
-    """Blends a patch into a float picture 0..255 in place."""
+def paste(frame: np.ndarray, row: np.ndarray, patch: np.ndarray, mask: np.ndarray) -> None:
+    """Blends a patch into a float frame 0..255 in place."""
     box, colour, alpha = seen_patch(row, patch, mask)
-    picture[box] += alpha * (colour - picture[box])
+    frame[box] += alpha * (colour - frame[box])

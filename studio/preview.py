@@ -19,7 +19,7 @@ from pack import Pack
 from pictures import save, to_bytes
 from speech import segments_of_phones, track
 
-# Share of the picture that the strip shows around the face: left, top, right, bottom.
+# Share of the frame that the strip shows around the face: left, top, right, bottom.
 _CLOSE = (0.30, 0.24, 0.74, 0.68)
 
 
@@ -28,7 +28,7 @@ def read_phones(text: str) -> list[tuple[str, float]]:
 
 
 def faces_of_phones(phones: list[tuple[str, float]], tail: float = 0.3) -> np.ndarray:
-    """Face vectors [pictures, FACE_PARAMS], with `tail` seconds of rest after the end."""
+    """Face vectors [frames, FACE_PARAMS], with `tail` seconds of rest after the end."""
     weights = track(segments_of_phones(phones), FPS, phones[-1][1] + tail)
     faces = np.zeros((len(weights), len(FACE_PARAMS)), np.float32)
     faces[:, : weights.shape[1]] = weights
@@ -36,42 +36,42 @@ def faces_of_phones(phones: list[tuple[str, float]], tail: float = 0.3) -> np.nd
 
 
 def speaking(pack: Pack, faces: np.ndarray, clip: str = "idle", start: int = 0) -> list[np.ndarray]:
-    """Pictures of the faces over the clip, from its picture `start` on."""
-    pictures = list(pack.pictures(clip))
-    turn = cycle(range(len(pictures)))
+    """Frames of the faces over the clip, from its frame `start` on."""
+    frames = list(pack.frames(clip))
+    turn = cycle(range(len(frames)))
     for _ in range(start):
         next(turn)
-    return [pack.show(pictures[i], clip, i, face) for i, face in zip(turn, faces)]
+    return [pack.show(frames[i], clip, i, face) for i, face in zip(turn, faces)]
 
 
-def tile(pictures: list[np.ndarray], columns: int) -> np.ndarray:
-    rows = [np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)]
+def tile(frames: list[np.ndarray], columns: int) -> np.ndarray:
+    rows = [np.concatenate(frames[i : i + columns], 1) for i in range(0, len(frames), columns)]
     width = rows[0].shape[1]
     return np.concatenate([np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0))) for r in rows])
 
 
-def close_up(picture: np.ndarray) -> np.ndarray:
-    n = len(picture)
+def close_up(frame: np.ndarray) -> np.ndarray:
+    n = len(frame)
     left, top, right, bottom = (round(n * share) for share in _CLOSE)
-    return picture[top:bottom, left:right]
+    return frame[top:bottom, left:right]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("pack", type=Path)
     parser.add_argument("--phones", type=Path, required=True)
-    parser.add_argument("--strip", type=Path, help="PNG or JPEG of consecutive pictures")
-    parser.add_argument("--first", type=int, default=0, help="first picture of the strip")
+    parser.add_argument("--strip", type=Path, help="PNG or JPEG of consecutive frames")
+    parser.add_argument("--first", type=int, default=0, help="first frame of the strip")
     parser.add_argument("--count", type=int, default=12)
     parser.add_argument("--video", type=Path)
     parser.add_argument("--sound", type=Path)
     parser.add_argument("--clip", default="idle")
     args = parser.parse_args()
-    pictures = speaking(Pack(args.pack), faces_of_phones(read_phones(args.phones.read_text())), args.clip)
+    frames = speaking(Pack(args.pack), faces_of_phones(read_phones(args.phones.read_text())), args.clip)
     if args.strip:
-        save(args.strip, tile([close_up(p) for p in pictures[args.first : args.first + args.count]], 4))
+        save(args.strip, tile([close_up(p) for p in frames[args.first : args.first + args.count]], 4))
     if args.video:
-        size = len(pictures[0])
+        size = len(frames[0])
         command = [
             "ffmpeg",
             "-y",
@@ -90,7 +90,7 @@ def main() -> None:
         ]
         command += ["-i", str(args.sound), "-c:a", "aac"] if args.sound else []
         command += ["-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", str(args.video)]
-        subprocess.run(command, input=b"".join(to_bytes(p).tobytes() for p in pictures), check=True)
+        subprocess.run(command, input=b"".join(to_bytes(p).tobytes() for p in frames), check=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from regions import MOUTH
 
 # The mouth region that is compared: what was ray-traced of every mouth pose, less its feathered border; crop pixels.
 _COMPARED = (108, 190, 304, 380)
-# "Bob met Mama five times" as the embedded English voice says it, and the pictures shown of it.
+# "Bob met Mama five times" as the embedded English voice says it, and the frames shown of it.
 _BOB = (
     "pau:0.193 b:0.224 aa:0.435 b:0.486 m:0.558 eh:0.711 t:0.752 m:0.809 aa:0.981 m:1.059 ax:1.094 f:1.197 ay:1.385 v:1.435 "
     "t:1.497 ay:1.796 m:1.894 z:2.071 pau:2.202"
@@ -98,27 +98,27 @@ def closures(layer: PackLayer, data: Path, atlas: Atlas) -> dict[str, object]:
 
 
 def seams(pack: Pack) -> dict[str, dict[str, float]]:
-    """The rest drawn over each picture of each clip against the picture itself, levels of 255: inside the mask and at its rim."""
+    """The rest drawn over each frame of each clip against the frame itself, levels of 255: inside the mask and at its rim."""
     out = {}
     for clip in pack.clips:
         sums: dict[str, list[tuple[float, float]]] = {layer.name: [] for layer in pack.layers}
         steps, first, last = [], None, None
-        for i, picture in enumerate(pack.pictures(clip)):
+        for i, frame in enumerate(pack.frames(clip)):
             for layer in pack.layers:
                 box, drawn, alpha = seen_patch(layer.placements[clip][i], layer.draw(pack.tracks[clip][i]), layer.mask)
-                difference = np.abs(alpha * (np.clip(drawn, 0, 255) - picture[box])).mean(-1)
+                difference = np.abs(alpha * (np.clip(drawn, 0, 255) - frame[box])).mean(-1)
                 a = alpha[..., 0]
                 sums[layer.name].append((difference[a > 0.5].mean(), difference[(a > 0.02) & (a < 0.5)].mean()))
             if last is not None:
-                steps.append(np.abs(picture - last).mean())
-            first = picture if first is None else first
-            last = picture
+                steps.append(np.abs(frame - last).mean())
+            first = frame if first is None else first
+            last = frame
         found = {
             f"{name}_{what}": round(float(np.mean([v[k] for v in values])), 3)
             for name, values in sums.items()
             for k, what in enumerate(("mean", "rim"))
         }
-        found |= {f"{name}_worst_picture": round(float(np.max([v[0] for v in values])), 3) for name, values in sums.items()}
+        found |= {f"{name}_worst_frame": round(float(np.max([v[0] for v in values])), 3) for name, values in sums.items()}
         assert first is not None and last is not None
         found |= {"step": round(float(np.median(steps)), 3), "loop_step": round(float(np.abs(first - last).mean()), 3)}
         out[clip] = found
@@ -150,7 +150,7 @@ def main() -> None:
     atlas = Atlas(args.data / "atlas", Geometry(args.data / "geometry" / "face.npz"), HELD_OUT)
     scores, compared = held_out(mouth, args.data, atlas)
     save(args.to / "held-out.png", tile(compared, 2))
-    idle = list(pack.pictures("idle"))
+    idle = list(pack.frames("idle"))
     shapes = [close_up(pack.show(idle[0], "idle", 0, face_vector({name: VISEME_GAIN}))) for name in VISEMES]
     save(args.to / "shapes.jpg", tile(shapes, 5))
     expressions = [

@@ -41,7 +41,7 @@ def segments_of_phones(phones: list[tuple[str, float]]) -> list[Segment]:
 
 
 def track(segments: list[Segment], fps: float, seconds: float) -> np.ndarray:
-    """Viseme weights [pictures, 15] that sum to 1; each picture is the mean over its duration."""
+    """Viseme weights [frames, 15] that sum to 1; each frame is the mean over its duration."""
     fine = 4
     t = np.arange(round(seconds * fps) * fine) / (fps * fine)
     weights = np.zeros((len(t), len(VISEMES)))

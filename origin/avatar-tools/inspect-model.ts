@@ -2,7 +2,7 @@
 import { env, InferenceSession } from '../onnx/runtime.ts'
 import { wav2lipSide } from '../render/adapters/wav2lip.ts'
 
-/** Side of the pictures that a Wav2Lip graph takes. @throws Error with the file's name when it is none */
+/** Side of the frames that a Wav2Lip graph takes. @throws Error with the file's name when it is none */
 export async function inspectWav2lip(file: string): Promise<number> {
   env.logLevel = 'fatal'
   let session: InferenceSession

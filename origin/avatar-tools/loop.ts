@@ -3,42 +3,42 @@ import { FPS } from '../../shared/media.ts'
 import type { FrameStore } from './frame-store.ts'
 
 export type LoopKind = 'cross-fade' | 'ping-pong'
-/** One picture of the loop: a source picture, or two mixed. `share` is that of `other`. */
-export interface LoopPicture {
+/** One frame of the loop: a source frame, or two mixed. `share` is that of `other`. */
+export interface LoopFrame {
   index: number
   other: number
   share: number
 }
 export interface Loop {
   kind: LoopKind
-  pictures: LoopPicture[]
+  frames: LoopFrame[]
 }
 
-/** Pictures over which the end fades into what came before the beginning: half a second. */
+/** Frames over which the end fades into what came before the beginning: half a second. */
 const FADE = 12
 /** Shortest loop worth a cross-fade: shorter ones are seen to repeat. */
 const MIN_LOOP = 4 * FPS
-/** Source pictures that go forth and back: 12 s in all. */
+/** Source frames that go forth and back: 12 s in all. */
 const MAX_PING_PONG = 6 * FPS
-/** Levels of 255 between two pictures of the source above which their mixture shows two heads. */
+/** Levels of 255 between two frames of the source above which their mixture shows two heads. */
 const MAX_FADE_LEVELS = 2.5
-/** Side of the small grey pictures that are compared. */
+/** Side of the small grey frames that are compared. */
 const THUMB = 48
 
 /** @param wanted `auto` fades where the source nearly repeats itself */
 export function planLoop(frames: FrameStore, wanted: LoopKind | 'auto'): Loop {
   if (wanted !== 'ping-pong') {
     const cut = bestCut(frames)
-    if (cut !== undefined && (wanted === 'cross-fade' || cut.levels <= MAX_FADE_LEVELS)) return { kind: 'cross-fade', pictures: faded(cut) }
+    if (cut !== undefined && (wanted === 'cross-fade' || cut.levels <= MAX_FADE_LEVELS)) return { kind: 'cross-fade', frames: faded(cut) }
   }
   const count = Math.min(frames.count, MAX_PING_PONG)
   const forth = Array.from({ length: count }, (_, i) => i)
   const order = [...forth, ...forth.slice(1, -1).toReversed()]
-  return { kind: 'ping-pong', pictures: order.map((index) => ({ index, other: index, share: 0 })) }
+  return { kind: 'ping-pong', frames: order.map((index) => ({ index, other: index, share: 0 })) }
 }
 
-/** The picture as it is shown. @param into, scratch 3 * size * size bytes each @returns `into` */
-export function loopPicture(frames: FrameStore, { index, other, share }: LoopPicture, into: Uint8Array, scratch: Uint8Array): Uint8Array {
+/** The frame as it is shown. @param into, scratch 3 * size * size bytes each @returns `into` */
+export function loopFrame(frames: FrameStore, { index, other, share }: LoopFrame, into: Uint8Array, scratch: Uint8Array): Uint8Array {
   frames.read(index, into)
   if (share === 0) return into
   frames.read(other, scratch)
@@ -47,7 +47,7 @@ export function loopPicture(frames: FrameStore, { index, other, share }: LoopPic
 }
 
 interface Cut {
-  /** First picture of the loop, and the one after its last. */
+  /** First frame of the loop, and the one after its last. */
   from: number
   to: number
   levels: number
@@ -60,7 +60,7 @@ function bestCut(frames: FrameStore): Cut | undefined {
   let best: Cut | undefined
   for (let from = FADE; from + MIN_LOOP <= frames.count; from++) {
     for (let to = from + MIN_LOOP; to <= frames.count; to++) {
-      // what is mixed are the FADE pictures before each place: their ends and their middle tell
+      // what is mixed are the FADE frames before each place: their ends and their middle tell
       const levels = Math.max(...[1, FADE >> 1, FADE].map((back) => difference(thumbs[from - back], thumbs[to - back])))
       if (best === undefined || levels < best.levels) best = { from, to, levels }
     }
@@ -68,7 +68,7 @@ function bestCut(frames: FrameStore): Cut | undefined {
   return best
 }
 
-function faded({ from, to }: Cut): LoopPicture[] {
+function faded({ from, to }: Cut): LoopFrame[] {
   return Array.from({ length: to - from }, (_, i) => {
     const index = from + i
     const j = index - (to - FADE)

@@ -10,9 +10,9 @@ import { FPS } from '../../shared/media.ts'
 import { VideoFile } from '../codec/video-writer.ts'
 import { encodeGreyPng } from '../render/png.ts'
 import { inspectWav2lip } from './inspect-model.ts'
-import { type LoopKind, loopPicture, planLoop } from './loop.ts'
+import { type LoopKind, loopFrame, planLoop } from './loop.ts'
 import { mouthMask } from './mouth-mask.ts'
-import { headShift, moveHead, PHOTO_PICTURES } from './photo-motion.ts'
+import { headShift, moveHead, PHOTO_FRAMES } from './photo-motion.ts'
 import { consentRecord, licenceText, provenanceText } from './records.ts'
 import { type Box, readSource, type Source, SourceError, type SourceOptions } from './source.ts'
 import { trackBox } from './track.ts'
@@ -30,7 +30,7 @@ export interface MakePackOptions extends Pick<SourceOptions, 'file' | 'box' | 'c
   person: string
   /** @default 'auto' */
   loop?: LoopKind | 'auto'
-  /** False: the box stays where it is in every picture. @default true */
+  /** False: the box stays where it is in every frame. @default true */
   track?: boolean
   /** True: a pack of this id is replaced. @default false */
   replace?: boolean
@@ -40,23 +40,23 @@ export interface MakePackOptions extends Pick<SourceOptions, 'file' | 'box' | 'c
 
 export interface MadePack {
   folder: string
-  pictures: number
+  frames: number
   /** How the loop was closed. */
   loop: LoopKind | 'photo'
-  /** Side of the clip, and of the pictures that the model takes, pixels. */
+  /** Side of the clip, and of the frames that the model takes, pixels. */
   size: number
   modelSize: number
 }
 
-/** The clip in the making: where the face is in each picture. */
+/** The clip in the making: where the face is in each frame. */
 interface ClipPlan {
   kind: MadePack['loop']
   boxes: Box[]
-  /** Writes picture after picture. */
-  pictures: () => Generator<Uint8Array>
+  /** Writes frame after frame. */
+  frames: () => Generator<Uint8Array>
 }
 
-/** Share of lost pictures above which the box should be checked. */
+/** Share of lost frames above which the box should be checked. */
 const MAX_LOST_SHARE = 0.1
 /** Bytes; larger weights are refused by the renderer. */
 const MAX_MODEL_BYTES = 256 * 1024 * 1024
@@ -78,7 +78,7 @@ export async function makePack(options: MakePackOptions): Promise<MadePack> {
   for (const part of ['clips', 'tracks', 'masks', 'models']) await mkdir(join(partial, part), { recursive: true })
   let source: Source | undefined
   try {
-    const scratch = join(partial, 'pictures.rgb')
+    const scratch = join(partial, 'frames.rgb')
     const { file, box, crop, startS, maxS } = options
     source = readSource({
       file,
@@ -96,7 +96,7 @@ export async function makePack(options: MakePackOptions): Promise<MadePack> {
     if (replace) await rm(folder, { recursive: true, force: true })
     await rename(partial, folder)
     onProgress('written', 1)
-    return { folder, pictures: plan.boxes.length, loop: plan.kind, size: source.frames.size, modelSize }
+    return { folder, frames: plan.boxes.length, loop: plan.kind, size: source.frames.size, modelSize }
   } finally {
     source?.frames.close()
     await rm(partial, { recursive: true, force: true })
@@ -107,15 +107,15 @@ function planVideo({ frames, box }: Source, { loop = 'auto', track = true, onPro
   const still = Array.from({ length: frames.count }, () => box)
   const { boxes, lost } = track ? trackBox(frames, box, (done) => onProgress?.('following the face', done)) : { boxes: still, lost: 0 }
   if (lost > MAX_LOST_SHARE * frames.count) {
-    onWarning?.(`the face was not found in ${lost} of ${frames.count} pictures; check --box, or film with less motion`)
+    onWarning?.(`the face was not found in ${lost} of ${frames.count} frames; check --box, or film with less motion`)
   }
-  const { kind, pictures } = planLoop(frames, loop)
+  const { kind, frames: order } = planLoop(frames, loop)
   return {
     kind,
-    boxes: pictures.map(({ index, other, share }) => mixedBox(boxes[index] ?? box, boxes[other] ?? box, share)),
-    *pictures() {
+    boxes: order.map(({ index, other, share }) => mixedBox(boxes[index] ?? box, boxes[other] ?? box, share)),
+    *frames() {
       const [into, scratch] = [Buffer.alloc(3 * frames.size ** 2), Buffer.alloc(3 * frames.size ** 2)]
-      for (const picture of pictures) yield loopPicture(frames, picture, into, scratch)
+      for (const frame of order) yield loopFrame(frames, frame, into, scratch)
     },
   }
 }
@@ -125,14 +125,14 @@ function mixedBox(a: Box, b: Box, share: number): Box {
 }
 
 function planPhoto({ frames, box }: Source): ClipPlan {
-  const numbers = Array.from({ length: PHOTO_PICTURES }, (_, i) => i)
+  const numbers = Array.from({ length: PHOTO_FRAMES }, (_, i) => i)
   return {
     kind: 'photo',
     boxes: numbers.map((i) => {
       const { x, y } = headShift(i, box)
       return { ...box, x: box.x + x, y: box.y + y }
     }),
-    *pictures() {
+    *frames() {
       const photo = frames.read(0, Buffer.alloc(3 * frames.size ** 2))
       const out = Buffer.alloc(photo.length)
       for (const i of numbers) yield moveHead(photo, frames.size, box, i, out)
@@ -140,11 +140,11 @@ function planPhoto({ frames, box }: Source): ClipPlan {
   }
 }
 
-function writeClip(file: string, size: number, { boxes, pictures }: ClipPlan, onProgress: (what: string, done: number) => void): void {
+function writeClip(file: string, size: number, { boxes, frames }: ClipPlan, onProgress: (what: string, done: number) => void): void {
   const video = new VideoFile({ file, size })
   try {
     let written = 0
-    for (const rgb of pictures()) {
+    for (const rgb of frames()) {
       video.write(rgb)
       onProgress('writing the clip', ++written / boxes.length)
     }
@@ -174,7 +174,7 @@ async function writeFiles(
     licence: 'private',
     size,
     fps: FPS,
-    clips: { idle: { file: 'clips/idle.mp4', pictures: plan.boxes.length, tracks: 'tracks/idle.f32' } },
+    clips: { idle: { file: 'clips/idle.mp4', frames: plan.boxes.length, tracks: 'tracks/idle.f32' } },
     layers: [
       {
         name: 'mouth',

@@ -5,20 +5,20 @@
 import { FPS } from '../../shared/media.ts'
 import type { Box } from './source.ts'
 
-/** Pictures of the loop: 10 s. Every motion below has a whole number of periods in it. */
-export const PHOTO_PICTURES = 10 * FPS
+/** Frames of the loop: 10 s. Every motion below has a whole number of periods in it. */
+export const PHOTO_FRAMES = 10 * FPS
 /** Shares of the face's height. */
 const SWAY = 0.022
 const NOD = 0.014
-/** Share of the picture that the shoulders rise. */
+/** Share of the frame that the shoulders rise. */
 const BREATH = 0.003
 /** Where the head's motion begins to fade and ends, in half axes of an ellipse around the face box. */
 const HEAD_AXES = { x: 0.75, y: 0.85 }
 const FADE = { from: 1.15, to: 2.4 }
 
-/** Shift of the head in pixels at a picture of the loop. */
-export function headShift(picture: number, box: Box): { x: number; y: number } {
-  const turn = (2 * Math.PI * picture) / PHOTO_PICTURES
+/** Shift of the head in pixels at a frame of the loop. */
+export function headShift(frame: number, box: Box): { x: number; y: number } {
+  const turn = (2 * Math.PI * frame) / PHOTO_FRAMES
   return {
     x: box.height * SWAY * (0.7 * Math.sin(turn) + 0.3 * Math.sin(3 * turn + 1)),
     y: box.height * NOD * (0.6 * Math.sin(2 * turn + 0.5) + 0.4 * Math.sin(3 * turn)),
@@ -26,9 +26,9 @@ export function headShift(picture: number, box: Box): { x: number; y: number } {
 }
 
 /** @param rgb the photo @param out 3 * size * size bytes each @returns `out` */
-export function moveHead(rgb: Uint8Array, size: number, box: Box, picture: number, out: Uint8Array): Uint8Array {
-  const shift = headShift(picture, box)
-  const breath = size * BREATH * Math.sin((2 * Math.PI * 3 * picture) / PHOTO_PICTURES)
+export function moveHead(rgb: Uint8Array, size: number, box: Box, frame: number, out: Uint8Array): Uint8Array {
+  const shift = headShift(frame, box)
+  const breath = size * BREATH * Math.sin((2 * Math.PI * 3 * frame) / PHOTO_FRAMES)
   const middle = { x: box.x + box.width / 2 + shift.x, y: box.y + box.height / 2 + shift.y }
   const chin = box.y + box.height
   const last = size - 1

@@ -23,9 +23,9 @@ export interface QualityReport {
   files: Record<string, number>
   clips: {
     clip: ClipName
-    pictures: number
+    frames: number
     seconds: number
-    /** Mean change from one picture to the next, and from the last to the first. */
+    /** Mean change from one frame to the next, and from the last to the first. */
     step_levels: number
     loop_step_levels: number
   }[]
@@ -38,7 +38,7 @@ export interface QualityReport {
     clip_pixels_per_patch_pixel: number
     /** The patch drawn with the clip's own face (in silence, where sound drives it) against the clip, where the mask is at least half. */
     rest_mean_levels: number
-    rest_worst_picture_levels: number
+    rest_worst_frame_levels: number
     rest_psnr_db: number
     /** The same in the rim, where the mask is between 2 % and half: a seam shows here. */
     rim_mean_levels: number
@@ -48,8 +48,8 @@ export interface QualityReport {
   models: { layer: string; patch_ms_batch_1: number; patch_ms_batch_8: number }[]
 }
 
-/** Pictures of a clip that are compared with the drawn rest: enough for its whole motion, quick enough to wait for. */
-const COMPARED_PICTURES = 50
+/** Frames of a clip that are compared with the drawn rest: enough for its whole motion, quick enough to wait for. */
+const COMPARED_FRAMES = 50
 
 /** @throws PackError or Error naming the file that does not fit */
 export async function measurePack(pack: AvatarPack, onProgress: (what: string) => void): Promise<QualityReport> {
@@ -129,9 +129,9 @@ async function measureClip(
   const clip = pack.clips[name]
   if (clip === undefined) throw new PackError(`avatar pack ${pack.folder}: no ${name} clip`)
   const found = countFrames(clip.file)
-  if (found !== clip.pictures) throw new PackError(`${clip.file} has ${found} pictures, the manifest says ${clip.pictures}`)
+  if (found !== clip.frames) throw new PackError(`${clip.file} has ${found} frames, the manifest says ${clip.frames}`)
   const { size } = pack.manifest
-  const every = Math.max(1, Math.floor(clip.pictures / COMPARED_PICTURES))
+  const every = Math.max(1, Math.floor(clip.frames / COMPARED_FRAMES))
   const masks = pack.layers.map(({ mask, width, height }) => maskLevels(mask, width, height))
   const sums = pack.layers.map((): Sums => ({ difference: 0, squared: 0, count: 0, rim: 0, rimCount: 0, worst: 0 }))
   const references: (Uint8Array | undefined)[] = pack.layers.map(() => undefined)
@@ -139,11 +139,11 @@ async function measureClip(
   let steps = 0
   let first: Buffer | undefined
   let last: Buffer | undefined
-  for (const picture of readVideo(clip.file)) {
-    if (picture.width !== size || picture.height !== size) {
-      throw new PackError(`${clip.file} is ${picture.width} x ${picture.height}, the manifest says ${size} x ${size}`)
+  for (const frame of readVideo(clip.file)) {
+    if (frame.width !== size || frame.height !== size) {
+      throw new PackError(`${clip.file} is ${frame.width} x ${frame.height}, the manifest says ${size} x ${size}`)
     }
-    const rgb = Buffer.from(picture.rgb(size))
+    const rgb = Buffer.from(frame.rgb(size))
     if (last !== undefined) steps += meanDifference(last, rgb)
     if (index % every === 0) {
       for (const [model, layer] of pack.layers.entries()) {
@@ -165,7 +165,7 @@ async function measureClip(
   return {
     clip: {
       clip: name,
-      pictures: index,
+      frames: index,
       seconds: index / pack.manifest.fps,
       step_levels: round(steps / Math.max(1, index - 1)),
       loop_step_levels: round(loopStep),
@@ -211,7 +211,7 @@ function compare(options: {
   const opaque = maskLevels(new Uint8Array(layer.width * layer.height).fill(255), layer.width, layer.height)
   const drawn = Uint8ClampedArray.from(rgb)
   pastePatch({ ...common, rgb: drawn, patch, masks: opaque })
-  // the mask as the picture sees it: white pasted through it over black
+  // the mask as the frame sees it: white pasted through it over black
   const shares = new Uint8ClampedArray(rgb.length)
   pastePatch({ ...common, rgb: shares, patch: new Float32Array(patch.length).fill(1), masks })
   let difference = 0
@@ -240,7 +240,7 @@ function summary(
   const { difference, squared, count, rim, rimCount, worst } = sum ?? { difference: 0, squared: 0, count: 0, rim: 0, rimCount: 0, worst: 0 }
   return {
     rest_mean_levels: round(difference / Math.max(1, count)),
-    rest_worst_picture_levels: round(worst),
+    rest_worst_frame_levels: round(worst),
     rest_psnr_db: round(10 * Math.log10(255 ** 2 / Math.max(1e-6, squared / Math.max(1, count)))),
     rim_mean_levels: round(rim / Math.max(1, rimCount)),
   }

@@ -4,7 +4,7 @@ import { soundFeatures } from '../render/adapters/sound.ts'
 import { cropPatch } from '../render/crop.ts'
 import type { PackLayer } from '../render/pack.ts'
 
-/** What lies under a layer's patch in a picture of the clip. */
+/** What lies under a layer's patch in a frame of the clip. */
 export function referenceOf({ width, height, grid }: PackLayer, rgb: Uint8Array, size: number, placement: Float32Array): Uint8Array {
   const out = new Uint8Array(3 * width * height)
   cropPatch({ rgb, size, clipSize: size, placement, grid, width, height, out })

@@ -1,4 +1,4 @@
-/** Reads a person's video or photo into square pictures, upright, 25 a second. */
+/** Reads a person's video or photo into square frames, upright, 25 a second. */
 import { FPS } from '../../shared/media.ts'
 import { readVideo, type VideoFrame } from '../codec/video.ts'
 import { FrameStore } from './frame-store.ts'
@@ -17,7 +17,7 @@ export interface Box {
 
 export interface SourceOptions {
   file: string
-  /** The face in pixels of the upright picture. */
+  /** The face in pixels of the upright frame. */
   box: Box
   /** The square to keep, in the same pixels. @default the largest around the face */
   crop?: { x: number; y: number; side: number }
@@ -26,16 +26,16 @@ export interface SourceOptions {
   /** Seconds of a video to leave out at its beginning, and to use at most. */
   startS?: number
   maxS?: number
-  /** File to keep the pictures in while the pack is made. */
+  /** File to keep the frames in while the pack is made. */
   scratch: string
   onProgress?: (what: string, done: number) => void
 }
 
 export interface Source {
   frames: FrameStore
-  /** A photo: one picture, whose motion is made. */
+  /** A photo: one frame, whose motion is made. */
   isPhoto: boolean
-  /** The face in pixels of the square pictures. */
+  /** The face in pixels of the square frames. */
   box: Box
 }
 
@@ -45,34 +45,34 @@ const MIN_FACE = 64
 const MIN_S = 2
 /** Where the middle of the face should be in the square, from above. */
 const FACE_HEIGHT = 0.42
-const PICTURES_AT_MOST = 1 << 20
+const FRAMES_AT_MOST = 1 << 20
 
 /** @throws SourceError */
 export function readSource(options: SourceOptions): Source {
   const { file, box, maxSize = MAX_SIZE, startS = 0, maxS = 10, scratch, onProgress = () => {} } = options
   let plan: { crop: Crop; frames: FrameStore; first: number | undefined } | undefined
-  /** The last picture read and when it is shown, from `startS` on. */
+  /** The last frame read and when it is shown, from `startS` on. */
   let last: { rgb: Buffer; atS: number } | undefined
   let read = 0
   const wanted = Math.round(maxS * FPS)
   try {
-    for (const picture of pictures(file)) {
-      if (++read > PICTURES_AT_MOST) break
-      const atS = (picture.timeS ?? 0) - (plan?.first ?? picture.timeS ?? 0)
+    for (const frame of framesOf(file)) {
+      if (++read > FRAMES_AT_MOST) break
+      const atS = (frame.timeS ?? 0) - (plan?.first ?? frame.timeS ?? 0)
       if (plan === undefined) {
-        const crop = planCrop(picture, box, options.crop, maxSize)
-        plan = { crop, frames: new FrameStore(scratch, crop.size), first: picture.timeS }
+        const crop = planCrop(frame, box, options.crop, maxSize)
+        plan = { crop, frames: new FrameStore(scratch, crop.size), first: frame.timeS }
       }
       if (atS < startS) continue
-      const rgb = cutOut(picture, plan.crop)
-      // every moment shows the picture nearest to it
+      const rgb = cutOut(frame, plan.crop)
+      // every moment shows the frame nearest to it
       if (last !== undefined) fill(plan.frames, last.rgb, Math.min(wanted, ((last.atS + atS) / 2 - startS) * FPS))
       last = { rgb, atS }
-      onProgress('reading the pictures', Math.min(1, plan.frames.count / wanted))
+      onProgress('reading the frames', Math.min(1, plan.frames.count / wanted))
       if (plan.frames.count >= wanted) break
     }
     if (plan === undefined || last === undefined) {
-      throw new SourceError(read === 0 ? `${file} has no picture in it` : `${file} ends before ${startS} s; give a smaller --start`)
+      throw new SourceError(read === 0 ? `${file} has no frame in it` : `${file} ends before ${startS} s; give a smaller --start`)
     }
     const { frames, crop } = plan
     if (frames.count < wanted) frames.add(last.rgb)
@@ -89,7 +89,7 @@ export function readSource(options: SourceOptions): Source {
   }
 }
 
-function* pictures(file: string): Generator<VideoFrame, void, undefined> {
+function* framesOf(file: string): Generator<VideoFrame, void, undefined> {
   try {
     yield* readVideo(file)
   } catch (cause) {
@@ -108,7 +108,7 @@ function fill(frames: FrameStore, rgb: Buffer, until: number): void {
 }
 
 interface Crop {
-  /** In pixels of the upright picture. */
+  /** In pixels of the upright frame. */
   x: number
   y: number
   side: number
@@ -118,7 +118,7 @@ interface Crop {
 
 function planCrop({ width, height, turn }: VideoFrame, box: Box, asked: SourceOptions['crop'], maxSize: number): Crop {
   const [w, h] = turn % 180 === 0 ? [width, height] : [height, width]
-  const told = `the picture is ${w} x ${h}`
+  const told = `the frame is ${w} x ${h}`
   if (box.x < 0 || box.y < 0 || box.x + box.width > w || box.y + box.height > h) {
     throw new SourceError(`--box ${box.x},${box.y},${box.width},${box.height} lies outside: ${told}`)
   }
@@ -146,13 +146,13 @@ function scaledBox(box: Box, { x, y, side, size }: Crop): Box {
   return { x: (box.x - x) * scale, y: (box.y - y) * scale, width: box.width * scale, height: box.height * scale }
 }
 
-/** Scales the whole picture, then copies the square out of it, turned upright. */
-function cutOut(picture: VideoFrame, { x, y, side, size }: Crop): Buffer {
+/** Scales the whole frame, then copies the square out of it, turned upright. */
+function cutOut(frame: VideoFrame, { x, y, side, size }: Crop): Buffer {
   const scale = size / side
-  const width = Math.max(1, Math.round(picture.width * scale))
-  const height = Math.max(1, Math.round(picture.height * scale))
-  const rgb = picture.rgb(width, height)
-  const { turn } = picture
+  const width = Math.max(1, Math.round(frame.width * scale))
+  const height = Math.max(1, Math.round(frame.height * scale))
+  const rgb = frame.rgb(width, height)
+  const { turn } = frame
   const fromX = Math.round(x * scale)
   const fromY = Math.round(y * scale)
   const out = Buffer.alloc(3 * size * size)

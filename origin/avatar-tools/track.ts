@@ -1,5 +1,5 @@
 /**
- * Follows the face box from picture to picture by simple template matching: the upper part of the face in the first picture is
+ * Follows the face box from frame to frame by simple template matching: the upper part of the face in the first frame is
  * searched for near its last place, by normalised correlation, to a fraction of a pixel. It follows shifts; it does not follow a
  * head that turns, tilts or comes nearer by much.
  */
@@ -10,16 +10,16 @@ import type { Box } from './source.ts'
 const UPPER_SHARE = 0.6
 /** Pixels across the template: enough to find it, few enough to be quick. */
 const TEMPLATE_WIDTH = 48
-/** How far it may move from one picture to the next, as a share of the box. */
+/** How far it may move from one frame to the next, as a share of the box. */
 const REACH = 0.12
 /** Correlation below which the face counts as lost. */
 const MIN_SCORE = 0.5
-/** Pictures over which places are averaged, as Wav2Lip's own script does: T = 5. */
+/** Frames over which places are averaged, as Wav2Lip's own script does: T = 5. */
 const SMOOTHED = 5
 
 export interface Track {
   boxes: Box[]
-  /** Pictures in which the face was not found; its last place stands. */
+  /** Frames in which the face was not found; its last place stands. */
   lost: number
 }
 

@@ -13,7 +13,7 @@ export function rgbYuvFrames(size: number): { rgb: Frame; yuv: Frame } {
     frame.width = size
     frame.height = size
     frame.format = format
-    FFmpegError.throwIfError(frame.getBuffer(), 'no memory for a picture')
+    FFmpegError.throwIfError(frame.getBuffer(), 'no memory for a frame')
   }
   frames.yuv.colorSpace = AVCOL_SPC_SMPTE170M
   frames.yuv.colorRange = AVCOL_RANGE_MPEG

@@ -114,9 +114,9 @@ export class VideoEncoder {
    * @returns undefined when the rate control left the frame out
    */
   encode(rgb: Uint8Array, index: number, { keyframe }: { keyframe: boolean }): EncodedFrame | undefined {
-    FFmpegError.throwIfError(this.#rgb.fromBuffer(Buffer.from(rgb.buffer, rgb.byteOffset, rgb.byteLength)), 'picture of another size')
-    FFmpegError.throwIfError(this.#yuv.makeWritable(), 'no memory for a picture')
-    FFmpegError.throwIfError(this.#scaler.scaleFrameSync(this.#yuv, this.#rgb), 'cannot convert the picture')
+    FFmpegError.throwIfError(this.#rgb.fromBuffer(Buffer.from(rgb.buffer, rgb.byteOffset, rgb.byteLength)), 'frame of another size')
+    FFmpegError.throwIfError(this.#yuv.makeWritable(), 'no memory for a frame')
+    FFmpegError.throwIfError(this.#scaler.scaleFrameSync(this.#yuv, this.#rgb), 'cannot convert the frame')
     // time never stands still for the rate control, whatever the caller counts
     const pts = BigInt(index) > this.#lastPts ? BigInt(index) : this.#lastPts + 1n
     this.#lastPts = pts

@@ -35,7 +35,7 @@ export class VideoFile {
   readonly #context = new CodecContext()
   readonly #output = new FormatContext()
   readonly #stream: ReturnType<FormatContext['newStream']>
-  #pictures = 0
+  #frames = 0
   #opened = false
   #closed = false
 
@@ -78,10 +78,10 @@ export class VideoFile {
 
   /** @param rgb tightly packed sRGB, 3 * size * size bytes */
   write(rgb: Uint8Array): void {
-    this.#check(this.#rgb.fromBuffer(Buffer.from(rgb.buffer, rgb.byteOffset, rgb.byteLength)), 'wrong picture for')
+    this.#check(this.#rgb.fromBuffer(Buffer.from(rgb.buffer, rgb.byteOffset, rgb.byteLength)), 'wrong frame for')
     this.#check(this.#yuv.makeWritable(), 'no memory for')
-    this.#check(this.#scaler.scaleFrameSync(this.#yuv, this.#rgb), 'cannot convert a picture of')
-    this.#yuv.pts = BigInt(this.#pictures++)
+    this.#check(this.#scaler.scaleFrameSync(this.#yuv, this.#rgb), 'cannot convert a frame of')
+    this.#yuv.pts = BigInt(this.#frames++)
     this.#check(this.#context.sendFrameSync(this.#yuv), 'cannot encode')
     this.#drain()
   }

@@ -40,13 +40,13 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
   const input = new FormatContext()
   const decoder = new CodecContext()
   const packet = new Packet()
-  const frame = new Frame()
+  const decoded = new Frame()
   const scalers = new Map<string, Scaler>()
   let opened = false
   const check = (code: number, doing: string): void => FFmpegError.throwIfError(code, `${doing} ${file}`)
   try {
     packet.alloc()
-    frame.alloc()
+    decoded.alloc()
     check(input.openInputSync(file), 'cannot open')
     opened = true
     check(input.findStreamInfoSync(), 'cannot read the streams of')
@@ -62,21 +62,21 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
 
     const { timeBase } = stream
     const streamMatrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
-    const picture: VideoFrame = {
+    const frame: VideoFrame = {
       get width() {
-        return frame.width
+        return decoded.width
       },
       get height() {
-        return frame.height
+        return decoded.height
       },
       get timeS() {
-        const { bestEffortTimestamp: at } = frame
+        const { bestEffortTimestamp: at } = decoded
         return at === AV_NOPTS_VALUE ? undefined : (Number(at) * timeBase.num) / timeBase.den
       },
       get turn() {
-        return quarterTurn(frame.getSideData(AV_FRAME_DATA_DISPLAYMATRIX) ?? streamMatrix)
+        return quarterTurn(decoded.getSideData(AV_FRAME_DATA_DISPLAYMATRIX) ?? streamMatrix)
       },
-      rgb: (width, height = width) => scaledRgb(frame, { width, height }, scalers, file),
+      rgb: (width, height = width) => scaledRgb(decoded, { width, height }, scalers, file),
     }
     for (;;) {
       const read = input.readFrameSync(packet)
@@ -85,11 +85,11 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
       if (ended || packet.streamIndex === index) check(decoder.sendPacketSync(ended ? null : packet), 'cannot decode')
       packet.unref()
       for (;;) {
-        const received = decoder.receiveFrameSync(frame)
+        const received = decoder.receiveFrameSync(decoded)
         if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break
         check(received, 'cannot decode')
-        yield picture
-        frame.unref()
+        yield frame
+        decoded.unref()
       }
       if (ended) return
     }
@@ -98,7 +98,7 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
       context.freeContext()
       target.free()
     }
-    frame.free()
+    decoded.free()
     packet.free()
     decoder.freeContext()
     if (opened) input.closeInputSync()
@@ -116,12 +116,12 @@ export function countFrames(file: string): number {
     opened = true
     FFmpegError.throwIfError(input.findStreamInfoSync(), `cannot read the streams of ${file}`)
     const index = input.findBestStream(AVMEDIA_TYPE_VIDEO)
-    let pictures = 0
+    let frames = 0
     for (;;) {
       const read = input.readFrameSync(packet)
-      if (read === AVERROR_EOF) return pictures
+      if (read === AVERROR_EOF) return frames
       FFmpegError.throwIfError(read, `cannot read ${file}`)
-      if (packet.streamIndex === index) pictures++
+      if (packet.streamIndex === index) frames++
       packet.unref()
     }
   } finally {
@@ -152,9 +152,9 @@ function createScaler({ width, height }: Size, from: number): Scaler {
   target.height = height
   target.format = AV_PIX_FMT_RGB24
   // alignment 1: rows follow each other without gaps
-  FFmpegError.throwIfError(target.getBuffer(1), `no memory for a picture of ${width} x ${height}`)
+  FFmpegError.throwIfError(target.getBuffer(1), `no memory for a frame of ${width} x ${height}`)
   const [plane] = target.data ?? []
-  if (plane === undefined || target.linesize[0] !== 3 * width) throw new Error(`no memory for a picture of ${width} x ${height}`)
+  if (plane === undefined || target.linesize[0] !== 3 * width) throw new Error(`no memory for a frame of ${width} x ${height}`)
   return { context, target, rgb: plane.subarray(0, 3 * width * height) }
 }
 

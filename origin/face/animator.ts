@@ -19,7 +19,7 @@ export class Animator {
   readonly #face = new FaceBlender()
   readonly #expression = new ExpressionAnimator()
   #frame = 0
-  /** Frames of the way from idle to listening, 0 to GLIDE_PICTURES. */
+  /** Frames of the way from idle to listening, 0 to GLIDE_FRAMES. */
   #glideFrames = 0
 
   set emotion(emotion: Emotion) {

@@ -82,7 +82,7 @@ export class PeerOutput {
     this.#mic = new MicReceiver(options.onMic)
   }
 
-  /** True while frames and sound reach the client this way. */
+  /** True while video and sound reach the client this way. */
   get active(): boolean {
     return this.#connection?.peer.state === 'connected'
   }
@@ -235,7 +235,7 @@ export class PeerOutput {
       connection.peer.sendVideo(encoded.data, dueMs)
       connection.firstFrameMs ??= dueMs
     } catch (thrown) {
-      this.#options.log.warn({ err: thrown }, 'a picture could not be encoded')
+      this.#options.log.warn({ err: thrown }, 'a frame could not be encoded')
     }
   }
 

@@ -48,7 +48,7 @@ export class SocketMeter {
     return {
       videoBps: Math.round(8 * perSecond(({ videoBytes }) => videoBytes)),
       audioBps: Math.round(8 * perSecond(({ audioBytes }) => audioBytes)),
-      fps: tenth(perSecond(({ frames: pictures }) => Math.max(pictures.json, pictures.binary))),
+      fps: tenth(perSecond(({ frames }) => Math.max(frames.json, frames.binary))),
     }
   }
 
@@ -84,7 +84,7 @@ export function transportStats(peer: PeerStats | undefined, sockets: SocketMeter
       jitter_ms: null,
       loss: null,
       freezes: 0,
-      pictures_dropped: droppedFrames,
+      frames_dropped: droppedFrames,
       encode_ms: null,
     }
   }
@@ -100,7 +100,7 @@ export function transportStats(peer: PeerStats | undefined, sockets: SocketMeter
     jitter_ms: tenth(peer.jitterMs),
     loss: Math.round(peer.loss * 1000) / 1000,
     freezes: peer.freezes,
-    pictures_dropped: peer.framesDropped,
+    frames_dropped: peer.framesDropped,
     encode_ms: peer.encodeMs === undefined ? null : tenth(peer.encodeMs.p50),
   }
 }

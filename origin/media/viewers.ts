@@ -1,4 +1,4 @@
-/** Viewers of a session besides its own client: each a WebRTC connection that receives frames and sound and sends no microphone. */
+/** Viewers of a session besides its own client: each a WebRTC connection that receives video and sound and sends no microphone. */
 import { randomUUID } from 'node:crypto'
 import { AvatarError } from '../../shared/errors.ts'
 import type { Quality } from '../../shared/media.ts'
@@ -42,7 +42,7 @@ export class Viewers {
   }
 
   get wantsFrames(): boolean {
-    return this.#outputs().some(({ wantsFrames: wantsPictures }) => wantsPictures)
+    return this.#outputs().some(({ wantsFrames }) => wantsFrames)
   }
 
   /**

@@ -13,7 +13,7 @@ export function rtcLoad(sessions: readonly Session[], encoders: EncoderPool): Re
     rtc_rtt_ms: rtts.length > 0 ? Math.round((sum(rtts) / rtts.length) * 10) / 10 : 0,
     rtc_loss_max: Math.max(0, ...peers.map(({ loss }) => loss)),
     rtc_jitter_ms_max: Math.max(0, ...peers.map(({ jitterMs }) => Math.round(jitterMs * 10) / 10)),
-    rtc_pictures_dropped: sum(peers.map(({ framesDropped: picturesDropped }) => picturesDropped)),
+    rtc_frames_dropped: sum(peers.map(({ framesDropped }) => framesDropped)),
     rtc_keyframe_requests: sum(peers.map(({ keyframeRequests }) => keyframeRequests)),
     video_streams: encoders.streams,
     video_encode_ms_p50: Math.round((encoders.encodeMs?.p50 ?? 0) * 100) / 100,

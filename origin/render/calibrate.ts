@@ -65,7 +65,7 @@ export async function measureCapacity(trial: Renderer, sessions: number, log: Re
     const alone = trial.soundOf(avatar_id) === undefined ? undefined : await measureRate(trial, avatar_id, 1)
     const rate = alone !== undefined && alone < FPS ? alone : await measureRate(trial, avatar_id, sessions)
     if (rate >= FPS) capacity = Math.min(capacity, capacityOf(rate))
-    else log.warn({ avatar_id, pictures_per_s: Math.round(rate) }, 'this machine draws an avatar slower than it speaks')
+    else log.warn({ avatar_id, frames_per_s: Math.round(rate) }, 'this machine draws an avatar slower than it speaks')
   }
   return Number.isFinite(capacity) ? capacity : 1
 }

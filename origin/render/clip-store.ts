@@ -60,7 +60,7 @@ export class ClipStore {
       for (const name of CLIP_NAMES) {
         const clip = pack.clips[name]
         if (clip === undefined) continue
-        const entry: StoredClip = { pack, name, file: clip.file, frames: clip.pictures, jpegs: QUALITY_NAMES.map(() => []) }
+        const entry: StoredClip = { pack, name, file: clip.file, frames: clip.frames, jpegs: QUALITY_NAMES.map(() => []) }
         stored[name] = entry
         this.#all.push(entry)
       }
@@ -110,7 +110,7 @@ export class ClipStore {
       const jpeg = jpegs[at]
       if (jpeg !== undefined) return { clip: entry.name, index: at, jpeg }
     }
-    throw new PackError(`avatar pack ${pack.folder}: no picture of its idle clip is ready`)
+    throw new PackError(`avatar pack ${pack.folder}: no frame of its idle clip is ready`)
   }
 
   /** Bytes of all JPEGs. */
@@ -126,7 +126,7 @@ export class ClipStore {
   }
 
   async #fill(): Promise<void> {
-    const total = this.#all.reduce((sum, { frames: pictures }) => sum + pictures, 0)
+    const total = this.#all.reduce((sum, { frames }) => sum + frames, 0)
     for (const clip of this.#all) {
       for (let failures = 0; !this.#closed; ) {
         const ready = clip.jpegs[0]?.length ?? 0
@@ -142,7 +142,7 @@ export class ClipStore {
           await setTimeout(RETRY_MS)
         }
         const done = this.#all.reduce((sum, { jpegs }) => sum + (jpegs[0]?.length ?? 0), 0)
-        this.#options.onProgress(`pictures of ${clip.pack.manifest.id} (${clip.name})`, done / total)
+        this.#options.onProgress(`frames of ${clip.pack.manifest.id} (${clip.name})`, done / total)
       }
     }
     await this.#worker?.close()

@@ -41,7 +41,7 @@ await serveJobs<ClipJob, ClipResult>(async () => {
   return (job) => {
     if (job.kind === 'check') {
       const found = countFrames(job.file)
-      if (found !== job.frames) throw new Error(`${job.file} has ${found} pictures, the manifest says ${job.frames}`)
+      if (found !== job.frames) throw new Error(`${job.file} has ${found} frames, the manifest says ${job.frames}`)
       return { result: [] }
     }
     if (job.background && !inBackground) {
@@ -57,7 +57,7 @@ await serveJobs<ClipJob, ClipResult>(async () => {
     const made: ClipResult = []
     while (pass.next < job.from + job.count) {
       const step = pass.frames.next()
-      if (step.done) throw new Error(`${job.file} ends before picture ${pass.next}`)
+      if (step.done) throw new Error(`${job.file} ends before frame ${pass.next}`)
       const frame = step.value
       if (frame.width !== job.size || frame.height !== job.size) {
         throw new Error(`${job.file} is ${frame.width} x ${frame.height}, the manifest says ${job.size} x ${job.size}`)

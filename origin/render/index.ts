@@ -106,9 +106,9 @@ async function measureWhenQuiet({ renderer, measure, store, log, signal }: Quiet
     },
     measure,
     isBusy: () => {
-      const { pictures = 0, cached_pictures = 0, pictures_under_way = 0 } = renderer.stats()
-      const drawn = pictures - cached_pictures
-      const busy = drawn !== drawnBefore || pictures_under_way > 0
+      const { frames = 0, cached_frames = 0, frames_under_way = 0 } = renderer.stats()
+      const drawn = frames - cached_frames
+      const busy = drawn !== drawnBefore || frames_under_way > 0
       drawnBefore = drawn
       return busy
     },

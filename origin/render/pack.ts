@@ -23,7 +23,7 @@ export class PackError extends Error {
 interface PackClip {
   /** Absolute path of the video. */
   file: string
-  pictures: number
+  frames: number
   /** [frames, FACE_PARAMS.length]: the face that each frame shows. */
   tracks: Float32Array
 }
@@ -113,8 +113,8 @@ export async function loadPack(folder: string): Promise<AvatarPack> {
   for (const name of CLIP_NAMES) {
     const clip = manifest.clips[name]
     if (clip === undefined) continue
-    const tracks = await files.floats(clip.tracks, clip.pictures, FACE_PARAMS.length)
-    clips[name] = { file: await files.path(clip.file), pictures: clip.pictures, tracks }
+    const tracks = await files.floats(clip.tracks, clip.frames, FACE_PARAMS.length)
+    clips[name] = { file: await files.path(clip.file), frames: clip.frames, tracks }
   }
   const { idle } = clips
   if (idle === undefined) throw files.error('manifest.json', 'needs an idle clip')
@@ -131,11 +131,11 @@ async function loadHead(files: PackFiles, { head, clips }: AvatarManifest): Prom
   const fields = await files.floats(head.fields, STANCE_VALUES * grid, 2 * grid)
   const stances: PackHead['stances'] = {}
   for (const clip of CLIP_NAMES) {
-    const { pictures } = clips[clip] ?? { pictures: 0 }
-    if (pictures === 0) continue
+    const { frames } = clips[clip] ?? { frames: 0 }
+    if (frames === 0) continue
     const file = head.stances[clip]
     if (file === undefined) throw files.error('manifest.json', `head has no stances for the ${clip} clip`)
-    stances[clip] = await files.floats(file, pictures, STANCE_VALUES)
+    stances[clip] = await files.floats(file, frames, STANCE_VALUES)
   }
   return { grid, fields, stances }
 }
@@ -170,11 +170,11 @@ async function loadLayer(files: PackFiles, manifest: AvatarManifest, layer: Laye
   mask.set(image.pixels)
   const placements: Partial<Record<ClipName, Float32Array>> = {}
   for (const clip of CLIP_NAMES) {
-    const { pictures } = manifest.clips[clip] ?? { pictures: 0 }
-    if (pictures === 0) continue
+    const { frames } = manifest.clips[clip] ?? { frames: 0 }
+    if (frames === 0) continue
     const file = layer.placements[clip]
     if (file === undefined) throw files.error('manifest.json', `layer ${layer.name} has no placements for the ${clip} clip`)
-    const rows = await files.floats(file, pictures, 4 + 2 * layer.grid * layer.grid)
+    const rows = await files.floats(file, frames, 4 + 2 * layer.grid * layer.grid)
     checkPlacements(files, file, rows, { ...layer, size: manifest.size })
     placements[clip] = rows
   }
@@ -211,7 +211,7 @@ function checkPlacements(files: PackFiles, file: string, rows: Float32Array, lay
     const [x = -1, y = -1, w = 0, h = 0] = rows.subarray(at, at + 4)
     const inside = x >= 0 && y >= 0 && w >= 1 && h >= 1 && x + w <= layer.size && y + h <= layer.size
     if (!inside || ![x, y, w, h].every(Number.isInteger)) {
-      throw files.error(file, `picture ${at / width}: box ${x},${y} ${w}x${h} is not whole pixels inside the ${layer.size} px clip`)
+      throw files.error(file, `frame ${at / width}: box ${x},${y} ${w}x${h} is not whole pixels inside the ${layer.size} px clip`)
     }
   }
 }
@@ -252,12 +252,12 @@ class PackFiles {
     const bytes = await this.read(file)
     const count = rows * columns
     if (bytes.length !== count * 4) {
-      throw this.error(file, `has ${bytes.length} bytes, but ${rows} pictures of ${columns} float32 values are ${count * 4}`)
+      throw this.error(file, `has ${bytes.length} bytes, but ${rows} frames of ${columns} float32 values are ${count * 4}`)
     }
     const values = new Float32Array(new SharedArrayBuffer(count * 4))
     for (let i = 0; i < count; i++) values[i] = bytes.readFloatLE(i * 4)
     const bad = values.findIndex((value) => !Number.isFinite(value))
-    if (bad >= 0) throw this.error(file, `picture ${Math.floor(bad / columns)} has a value that is not a number`)
+    if (bad >= 0) throw this.error(file, `frame ${Math.floor(bad / columns)} has a value that is not a number`)
     return values
   }
 }

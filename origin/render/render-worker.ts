@@ -35,6 +35,6 @@ function renderError(error: JobError): Error {
     case 'closed':
       return new AvatarError('ORIGIN_UNAVAILABLE', 'The renderer is shutting down; try another origin.')
     default:
-      return new AvatarError('INTERNAL_ERROR', 'This picture could not be made; the renderer is restarting.', {}, { cause: error })
+      return new AvatarError('INTERNAL_ERROR', 'This frame could not be made; the renderer is restarting.', {}, { cause: error })
   }
 }

@@ -92,7 +92,7 @@ export class AvatarRenderer implements Renderer {
   stats(): Record<string, number> {
     return {
       ...this.#parts.stats.toRecord(),
-      pictures_under_way: this.#underWay.size,
+      frames_under_way: this.#underWay.size,
       clip_bytes: this.#parts.store.bytes,
       crop_bytes: this.#crops.bytes,
     }
@@ -116,7 +116,7 @@ export class AvatarRenderer implements Renderer {
     if (this.#closed) throw new AvatarError('ORIGIN_UNAVAILABLE', 'The renderer is shutting down; try another origin.')
     const { avatarId, quality, frame, blend = 1, sound, toward, nodDegrees = 0, jpeg = true, raw = false } = request
     const served = this.#served(avatarId)
-    if (!Number.isInteger(frame)) throw new AvatarError('INVALID_REQUEST', 'A picture number must be whole.', { picture: frame })
+    if (!Number.isInteger(frame)) throw new AvatarError('INVALID_REQUEST', 'A frame number must be whole.', { frame })
     for (const share of [blend, sound?.blend ?? 0, toward?.share ?? 0]) {
       if (!Number.isFinite(share)) throw new AvatarError('INVALID_REQUEST', 'A blend must be a number from 0 to 1.', { blend: share })
     }
@@ -142,7 +142,7 @@ export class AvatarRenderer implements Renderer {
 
   #stored({ pack }: ServedPack, clip: ClipName, { frame, quality }: FrameRequest): StoredFrame {
     // packs may lack the listening clip
-    const length = (pack.clips[clip] ?? pack.clips.idle).pictures
+    const length = (pack.clips[clip] ?? pack.clips.idle).frames
     return this.#parts.store.frame(pack, clip, ((frame % length) + length) % length, quality)
   }
 
@@ -236,7 +236,7 @@ export class AvatarRenderer implements Renderer {
     const waitMs = patches.waitMs(model)
     if (waitMs <= SOUND_SHARE * maxTicksBehind * TICK_MS) return
     stats.rejected++
-    throw new AvatarError('CAPACITY_EXCEEDED', 'This machine draws this avatar slower than it speaks; a picture is left out.', {
+    throw new AvatarError('CAPACITY_EXCEEDED', 'This machine draws this avatar slower than it speaks; a frame is left out.', {
       behind_ms: Math.round(waitMs),
     })
   }

@@ -60,7 +60,7 @@ export interface Renderer {
    * Concurrent calls are served in order. One frame's failure rejects only its own slot.
    */
   render(requests: readonly FrameRequest[]): Promise<PromiseSettledResult<RenderedFrame>[]>
-  /** Timings and counts for `/metrics`: `patch_ms_p50`, `compose_ms_p50`, `encode_ms_p50`, `batch_mean`, `pictures`, `cached_pictures`. */
+  /** Timings and counts for `/metrics`: `patch_ms_p50`, `compose_ms_p50`, `encode_ms_p50`, `batch_mean`, `frames`, `cached_frames`. */
   stats(): Record<string, number>
   close(): Promise<void>
 }

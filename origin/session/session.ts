@@ -177,7 +177,7 @@ export class Session {
 
   #requireWebrtc(): WebrtcOutput {
     if (this.#webrtc) return this.#webrtc
-    const message = 'WebRTC is not available here; open the session’s WebSocket, which carries pictures and sound.'
+    const message = 'WebRTC is not available here; open the session’s WebSocket, which carries video and sound.'
     throw new AvatarError('WEBRTC_NOT_READY', message, { session_id: this.id })
   }
 

@@ -237,7 +237,7 @@ export class Speech implements SpeechControl {
   /** A tick's frame has left. */
   frameLeft({ turn, sound }: SpokenTick): void {
     if (!turn || !sound?.mouth || (sound.mouth[VISEMES.indexOf('sil')] ?? 0) > AT_REST_ABOVE) return
-    turn.metrics.mark('first_picture')
+    turn.metrics.mark('first_frame')
     this.#publishMetrics(turn)
   }
 

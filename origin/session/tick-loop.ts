@@ -45,7 +45,7 @@ export class TickLoop {
   }
 
   stats(): Record<string, number> {
-    return { late_ticks: this.#clock.lateTicks, late_pictures: this.#lateFrames, failed_pictures: this.#failedFrames }
+    return { late_ticks: this.#clock.lateTicks, late_frames: this.#lateFrames, failed_frames: this.#failedFrames }
   }
 
   stop(): void {

@@ -22,7 +22,7 @@ export class TurnMetrics {
     llm_first_token: null,
     tts_first_byte: null,
     first_sound: null,
-    first_picture: null,
+    first_frame: null,
   }
   #closed = false
 

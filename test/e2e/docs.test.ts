@@ -211,7 +211,7 @@ describe('blocks against the running system', () => {
     }
     for (const call of ['post/v1/streaming.new', 'post/v1/avatar.speak', 'post/v1/chat/completions', 'get/v1/voices']) await tried(call)
     await page.locator('#connect').click()
-    await page.locator('#picture[src^="data:image/jpeg"]').waitFor()
+    await page.locator('#frame[src^="data:image/jpeg"]').waitFor()
     await tried('post/v1/streaming.stop')
 
     const guides = globSync('docs/guides/*.md').map((file) => file.slice('docs/'.length))

@@ -12,7 +12,7 @@ import { until } from '../support/until.ts'
 
 const DESK = { viewport: { width: 1280, height: 800 } }
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
-/** What a browser loads before the first picture, bytes as they are on disk: what travels is less. */
+/** What a browser loads before the first frame, bytes as they are on disk: what travels is less. */
 const MAX_BYTES = 150_000
 
 let system: RunningSystem
@@ -28,11 +28,11 @@ describe('the demo page', () => {
     await system?.stop()
   })
 
-  // a page that is left open goes on showing pictures, and takes the machine from the next
+  // a page that is left open goes on showing frames, and takes the machine from the next
   afterEach(() => closeAll(browser))
 
   async function open(options: BrowserContextOptions = DESK): Promise<Visit> {
-    const visited = await visit(browser, system.apiUrl, { storageState: smallPictures(), ...options })
+    const visited = await visit(browser, system.apiUrl, { storageState: smallFrames(), ...options })
     await visited.page.locator('body[data-phase="live"][data-seen]').waitFor()
     return visited
   }
@@ -182,17 +182,17 @@ describe('the demo page', () => {
   })
 })
 
-/** The choice of the smallest pictures, remembered: a busy machine has other things to do. */
-function smallPictures(): Exclude<BrowserContextOptions['storageState'], string | undefined> {
+/** The choice of the smallest frames, remembered: a busy machine has other things to do. */
+function smallFrames(): Exclude<BrowserContextOptions['storageState'], string | undefined> {
   const localStorage = [{ name: 'avatar.choice', value: JSON.stringify({ quality: 'low' }) }]
   return { cookies: [], origins: [{ origin: system.apiUrl, localStorage }] }
 }
 
-/** Sum over the pixels that are seen: another picture gives another number. */
+/** Sum over the pixels that are seen: another frame gives another number. */
 async function look(page: Page): Promise<number> {
   return await page.evaluate(() => {
     const canvas = document.createElement('canvas')
-    const [video, drawn] = [document.querySelector('video'), document.querySelector<HTMLCanvasElement>('#picture canvas')]
+    const [video, drawn] = [document.querySelector('video'), document.querySelector<HTMLCanvasElement>('#screen canvas')]
     canvas.width = canvas.height = 180
     const context = canvas.getContext('2d')
     const source = drawn?.style.visibility === 'hidden' ? video : drawn

@@ -65,9 +65,9 @@ describe('behind a proxy', () => {
     const client = new AvatarClient({ apiUrl: `${proxy.url}/v1` })
     expect((await client.health()).origins).toBe(1)
     const session = await client.createSession({ quality: 'low' })
-    const picture = new Promise<unknown>((resolve) => session.once('frame', resolve))
+    const frame = new Promise<unknown>((resolve) => session.once('frame', resolve))
     await session.connect()
-    expect(await picture).toMatch(/^\/9j\//)
+    expect(await frame).toMatch(/^\/9j\//)
     await session.disconnect()
   })
 

@@ -54,7 +54,7 @@ describe('the socket', () => {
     ['a type of 10,000 letters', `{"type":"${'x'.repeat(10_000)}"}`, ['UNKNOWN_EVENT']],
     ['a server event', '{"type":"frame","data":"","frame_id":1,"timestamp":1}', ['UNKNOWN_EVENT']],
     ['a number beyond all numbers', `{"type":"frame_ack","frame_id":${'9'.repeat(5_000)}}`, ['INVALID_REQUEST']],
-    ['a negative picture', '{"type":"frame_ack","frame_id":-1}', ['INVALID_REQUEST']],
+    ['a negative frame', '{"type":"frame_ack","frame_id":-1}', ['INVALID_REQUEST']],
     ['sound that is a number', append({ audio: 5 }), ['INVALID_REQUEST']],
     ['sound that is empty', append({ audio: '' }), ['INVALID_REQUEST']],
     ['sound that is no base64', append({ audio: '!!!' }), ['AUDIO_PROCESSING_ERROR']],
@@ -137,7 +137,7 @@ describe('the socket', () => {
     await stillSpeaks(sessionId, socket)
   })
 
-  it('shows pictures again after thousands of senseless acknowledgements', async () => {
+  it('shows frames again after thousands of senseless acknowledgements', async () => {
     const { sessionId: other, socket: acker } = await api.join()
     await acker.next('frame')
     await until('a refusal', () => {
@@ -148,7 +148,7 @@ describe('the socket', () => {
     await acker.next('frames_dropped', { from })
     // an honest one, once the limit lets it through
     const stillAt = acker.of('frame').length
-    await until('pictures to come again', () => {
+    await until('frames to come again', () => {
       acker.send({ type: 'frame_ack', frame_id: acker.of('frame').at(-1)?.frame_id })
       return acker.of('frame').length > stillAt
     })

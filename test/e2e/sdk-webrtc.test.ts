@@ -11,7 +11,7 @@ interface Shown {
   session: import('../../sdk/typescript/src/index.ts').AvatarSession
   view: import('../../sdk/typescript/src/index.ts').View
   /** Shown so far. */
-  pictures: number
+  frames: number
   /** Of `session_state`, in order. */
   states: string[]
 }
@@ -50,11 +50,11 @@ async function start(page: Page, options: import('../../sdk/typescript/src/index
       const session = await client.createSession()
       const states: Shown['states'] = []
       session.on('session_state', ({ state }) => states.push(state))
-      const shown = { session, states, pictures: 0 }
-      const onPicture = (): void => {
-        shown.pictures += 1
+      const shown = { session, states, frames: 0 }
+      const onFrame = (): void => {
+        shown.frames += 1
       }
-      globalThis.shown = Object.assign(shown, { view: await session.startStream(video, { ...options, onPicture }) })
+      globalThis.shown = Object.assign(shown, { view: await session.startStream(video, { ...options, onFrame }) })
     },
     { apiUrl: system.apiUrl, wsUrl: system.wsUrl, options },
   )
@@ -64,10 +64,10 @@ async function transportBecomes(page: Page, transport: string): Promise<void> {
   await page.waitForFunction((wanted) => globalThis.shown.view.transport === wanted, transport)
 }
 
-/** Waits for so many more pictures. */
-async function morePictures(page: Page, count: number): Promise<void> {
-  const before = await page.evaluate(() => globalThis.shown.pictures)
-  await page.waitForFunction((wanted) => globalThis.shown.pictures >= wanted, before + count)
+/** Waits for so many more frames. */
+async function moreFrames(page: Page, count: number): Promise<void> {
+  const before = await page.evaluate(() => globalThis.shown.frames)
+  await page.waitForFunction((wanted) => globalThis.shown.frames >= wanted, before + count)
 }
 
 describe('startStream', () => {
@@ -75,7 +75,7 @@ describe('startStream', () => {
     const { page } = browser
     await start(page)
     await transportBecomes(page, 'webrtc')
-    await morePictures(page, 25)
+    await moreFrames(page, 25)
     const before = await page.evaluate(() => ({
       id: globalThis.shown.session.session_id,
       muted: globalThis.shown.view.video.muted,
@@ -86,7 +86,7 @@ describe('startStream', () => {
     killDescendant(system.pid, 'origin/index.ts')
     await page.waitForFunction(() => globalThis.shown.states.includes('reconnecting'))
     await page.waitForFunction(() => globalThis.shown.states.at(-1) === 'live')
-    await morePictures(page, 10)
+    await moreFrames(page, 10)
     await transportBecomes(page, 'webrtc')
     const back = await page.evaluate(() => {
       const { session } = globalThis.shown
@@ -99,7 +99,7 @@ describe('startStream', () => {
   it('falls back to the socket where UDP is blocked', async () => {
     const { page } = browser
     await start(page, { rtcConfiguration: { iceTransportPolicy: 'relay' } })
-    await morePictures(page, 25)
+    await moreFrames(page, 25)
     expect(await page.evaluate(() => globalThis.shown.view.transport)).toBe('socket')
     expect(browser.errors).toEqual([])
   })

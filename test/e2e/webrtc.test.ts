@@ -96,21 +96,21 @@ async function soundSince(fromMs: number): Promise<void> {
   await until('sound', async () => (await heardSince(browser.page, fromMs)).some(({ rms }) => rms > AUDIBLE))
 }
 
-/** So many more pictures are decoded. */
-async function morePictures(count: number): Promise<void> {
+/** So many more frames are decoded. */
+async function moreFrames(count: number): Promise<void> {
   const { framesDecoded } = await inboundStats(browser.page)
-  await until(`${count} pictures`, async () => (await inboundStats(browser.page)).framesDecoded >= framesDecoded + count)
+  await until(`${count} frames`, async () => (await inboundStats(browser.page)).framesDecoded >= framesDecoded + count)
 }
 
 describe('a browser', () => {
-  it.each(['vp8', 'h264'] as const)('sees her by %s on a grid of 25 pictures a second, and hears her while she speaks', async (codec) => {
+  it.each(['vp8', 'h264'] as const)('sees her by %s on a grid of 25 frames a second, and hears her while she speaks', async (codec) => {
     const session = await connect({ codec })
     const { client } = session
     const fromMs = await pageNow(browser.page)
     const fromEvent = client.events.length
     await speak(session, LONG)
     await soundSince(fromMs)
-    await morePictures(50)
+    await moreFrames(50)
     expect((await inboundStats(browser.page)).videoCodec.toLowerCase()).toBe(`video/${codec}`)
     const stamps = await browser.page.evaluate(() => globalThis.rtc.stamps)
     const ticks = stamps.slice(1).map((stamp, i) => (((stamp - (stamps[i] ?? 0)) | 0) * FPS) / VIDEO_CLOCK_HZ)
@@ -128,7 +128,7 @@ describe('a browser', () => {
     await client.next('frame', { from })
   })
 
-  it('hears silence after an interrupt while pictures go on', async () => {
+  it('hears silence after an interrupt while frames go on', async () => {
     const session = await connect()
     const { client } = session
     for (let i = 0; i < 3; i++) {
@@ -145,7 +145,7 @@ describe('a browser', () => {
         return heard.length === SECOND && heard.every(({ rms }) => rms <= AUDIBLE)
       })
     }
-    await morePictures(10)
+    await moreFrames(10)
   })
 
   it('sees her go on with 5 % loss and 50 ms delay each way, and is seen to lose packets', async () => {
@@ -153,7 +153,7 @@ describe('a browser', () => {
     const from = await inboundStats(browser.page)
     await until('packets to be lost', () => (relay?.lost() ?? 0) > 20)
     await until('packets to be asked for again', async () => (await inboundStats(browser.page)).nackCount > from.nackCount)
-    await morePictures(100)
+    await moreFrames(100)
   })
 
   it('falls back to the socket while the network is gone, and comes back with it', async () => {
@@ -182,7 +182,7 @@ describe('a browser', () => {
     })
     await browser.page.evaluate((answer) => globalThis.rtc.pc.setRemoteDescription({ type: 'answer', sdp: answer }), sdp.sdp)
     await client.next('transport', { from, where: ({ active }) => active === 'webrtc' })
-    await morePictures(25)
+    await moreFrames(25)
     const fromMs = await pageNow(browser.page)
     await speak(session)
     await soundSince(fromMs)
@@ -202,7 +202,7 @@ describe('a browser', () => {
     })
     await applyAnswer(browser.page, sdp.sdp)
     await client.next('transport', { from, where: ({ active }) => active === 'webrtc' })
-    await morePictures(10)
+    await moreFrames(10)
   })
 })
 

@@ -29,14 +29,14 @@ interface Watching {
   status: number
   location: string
   link: string
-  pictures: number
-  /** Grey levels by which the shown picture differed over the time. */
+  frames: number
+  /** Grey levels by which the shown frame differed over the time. */
   motion: number
   sounds: number
 }
 
-/** A plain WHEP client, as any page could hold it: plays until so many pictures were shown. */
-async function watch(page: Page, endpoint: string, token: string, pictures: number): Promise<Watching> {
+/** A plain WHEP client, as any page could hold it: plays until so many frames were shown. */
+async function watch(page: Page, endpoint: string, token: string, frames: number): Promise<Watching> {
   return await page.evaluate(
     async ([url, bearer, wanted, patienceMs]) => {
       const pc = new RTCPeerConnection()
@@ -62,7 +62,7 @@ async function watch(page: Page, endpoint: string, token: string, pictures: numb
       let motion = 0
       let shown = 0
       await new Promise<void>((resolve, reject) => {
-        setTimeout(() => reject(new Error(`${shown} pictures came; ${pc.connectionState}`)), patienceMs)
+        setTimeout(() => reject(new Error(`${shown} frames came; ${pc.connectionState}`)), patienceMs)
         const seen = (): void => {
           shown += 1
           context?.drawImage(video, 0, 0, 64, 64)
@@ -85,9 +85,9 @@ async function watch(page: Page, endpoint: string, token: string, pictures: numb
       })
       Object.assign(globalThis, { whep: pc })
       const { headers, status } = response
-      return { status, location: headers.get('location') ?? '', link: headers.get('link') ?? '', pictures: shown, motion, sounds }
+      return { status, location: headers.get('location') ?? '', link: headers.get('link') ?? '', frames: shown, motion, sounds }
     },
-    [endpoint, token, pictures, PATIENCE_MS] as const,
+    [endpoint, token, frames, PATIENCE_MS] as const,
   )
 }
 
@@ -100,7 +100,7 @@ describe('WHEP', () => {
       text: 'This is for everybody who watches, however many they may be, and for as long as they like.',
     })
     const watching = await watch(browser.page, `${system.apiUrl}/v1/whep/${session_id}`, access_token, 50)
-    expect(watching).toMatchObject({ status: 201, pictures: 50 })
+    expect(watching).toMatchObject({ status: 201, frames: 50 })
     expect(watching.location).toMatch(new RegExp(`^/v1/whep/${session_id}/[\\w-]+$`))
     expect(watching.link).toMatch(/^<stun:/)
     expect(watching.motion).toBeGreaterThan(0.5)

@@ -1,4 +1,4 @@
-/** The view in a real browser: Chromium against a server of the documented API that sends pictures and a tone. */
+/** The view in a real browser: Chromium against a server of the documented API that sends frames and a tone. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { encodeBinaryMedia } from '../../shared/binary-media.ts'
@@ -13,7 +13,7 @@ interface Probe {
   skews: number[]
   speech: number[]
   session: import('../../sdk/typescript/src/index.ts').AvatarSession
-  view: { audible: boolean; stats: { picturesShown: number; picturesDropped: number; soundUnderruns: number } }
+  view: { audible: boolean; stats: { framesShown: number; framesDropped: number; soundUnderruns: number } }
 }
 declare global {
   var probe: Probe
@@ -48,7 +48,7 @@ describe('a view in the browser', () => {
       const probe: Omit<Probe, 'view'> = { skews: [], speech: [], session }
       const view = session.attach(stage, {
         transport: 'socket',
-        onPicture: (_at, skewMs) => probe.skews.push(skewMs ?? 0),
+        onFrame: (_at, skewMs) => probe.skews.push(skewMs ?? 0),
         onSpeech: (atMs) => probe.speech.push(atMs - performance.now()),
       })
       globalThis.probe = { ...probe, view }
@@ -61,9 +61,9 @@ describe('a view in the browser', () => {
     await api?.stop()
   })
 
-  it('shows pictures with sound, and says of each how far apart they are', async () => {
+  it('shows frames with sound, and says of each how far apart they are', async () => {
     stopFeed = feedMedia(api, { colour: RED, sound: true })
-    await page.waitForFunction(() => globalThis.probe.view.stats.picturesShown >= 40)
+    await page.waitForFunction(() => globalThis.probe.view.stats.framesShown >= 40)
     const { skews, speech, audible } = await page.evaluate(() => {
       const { view, ...rest } = globalThis.probe
       return { ...rest, audible: view.audible }
@@ -78,19 +78,19 @@ describe('a view in the browser', () => {
 
   it('never shows or plays what is older than an interrupt', async () => {
     stopFeed = feedMedia(api, { colour: RED, sound: true })
-    await page.waitForFunction(() => globalThis.probe.view.stats.picturesShown >= 5)
+    await page.waitForFunction(() => globalThis.probe.view.stats.framesShown >= 5)
     stopFeed()
     api.send({ type: 'interrupted', task_id: null, played_ms: 100, spoken_text: '', dropped_ms: 0, generation: 1 })
-    const before = await page.evaluate(() => globalThis.probe.view.stats.picturesShown)
+    const before = await page.evaluate(() => globalThis.probe.view.stats.framesShown)
     stopFeed = feedMedia(api, { colour: GREEN, generation: 1, stale: RED })
-    await page.waitForFunction((count) => globalThis.probe.view.stats.picturesShown >= count + 8, before)
+    await page.waitForFunction((count) => globalThis.probe.view.stats.framesShown >= count + 8, before)
     expect(await colour()).toBe('green')
     expect(await page.evaluate(() => globalThis.probe.speech)).toHaveLength(1)
   })
 
   it('falls silent with a task that takes the floor, and plays that one', async () => {
     stopFeed = feedMedia(api, { colour: RED })
-    await page.waitForFunction(() => globalThis.probe.view.stats.picturesShown >= 3)
+    await page.waitForFunction(() => globalThis.probe.view.stats.framesShown >= 3)
     await page.evaluate(() => void globalThis.probe.session.speak('Next.', { mode: 'interrupt' }))
     await until('the task', () => api.calls.some(({ path, body }) => path === '/avatar.speak' && body.mode === 'interrupt'))
     const begin = (task_id: string): void => api.send({ type: 'speech_started', task_id, latency_ms: 100 })
@@ -101,8 +101,8 @@ describe('a view in the browser', () => {
     begin('task_000002')
     api.sendBinary(tone())
     await page.waitForFunction(() => globalThis.probe.speech.length > 0)
-    const shown = await page.evaluate(() => globalThis.probe.view.stats.picturesShown)
-    await page.waitForFunction((before) => globalThis.probe.view.stats.picturesShown >= before + 8, shown)
+    const shown = await page.evaluate(() => globalThis.probe.view.stats.framesShown)
+    await page.waitForFunction((before) => globalThis.probe.view.stats.framesShown >= before + 8, shown)
     expect(await page.evaluate(() => globalThis.probe.speech)).toHaveLength(1)
   })
 

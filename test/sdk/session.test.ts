@@ -82,16 +82,16 @@ describe('events', () => {
   it('are the same with binary media', async () => {
     await session.connect({ media: 'binary' })
     const both = Promise.all([next('frame'), next('media')])
-    const picture = { kind: 'frame', seq: 5, frameId: 7, generation: 2, timestamp: 1.5, ptsMs: 0, sampleRate: 0, samples: 0 } as const
-    api.sendBinary(encodeBinaryMedia({ ...picture, payload: JPEG }))
+    const frame = { kind: 'frame', seq: 5, frameId: 7, generation: 2, timestamp: 1.5, ptsMs: 0, sampleRate: 0, samples: 0 } as const
+    api.sendBinary(encodeBinaryMedia({ ...frame, payload: JPEG }))
     const [[data, event], [media]] = await both
     expect(data).toBe(FRAME.data)
     expect(event).toMatchObject({ type: 'frame', frame_id: 7, generation: 2, timestamp: 1.5, seq: 5 })
-    expect(media).toMatchObject({ kind: 'picture', timestampMs: 1500, generation: 2 } satisfies Partial<MediaEvent>)
+    expect(media).toMatchObject({ kind: 'frame', timestampMs: 1500, generation: 2 } satisfies Partial<MediaEvent>)
     expect((media as MediaEvent).data).toEqual(JPEG)
   })
 
-  it('acknowledges every picture', async () => {
+  it('acknowledges every frame', async () => {
     await session.connect()
     api.send(FRAME)
     await until('the acknowledgement', () => api.received.some((event) => event.type === 'frame_ack' && event.frame_id === 7))

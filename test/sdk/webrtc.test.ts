@@ -49,7 +49,7 @@ describe('a stream', () => {
     await api?.stop()
   })
 
-  it('shows pictures of the socket until those of WebRTC come, by trickled candidates', async () => {
+  it('shows frames of the socket until those of WebRTC come, by trickled candidates', async () => {
     stopFeed = feedMedia(api, { colour: RED })
     await start()
     await becomes('webrtc')
@@ -62,7 +62,7 @@ describe('a stream', () => {
     expect(await page.evaluate(() => globalThis.farEnd.candidates)).toBeGreaterThan(0)
   })
 
-  it('holds the last picture when WebRTC fails, and comes back to it by itself', async () => {
+  it('holds the last frame when WebRTC fails, and comes back to it by itself', async () => {
     await start()
     await becomes('webrtc')
     api.send({ type: 'transport', active: 'webrtc', reason: 'connected' })
@@ -112,12 +112,12 @@ describe('a stream', () => {
     }, mode)
     stopFeed = feedMedia(api, { colour: RED })
     await start()
-    await page.waitForFunction(() => globalThis.started.view.stats.picturesShown >= 10)
+    await page.waitForFunction(() => globalThis.started.view.stats.framesShown >= 10)
     expect(await page.evaluate(() => globalThis.started.view.transport)).toBe('socket')
     expect(await page.evaluate(() => globalThis.started.changes)).toEqual([])
   })
 
-  it('leaves WebRTC to whoever else of the session took it over, and has its pictures beside that', async () => {
+  it('leaves WebRTC to whoever else of the session took it over, and has its frames beside that', async () => {
     await start()
     await becomes('webrtc')
     api.send({ type: 'transport', active: 'webrtc', reason: 'connected' })
@@ -126,7 +126,7 @@ describe('a stream', () => {
     const { url } = await until('the other socket', () => api.upgrades[1])
     expect(url.searchParams.get('webrtc')).toBe('beside')
     stopFeed = feedMedia(api, { colour: RED })
-    await page.waitForFunction(() => globalThis.started.view.stats.picturesShown >= 10)
+    await page.waitForFunction(() => globalThis.started.view.stats.framesShown >= 10)
     expect(await page.evaluate(() => globalThis.started.changes.at(-1))).toBe('socket taken_over')
     expect(await page.evaluate(() => globalThis.farEnd.connections.length)).toBe(1)
   })

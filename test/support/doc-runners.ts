@@ -13,7 +13,7 @@ import type { RunningSystem } from './servers/running-system.ts'
 const BLOCK_TIMEOUT_MS = 100_000
 /** What a page of the reader's would have: blocks for the browser find their elements in it. */
 const PAGE = `<!doctype html><title>docs</title>
-<video id="video" autoplay playsinline></video><img id="picture" alt=""><div id="stage" style="width:360px;height:360px"></div>
+<video id="video" autoplay playsinline></video><img id="image" alt=""><div id="stage" style="width:360px;height:360px"></div>
 <button id="talk">Talk</button>`
 /** Every curl that is refused ends the script. */
 const SHELL_PRELUDE = 'set -euo pipefail\ncurl() { command curl --silent --show-error --fail-with-body --max-time 30 "$@"; }\n'

@@ -128,7 +128,7 @@ describe('resume', () => {
 describe('slow clients', () => {
   const frame = (id: number) => session.emit({ type: 'frame', frame_id: id, timestamp: 1, data: 'AAAA' }, { class: 'frame' })
 
-  it('have at most 5 pictures outstanding once they acknowledge, and are told what was left out', async () => {
+  it('have at most 5 frames outstanding once they acknowledge, and are told what was left out', async () => {
     frame(1)
     await client.next('frame')
     client.send({ type: 'frame_ack', frame_id: 1 })
@@ -177,7 +177,7 @@ describe('slow clients', () => {
 
   it('get everything while nobody knows that they are slow', async () => {
     for (let id = 1; id <= 20; id++) frame(id)
-    await client.take('the last picture', (message) => (String(message).includes('"frame_id":20') ? message : undefined))
+    await client.take('the last frame', (message) => (String(message).includes('"frame_id":20') ? message : undefined))
     expect(client.waiting('frame')).toHaveLength(19)
   })
 })

@@ -61,7 +61,7 @@ function row(onEnd: (session: AdminSession) => void): Row<AdminSession> {
       .filter(Boolean)
       .join(', ')
     sent.textContent = stats === null ? '–' : bits(stats.video_bps + stats.audio_bps)
-    sentMore.textContent = stats === null ? '' : `${plural(Math.round(stats.fps), 'picture')} a second`
+    sentMore.textContent = stats === null ? '' : `${plural(Math.round(stats.fps), 'frame')} a second`
     answer.update(session)
     button.ariaLabel = `End session ${session_id.slice(0, 8)}`
   }

@@ -16,7 +16,7 @@ const NAMES: readonly [keyof TurnLedger | 'heard', name: string][] = [
   ['llm_first_token', 'first word of the answer'],
   ['tts_first_byte', 'first sound of the voice'],
   ['first_sound', 'sound left the host'],
-  ['first_picture', 'moving lips left the host'],
+  ['first_frame', 'moving lips left the host'],
   ['heard', 'heard on this device'],
 ]
 

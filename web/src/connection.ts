@@ -33,7 +33,7 @@ export class Connection {
     if (phase === 'live') void this.#measure()
   }
 
-  /** How pictures and sound travel now. */
+  /** How video and sound travel now. */
   set transport(transport: Transport) {
     this.#transport = transport
     this.#stats = undefined
@@ -88,7 +88,7 @@ export class Connection {
     const stats = this.#stats
     // a guest's socket is told the figures of the WebRTC connection, which is not its own
     if (stats && stats.transport === this.#transport) {
-      facts.push(['Pictures', `${Math.round(stats.fps)} a second`])
+      facts.push(['Frames', `${Math.round(stats.fps)} a second`])
       facts.push(['Sent to you', bitsPerSecond(stats.video_bps + stats.audio_bps)])
       if (stats.candidate) facts.push(['Path', PATHS[stats.candidate]])
       if (stats.video_codec) facts.push(['Video', stats.video_codec.toUpperCase()])

@@ -16,10 +16,10 @@ export const CONNECTION: Record<Phase, string> = {
 export const STATUS = { idle: 'Ready', listening: 'Listening', thinking: 'Thinking', speaking: 'Speaking' } as const
 export type Status = keyof typeof STATUS
 
-/** How pictures and sound travel, in the bar and in a sentence. */
+/** How video and sound travel, in the bar and in a sentence. */
 export const TRANSPORTS = {
-  webrtc: { short: 'direct', long: 'Pictures and sound come straight from the render host, by WebRTC.' },
-  socket: { short: 'through the server', long: 'Pictures and sound come through the server, over a WebSocket.' },
+  webrtc: { short: 'direct', long: 'Video and sound come straight from the render host, by WebRTC.' },
+  socket: { short: 'through the server', long: 'Video and sound come through the server, over a WebSocket.' },
 } as const
 
 export const PATHS = { host: 'direct', srflx: 'direct, through a router', relay: 'by a relay (TURN)' } as const

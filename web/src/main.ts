@@ -129,7 +129,7 @@ function show(situation: Situation): void {
   if (phase === 'live') chat.live()
 }
 
-/** What lies over the picture; nothing while she is there. */
+/** What lies over the video; nothing while she is there. */
 function coverOf(situation: Situation): Cover | undefined {
   const pill = CONNECTION[situation.phase]
   switch (situation.phase) {

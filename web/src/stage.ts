@@ -1,4 +1,4 @@
-/** The picture of the person and what lies over it: state, caption, veil, the button for sound. */
+/** The video of the person and what lies over it: state, caption, veil, the button for sound. */
 import type { AvatarSession, Transport, View } from '@avatar/sdk'
 import { byId, showText } from '../common/dom.ts'
 import { type Explanation, STATUS, type Status } from './copy.ts'
@@ -9,7 +9,7 @@ const CAPTION_LINGER_MS = 1_500
 /** What a browser holds back of WebRTC sound, ms. */
 const RTC_BUFFER_MS = 80
 
-/** What lies over the picture. */
+/** What lies over the video. */
 export interface Cover extends Explanation {
   pill: string
   busy: boolean
@@ -24,7 +24,7 @@ export interface StageEvents {
 
 export class Stage {
   readonly #events: StageEvents
-  readonly #picture = byId('picture', HTMLDivElement)
+  readonly #screen = byId('screen', HTMLDivElement)
   readonly #veil = byId('veil', HTMLDivElement)
   readonly #action = byId('veil-action', HTMLButtonElement)
   readonly #caption = byId('caption', HTMLParagraphElement)
@@ -71,19 +71,19 @@ export class Stage {
   }
 
   /**
-   * Shows a session; the last picture of the one before stays until the first of this one.
+   * Shows a session; the last frame of the one before stays until the first of this one.
    *
    * @param guest somebody else's session: WebRTC, of which there is one, stays theirs
    */
   show(session: AvatarSession, { name, guest }: { name: string; guest: boolean }): void {
     this.#previous?.stop()
     this.#previous = this.#view
-    const view = session.attach(this.#picture, {
+    const view = session.attach(this.#screen, {
       label: `${name}, live`,
       soundButton: false,
       muted: this.#muted,
       transport: guest ? 'socket' : 'auto',
-      onFirstPicture: () => {
+      onFirstFrame: () => {
         this.#previous?.stop()
         this.#previous = undefined
         document.body.dataset.seen = 'true'
@@ -131,7 +131,7 @@ export class Stage {
     this.#words.mark(word)
   }
 
-  /** Covers the picture with what is the matter; without a reason, uncovers it. */
+  /** Covers the video with what is the matter; without a reason, uncovers it. */
   cover(reason?: Cover): void {
     this.#veil.hidden = reason === undefined
     if (!reason) {

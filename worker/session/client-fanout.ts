@@ -9,7 +9,7 @@ import type { EventLog } from './event-log.ts'
 /** An event that the edge itself makes. */
 export type EdgeEvent = OriginEvent extends infer Event ? (Event extends { session_id: string } ? Omit<Event, 'session_id'> : never) : never
 
-/** Byte offset of `frame_id` in a binary picture. */
+/** Byte offset of `frame_id` in a binary frame. */
 const FRAME_ID_OFFSET = 8
 const KINDS = { [BINARY_KIND.frame]: 'frame', [BINARY_KIND.clause]: 'clause', [BINARY_KIND.chunk]: 'chunk' } as const
 
@@ -93,7 +93,7 @@ export class ClientFanout {
     }
   }
 
-  /** One binary picture or sound; `seq` is written into its header. */
+  /** One binary frame or sound; `seq` is written into its header. */
   relayBinary(message: ArrayBuffer): void {
     if (message.byteLength < BINARY_HEADER_BYTES) return
     const view = new DataView(message)
@@ -145,7 +145,7 @@ export class ClientFanout {
     // some runtimes have no bufferedAmount on server sockets; its type does not say so
     const verdict = client.frameBackpressure.admit(frameId, now, (client.ws as { bufferedAmount?: number }).bufferedAmount)
     if (verdict === 'close') {
-      this.tellError(client, { code: 'SLOW_CLIENT', message: 'No picture was taken for 10 s; connect again.', details: {} })
+      this.tellError(client, { code: 'SLOW_CLIENT', message: 'No frame was taken for 10 s; connect again.', details: {} })
       client.close(ERRORS.SLOW_CLIENT.close, 'too slow')
       return
     }

@@ -1,19 +1,19 @@
-/** Decides which pictures one client socket gets: the platform buffers without limit, so a slow reader must be found here. */
+/** Decides which frames one client socket gets: the platform buffers without limit, so a slow reader must be found here. */
 import { MAX_UNACKED_FRAMES } from '../../shared/media.ts'
 
-/** Bytes in the socket's own queue above which a client that never acknowledges gets no pictures: about a second of them. */
+/** Bytes in the socket's own queue above which a client that never acknowledges gets no frames: about a second of them. */
 const MAX_BUFFERED_BYTES = 1_000_000
-/** A client that takes no picture for this long is closed, ms. */
+/** A client that takes no frame for this long is closed, ms. */
 const STUCK_MS = 10_000
 const REPORT_EVERY_MS = 1_000
 
 export type FrameVerdict = 'send' | 'drop' | 'close'
 
 export class FrameBackpressure {
-  /** Ids of the pictures that were sent and not acknowledged, oldest first; never more than MAX_UNACKED_FRAMES. */
+  /** Ids of the frames that were sent and not acknowledged, oldest first; never more than MAX_UNACKED_FRAMES. */
   #outstanding: number[] = []
   #acknowledges: boolean
-  /** Unix ms since when no picture was taken; null while pictures are taken. */
+  /** Unix ms since when no frame was taken; null while frames are taken. */
   #stuckSince: number | null = null
   #unreported = 0
   #total = 0
@@ -41,7 +41,7 @@ export class FrameBackpressure {
     return 'send'
   }
 
-  /** Acknowledges this picture and those sent before it. @returns true for the client's first acknowledgement */
+  /** Acknowledges this frame and those sent before it. @returns true for the client's first acknowledgement */
   ack(frameId: number, now: number): boolean {
     this.#outstanding = this.#outstanding.filter((id) => id > frameId)
     this.#stuckSince = this.#outstanding.length > 0 ? now : null

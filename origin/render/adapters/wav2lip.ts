@@ -36,7 +36,7 @@ export function wav2lipGraph({ file, width, height }: GraphShape): GraphAdapter 
     check(session) {
       const side = wav2lipSide(file, session)
       if (side === width && side === height) return
-      throw new Error(`${file} takes pictures of ${side} x ${side}; the manifest says ${width} x ${height}`)
+      throw new Error(`${file} takes frames of ${side} x ${side}; the manifest says ${width} x ${height}`)
     },
     feeds({ rows, size, references }) {
       const frames = new Float32Array(size * 6 * plane)

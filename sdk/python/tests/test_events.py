@@ -143,7 +143,7 @@ async def test_iteration_gives_every_event_until_the_session_ends(api: FakeApi, 
     assert caught.value.details == {"reason": "idle_timeout", "duration": 120.5}
 
 
-async def test_a_reader_that_falls_behind_loses_the_oldest_pictures_only(api: FakeApi, session: AvatarSession) -> None:
+async def test_a_reader_that_falls_behind_loses_the_oldest_frames_only(api: FakeApi, session: AvatarSession) -> None:
     events = session.__aiter__()
     api.send("chat", role="agent", content="kept")
     api.send_frames(*range(100))
@@ -171,8 +171,8 @@ async def test_binary_media_reaches_the_same_handlers(api: FakeApi, session: Ava
     api.send_raw(HEADER.pack(1, 1, 0, 41, 7, 2, 1700000000.5, 0, 0, 0) + b"jpeg")
     api.send_raw(HEADER.pack(1, 2, 0, 42, 0, 2, 1700000001.5, 80, 24_000, 2_400) + sound)
     api.send_raw(HEADER.pack(1, 3, 0, 43, 0, 2, 1700000002.5, 180, 24_000, 2_400) + b"\1\0")
-    picture, clause, chunk = await media.until(3)
-    assert picture == MediaEvent("picture", b"jpeg", 1700000000.5, 2, frame_id=7)
+    frame, clause, chunk = await media.until(3)
+    assert frame == MediaEvent("frame", b"jpeg", 1700000000.5, 2, frame_id=7)
     assert clause == MediaEvent("sound", sound[44:], 1700000001.5, 2, pts_ms=80, sample_rate=24_000)
     assert chunk.data == b"\1\0"
     data, event = frames.items[0]
@@ -190,17 +190,17 @@ async def test_json_media_comes_as_bytes_too(api: FakeApi, session: AvatarSessio
     text = base64.b64encode(wav(0.1)).decode()
     about = {"duration": 0.1, "sample_rate": 24_000, "timestamp": 1.0, "pts_ms": 0.0}
     api.send("audio", data=text, format="wav", **about)
-    picture, sound = await media.until(2)
-    assert (picture.data, picture.frame_id) == (b"jpeg", 3)
+    frame, sound = await media.until(2)
+    assert (frame.data, frame.frame_id) == (b"jpeg", 3)
     assert (len(sound.data), sound.sample_rate) == (4_800, 24_000)
 
 
-async def test_pictures_are_acknowledged(api: FakeApi, session: AvatarSession) -> None:
+async def test_frames_are_acknowledged(api: FakeApi, session: AvatarSession) -> None:
     api.send_frames(1, 2, 3)
     assert [event["frame_id"] for event in await api.until_received("frame_ack", 3)] == [1, 2, 3]
 
 
-async def test_a_picture_is_acknowledged_when_its_slow_handler_is_done(api: FakeApi, session: AvatarSession) -> None:
+async def test_a_frame_is_acknowledged_when_its_slow_handler_is_done(api: FakeApi, session: AvatarSession) -> None:
     go = asyncio.Event()
     taken = Seen()
 

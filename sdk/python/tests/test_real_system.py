@@ -17,7 +17,7 @@ import pytest
 import avatar_sdk.sync
 from avatar_sdk import AvatarClient, InvalidRequestError, NotFoundError
 from avatar_sdk.types import ChatTool, Cue, ToolCall
-from avatar_sdk.video import pictures
+from avatar_sdk.video import frames
 
 API_URL = os.environ.get("AVATAR_TEST_API_URL", "")
 WS_URL = os.environ.get("AVATAR_TEST_WS_URL", "")
@@ -52,7 +52,7 @@ async def forever(self):
 avatar_sdk.AvatarSession.connect, avatar_sdk.AvatarSession.run_forever = connected, forever
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
-"""Runs a customer's program as it is; Ctrl-C comes after a second of pictures."""
+"""Runs a customer's program as it is; Ctrl-C comes after a second of frames."""
 
 
 def run_example(text: str, folder: Path) -> str:
@@ -83,7 +83,7 @@ async def test_the_examples_of_the_readme_run(number: int, tmp_path: Path) -> No
     assert run_example(examples[number], tmp_path) != ""
 
 
-async def test_speech_comes_with_pictures_and_sound_and_can_be_interrupted() -> None:
+async def test_speech_comes_with_frames_and_sound_and_can_be_interrupted() -> None:
     client = AvatarClient(API_URL, WS_URL)
     async with await client.create_session(quality="low") as session:
         sounds: List[str] = []
@@ -113,13 +113,13 @@ async def test_speech_comes_with_pictures_and_sound_and_can_be_interrupted() -> 
         assert await session.ping() < 1_000
 
 
-async def test_pictures_are_arrays_of_the_asked_size() -> None:
+async def test_frames_are_arrays_of_the_asked_size() -> None:
     session = await AvatarClient(API_URL, WS_URL).create_session(quality="low")
     await session.connect(media="binary", audio="off")
     ids = []
-    async for picture in pictures(session):
-        assert picture.array.shape == (360, 360, 3)
-        ids.append(picture.frame_id)
+    async for frame in frames(session):
+        assert frame.array.shape == (360, 360, 3)
+        ids.append(frame.frame_id)
         if len(ids) == 10:
             break
     assert ids == sorted(set(ids))

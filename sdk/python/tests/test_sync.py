@@ -146,19 +146,19 @@ def test_iteration_ends_with_the_session(fake: FakeInThread, session: AvatarSess
     assert [event["type"] for event in events][-2:] == ["chat", "session_ended"]
 
 
-def test_pictures_come_as_arrays(fake: FakeInThread, session: AvatarSession) -> None:
+def test_frames_come_as_arrays(fake: FakeInThread, session: AvatarSession) -> None:
     content = io.BytesIO()
     Image.new("RGB", (32, 24), (220, 30, 30)).save(content, "JPEG", quality=95)
     jpeg = base64.b64encode(content.getvalue()).decode()
-    pictures = video.pictures(session)
+    frames = video.frames(session)
     first = threading.Timer(0.05, lambda: fake.call(fake.api.send_frames, 1, 2, 3, data=jpeg))
     first.start()
-    picture = next(pictures)
+    frame = next(frames)
     first.join()
-    assert (picture.array.shape, picture.array.dtype.name, picture.frame_id) == ((24, 32, 3), "uint8", 1)
-    assert np.abs(picture.array.astype(int) - (220, 30, 30)).max() < 12
-    assert [next(pictures).frame_id, next(pictures).frame_id] == [2, 3]
+    assert (frame.array.shape, frame.array.dtype.name, frame.frame_id) == ((24, 32, 3), "uint8", 1)
+    assert np.abs(frame.array.astype(int) - (220, 30, 30)).max() < 12
+    assert [next(frames).frame_id, next(frames).frame_id] == [2, 3]
     session.disconnect()
-    assert list(pictures) == []
+    assert list(frames) == []
     with pytest.raises(ValueError):
-        video.decode(b"no picture")
+        video.decode(b"no frame")

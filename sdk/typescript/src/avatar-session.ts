@@ -6,8 +6,8 @@ import { BaseSession } from './core/base-session.ts'
 import type { Listening, SourceListenOptions } from './core/listening.ts'
 import { withSignal } from './core/wait.ts'
 
-/** Longest wait for the first picture, ms: by then it is known whether WebRTC works. */
-const FIRST_PICTURE_MS = 3_000
+/** Longest wait for the first frame, ms: by then it is known whether WebRTC works. */
+const FIRST_FRAME_MS = 3_000
 
 export class AvatarSession extends BaseSession {
   #view: View | undefined
@@ -33,8 +33,8 @@ export class AvatarSession extends BaseSession {
   }
 
   /**
-   * Shows the session in a video element of the page: by WebRTC, and while that does not work, by pictures that are drawn over it.
-   * Connects if that was not done. Resolves when there is a picture, or after 3 s.
+   * Shows the session in a video element of the page: by WebRTC, and while that does not work, by frames that are drawn over it.
+   * Connects if that was not done. Resolves when there is a frame, or after 3 s.
    *
    * @throws AvatarError when the session cannot be connected to, or the signal's reason; an abort later stops it
    * @example const view = await session.startStream(document.querySelector('video'))
@@ -46,7 +46,7 @@ export class AvatarSession extends BaseSession {
     signal?.addEventListener('abort', () => view.stop(), { once: true })
     try {
       await withSignal(this.#connectFor(options), signal)
-      await withSignal(view.ready(FIRST_PICTURE_MS), signal)
+      await withSignal(view.ready(FIRST_FRAME_MS), signal)
       return view
     } catch (error) {
       view.stop()

@@ -9,7 +9,7 @@ import { FrameStore } from '../../../origin/avatar-tools/frame-store.ts'
 import { planLoop } from '../../../origin/avatar-tools/loop.ts'
 import { makePack } from '../../../origin/avatar-tools/make-pack.ts'
 import { mouthMask } from '../../../origin/avatar-tools/mouth-mask.ts'
-import { headShift, PHOTO_PICTURES } from '../../../origin/avatar-tools/photo-motion.ts'
+import { headShift, PHOTO_FRAMES } from '../../../origin/avatar-tools/photo-motion.ts'
 import { trackBox } from '../../../origin/avatar-tools/track.ts'
 import { readVideo } from '../../../origin/codec/video.ts'
 import { VideoFile } from '../../../origin/codec/video-writer.ts'
@@ -36,7 +36,7 @@ function person(shiftX: number, shiftY: number): Uint8Array {
   }
   return rgb
 }
-/** Where the head is at a picture: one sway in 50 pictures, so that the film repeats itself. */
+/** Where the head is at a frame: one sway in 50 frames, so that the film repeats itself. */
 const sway = (i: number): number => 6 * Math.sin((2 * Math.PI * i) / 50)
 
 let dir: string
@@ -71,20 +71,20 @@ function options(more: Partial<Parameters<typeof makePack>[0]> = {}): Parameters
   }
 }
 /** Left upper corner of the face in clip pixels, by a pack's placements. */
-function faceAt(pack: AvatarPack, picture: number): { x: number; y: number } {
-  const row = pack.layers[0]?.placements.idle?.subarray(picture * 12, (picture + 1) * 12) ?? new Float32Array(12)
+function faceAt(pack: AvatarPack, frame: number): { x: number; y: number } {
+  const row = pack.layers[0]?.placements.idle?.subarray(frame * 12, (frame + 1) * 12) ?? new Float32Array(12)
   const { x0, y0 } = patchMap(row, 2)
   return { x: x0, y: y0 }
 }
-/** Shift between the pixels of two pictures is looked at through what changes: mean levels. */
+/** Shift between the pixels of two frames is looked at through what changes: mean levels. */
 function meanStep(a: Buffer, b: Buffer): number {
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += Math.abs(Number(a[i]) - Number(b[i]))
   return sum / a.length
 }
-function allPictures(file: string): Buffer[] {
+function allFrames(file: string): Buffer[] {
   const found: Buffer[] = []
-  for (const picture of readVideo(file)) found.push(Buffer.from(picture.rgb(SIZE)))
+  for (const frame of readVideo(file)) found.push(Buffer.from(frame.rgb(SIZE)))
   return found
 }
 
@@ -104,12 +104,12 @@ describe('a pack of a video', () => {
       source: { file: 'me.mp4' },
     })
     expect(await readFile(join(made.folder, 'PROVENANCE.md'), 'utf8')).toContain('Jane Doe')
-    const pictures = allPictures(pack.clips.idle.file)
-    expect(pictures.length).toBe(made.pictures)
-    const ordinary = meanStep(pictures[10] ?? Buffer.alloc(0), pictures[11] ?? Buffer.alloc(0))
-    expect(meanStep(pictures.at(-1) ?? Buffer.alloc(0), pictures[0] ?? Buffer.alloc(0))).toBeLessThan(3 * ordinary + 0.5)
+    const frames = allFrames(pack.clips.idle.file)
+    expect(frames.length).toBe(made.frames)
+    const ordinary = meanStep(frames[10] ?? Buffer.alloc(0), frames[11] ?? Buffer.alloc(0))
+    expect(meanStep(frames.at(-1) ?? Buffer.alloc(0), frames[0] ?? Buffer.alloc(0))).toBeLessThan(3 * ordinary + 0.5)
     expect(new Set(steps)).toEqual(
-      new Set(['looking at the model', 'reading the pictures', 'following the face', 'writing the clip', 'written']),
+      new Set(['looking at the model', 'reading the frames', 'following the face', 'writing the clip', 'written']),
     )
     expect(await readdir(join(dir, 'packs'))).toEqual(['me'])
   })
@@ -125,21 +125,19 @@ describe('a pack of a video', () => {
 
   it('cuts the square asked for and scales the box with it', async () => {
     const crop = { x: 30, y: 20, side: 200 }
-    await expect(makePack(options({ crop }))).rejects.toThrow(
-      'the square has 200 pixels; at least 256 are needed (the picture is 256 x 256)',
-    )
+    await expect(makePack(options({ crop }))).rejects.toThrow('the square has 200 pixels; at least 256 are needed (the frame is 256 x 256)')
   })
 })
 
 describe('a pack of a photo', () => {
   it('moves the head a little, with the box on it, in a seamless loop', async () => {
     const made = await makePack(options({ file: photo, id: 'still' }))
-    expect(made).toMatchObject({ loop: 'photo', pictures: PHOTO_PICTURES })
+    expect(made).toMatchObject({ loop: 'photo', frames: PHOTO_FRAMES })
     const pack = await loadPack(made.folder)
-    const pictures = allPictures(pack.clips.idle.file)
-    const steps = pictures.slice(1).map((picture, i) => meanStep(picture, pictures[i] ?? picture))
+    const frames = allFrames(pack.clips.idle.file)
+    const steps = frames.slice(1).map((frame, i) => meanStep(frame, frames[i] ?? frame))
     expect(Math.max(...steps)).toBeLessThan(1.5)
-    expect(meanStep(pictures.at(-1) ?? Buffer.alloc(0), pictures[0] ?? Buffer.alloc(0))).toBeLessThan(1.5)
+    expect(meanStep(frames.at(-1) ?? Buffer.alloc(0), frames[0] ?? Buffer.alloc(0))).toBeLessThan(1.5)
     for (const i of [0, 60, 130]) {
       const shift = headShift(i, BOX)
       expect(faceAt(pack, i)).toEqual({ x: expect.closeTo(BOX.x + shift.x, 3), y: expect.closeTo(BOX.y + shift.y, 3) })
@@ -152,7 +150,7 @@ describe('a pack of a photo', () => {
       let sum = 0
       let count = 0
       for (const [at, value] of wanted.entries())
-        if (inFace(at)) [sum, count] = [sum + Math.abs(value - Number(pictures[i]?.[at])), count + 1]
+        if (inFace(at)) [sum, count] = [sum + Math.abs(value - Number(frames[i]?.[at])), count + 1]
       expect(sum / count).toBeLessThan(4)
     }
   })
@@ -161,7 +159,7 @@ describe('a pack of a photo', () => {
 describe('what is wrong is said in a line, and leaves nothing behind', () => {
   const cases: [string, RegExp, Partial<Parameters<typeof makePack>[0]>][] = [
     ['no such file', /none\.mp4 does not exist/, { file: '/tmp/none.mp4' }],
-    ['a box outside', /--box 200,60,80,100 lies outside: the picture is 256 x 256/, { box: { ...BOX, x: 200 } }],
+    ['a box outside', /--box 200,60,80,100 lies outside: the frame is 256 x 256/, { box: { ...BOX, x: 200 } }],
     ['a small face', /--box is 30 x 100; a face needs at least 64 pixels/, { box: { ...BOX, width: 30 } }],
     ['a short film', /has 1\.0 s from 5 s on; at least 2 s are needed/, { startS: 5 }],
     ['a start behind the end', /ends before 60 s; give a smaller --start/, { startS: 60 }],
@@ -232,11 +230,11 @@ describe('the parts', () => {
     }
     const away = planLoop(drift, 'auto')
     expect(away.kind).toBe('ping-pong')
-    expect(away.pictures.length).toBe(2 * 130 - 2)
-    expect([away.pictures[0]?.index, away.pictures.at(-1)?.index]).toEqual([0, 1])
+    expect(away.frames.length).toBe(2 * 130 - 2)
+    expect([away.frames[0]?.index, away.frames.at(-1)?.index]).toEqual([0, 1])
     const back = planLoop(repeats, 'auto')
     expect(back.kind).toBe('cross-fade')
-    expect(back.pictures.length % 50).toBe(0)
+    expect(back.frames.length % 50).toBe(0)
     const { lost } = trackBox(drift, BOX)
     expect(lost).toBe(0)
     drift.close()

@@ -6,7 +6,7 @@ import { readSource } from '../../../origin/avatar-tools/source.ts'
 import { VideoFile } from '../../../origin/codec/video-writer.ts'
 
 const SIZE = 256
-/** Corners of the upright picture, clockwise from the left upper one. */
+/** Corners of the upright frame, clockwise from the left upper one. */
 const COLOURS = [
   [200, 40, 40],
   [40, 160, 60],
@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(dir, { recursive: true }))
 
-/** The film as the sensor saw it: the upright picture, turned back. */
+/** The film as the sensor saw it: the upright frame, turned back. */
 function lying(turn: number): Uint8Array {
   const rgb = new Uint8Array(3 * SIZE * SIZE)
   for (let y = 0, at = 0; y < SIZE; y++) {

@@ -23,7 +23,7 @@ const COLOURS = [
   [240, 220, 120],
 ] as const
 
-/** The middle of a field, as a share of the picture's side. */
+/** The middle of a field, as a share of the frame's side. */
 const middle = (i: number): { x: number; y: number } => ({
   x: ((i % FIELDS) + 0.5) / FIELDS,
   y: (Math.floor(i / FIELDS) + 0.5) / FIELDS,
@@ -44,7 +44,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-describe("a clip's pictures", () => {
+describe("a clip's frames", () => {
   // the quick conversion of chroma made them up to three levels darker, and a drawn mouth stood out by as much
   it('have the colours that were written, at their own size, smaller and larger', () => {
     const file = join(folder, 'fields.mp4')
@@ -53,9 +53,9 @@ describe("a clip's pictures", () => {
     writer.finish()
     expect(countFrames(file)).toBe(3)
     let compared = 0
-    for (const picture of readVideo(file)) {
+    for (const frame of readVideo(file)) {
       for (const size of [SIZE, SIZE / 2, 1.5 * SIZE]) {
-        const rgb = picture.rgb(size)
+        const rgb = frame.rgb(size)
         const seen = COLOURS.map((_, i) => {
           const { x, y } = middle(i)
           const at = 3 * (Math.round(y * size) * size + Math.round(x * size))

@@ -26,14 +26,14 @@ function scene(index: number, size = SIZE): Uint8Array<ArrayBuffer> {
   return rgb
 }
 
-/** The pictures that a decoder makes of a stream, as sRGB. */
+/** The frames that a decoder makes of a stream, as sRGB. */
 function decode(codec: VideoCodec, stream: readonly Uint8Array[]): Buffer[] {
   const decoder = new CodecContext()
   const found = Codec.findDecoderByName(codec === 'vp8' ? FF_DECODER_VP8 : FF_DECODER_H264)
   decoder.allocContext3(found)
   decoder.threadCount = 1
   FFmpegError.throwIfError(decoder.open2Sync(found), 'decoder')
-  const pictures: Buffer[] = []
+  const frames: Buffer[] = []
   const frame = new Frame()
   frame.alloc()
   const scaler = new SoftwareScaleContext()
@@ -55,7 +55,7 @@ function decode(codec: VideoCodec, stream: readonly Uint8Array[]): Buffer[] {
       rgb.format = AV_PIX_FMT_RGB24
       FFmpegError.throwIfError(rgb.getBuffer(), 'memory')
       FFmpegError.throwIfError(scaler.scaleFrameSync(rgb, frame), 'scale')
-      pictures.push(Buffer.from(rgb.toBuffer()))
+      frames.push(Buffer.from(rgb.toBuffer()))
       rgb.free()
       frame.unref()
     }
@@ -64,7 +64,7 @@ function decode(codec: VideoCodec, stream: readonly Uint8Array[]): Buffer[] {
   scaler.freeContext()
   frame.free()
   decoder.freeContext()
-  return pictures
+  return frames
 }
 
 function psnr(a: Uint8Array, b: Uint8Array): number {
@@ -75,13 +75,13 @@ function psnr(a: Uint8Array, b: Uint8Array): number {
 function encodeScenes(encoder: VideoEncoder, count: number, keyframeAt?: number) {
   return Array.from({ length: count }, (_, i) => {
     const encoded = encoder.encode(scene(i), i, { keyframe: i === keyframeAt })
-    if (!encoded) throw new Error(`picture ${i} was left out`)
+    if (!encoded) throw new Error(`frame ${i} was left out`)
     return encoded
   })
 }
 
 describe.each(CODECS)('a %s stream', (codec) => {
-  it('decodes to the pictures that went in, in their colours', () => {
+  it('decodes to the frames that went in, in their colours', () => {
     const encoder = new VideoEncoder({ codec, size: SIZE, bitrateBps: BITRATE })
     const encoded = encodeScenes(encoder, 20)
     encoder.close()
@@ -128,20 +128,20 @@ describe.each(CODECS)('a %s stream', (codec) => {
     expect(second / first).toBeLessThan(0.6)
   })
 
-  it('goes on over pictures that were left out', () => {
+  it('goes on over frames that were left out', () => {
     const encoder = new VideoEncoder({ codec, size: SIZE, bitrateBps: BITRATE })
     const encoded = [0, 1, 5, 5, 3, 40].map((index) => encoder.encode(scene(index), index, { keyframe: false }))
     encoder.close()
     expect(
       decode(
         codec,
-        encoded.flatMap((picture) => picture?.data ?? []),
+        encoded.flatMap((frame) => frame?.data ?? []),
       ),
     ).toHaveLength(6)
   })
 })
 
-it('refuses a picture of another size', () => {
+it('refuses a frame of another size', () => {
   const encoder = new VideoEncoder({ codec: 'vp8', size: SIZE, bitrateBps: BITRATE })
   expect(() => encoder.encode(new Uint8Array(100), 0, { keyframe: false })).toThrow()
   encoder.close()
@@ -165,7 +165,7 @@ describe('the pool', () => {
         return encoded
       }),
     )
-    expect(results.map((encoded) => encoded.map((picture) => picture?.keyframe))).toEqual([
+    expect(results.map((encoded) => encoded.map((frame) => frame?.keyframe))).toEqual([
       [true, false, false, false],
       [true, false, false, false],
     ])
@@ -177,15 +177,15 @@ describe('the pool', () => {
     expect(pool.streams).toBe(0)
   })
 
-  it('leaves pictures out instead of queueing them, and says how many', async () => {
+  it('leaves frames out instead of queueing them, and says how many', async () => {
     const stream = pool.open({ codec: 'vp8', size: 512, bitrateBps: 1_000_000 })
     const results = await Promise.all(Array.from({ length: 6 }, (_, i) => stream.encode(new Uint8Array(3 * 512 * 512), i)))
-    expect(results.map((picture) => picture !== undefined)).toEqual([true, true, false, false, false, false])
+    expect(results.map((frame) => frame !== undefined)).toEqual([true, true, false, false, false, false])
     expect(stream.dropped).toBe(4)
     stream.close()
   })
 
-  it('keeps an order for a key frame until a picture is encoded', async () => {
+  it('keeps an order for a key frame until a frame is encoded', async () => {
     const stream = pool.open({ codec: 'vp8', size: SIZE, bitrateBps: BITRATE })
     await stream.encode(scene(0), 0)
     const busy = [stream.encode(scene(1), 1), stream.encode(scene(2), 2)]
@@ -196,7 +196,7 @@ describe('the pool', () => {
     stream.close()
   })
 
-  it('fails one picture without ending the stream', async () => {
+  it('fails one frame without ending the stream', async () => {
     const stream = pool.open({ codec: 'h264', size: SIZE, bitrateBps: BITRATE })
     await expect(stream.encode(new Uint8Array(5), 0)).rejects.toThrow()
     expect((await stream.encode(scene(1), 1))?.keyframe).toBe(true)

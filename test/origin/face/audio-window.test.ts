@@ -17,16 +17,16 @@ const tick = (i: number): Int16Array => speech.subarray(i * TICK_SAMPLES, (i + 1
 const rest = (i: number): Int16Array[] => [speech.subarray((i + 1) * TICK_SAMPLES)]
 
 /** Windows of the whole speech as one file. */
-function windowsOfFile(pictures: readonly number[]): Float32Array[] {
+function windowsOfFile(frames: readonly number[]): Float32Array[] {
   const stream = new MelStream()
   const sound = Float32Array.from(resample(speech, 24_000, 16_000), (sample) => sample / 32_768)
   const found: Float32Array[] = []
   let pushed = 0
-  for (const picture of pictures) {
-    const needed = Math.min(sound.length, Math.ceil(picture * 640 + wav2lipSound.lookAheadMs * 16) + 10)
+  for (const frame of frames) {
+    const needed = Math.min(sound.length, Math.ceil(frame * 640 + wav2lipSound.lookAheadMs * 16) + 10)
     stream.push(sound.subarray(pushed, needed))
     pushed = needed
-    found.push(stream.window(picture))
+    found.push(stream.window(frame))
   }
   return found
 }
@@ -35,11 +35,11 @@ function meanDifference(a: Float32Array = new Float32Array(0), b: Float32Array =
 }
 
 describe('the sound of a sound-driven avatar', () => {
-  it('is, picture for picture, what the whole speech gives as a file', () => {
+  it('is, frame for frame, what the whole speech gives as a file', () => {
     const feed = new AudioWindow(wav2lipSound)
-    const pictures = Array.from({ length: 30 }, (_, i) => i)
-    const whole = windowsOfFile(pictures)
-    for (const i of pictures) {
+    const frames = Array.from({ length: 30 }, (_, i) => i)
+    const whole = windowsOfFile(frames)
+    for (const i of frames) {
       const heard = feed.next(tick(i), rest(i))
       // a file's first samples have no silence before them to smooth the step at its beginning
       expect(meanDifference(heard?.window, whole[i])).toBeLessThan(i < 3 ? 0.15 : 0.01)
@@ -47,7 +47,7 @@ describe('the sound of a sound-driven avatar', () => {
     feed.close()
   })
 
-  it('is nothing in silence, and rises within three pictures', () => {
+  it('is nothing in silence, and rises within three frames', () => {
     const feed = new AudioWindow(wav2lipSound)
     expect(feed.next(undefined, [])).toBeUndefined()
     expect(feed.next(new Int16Array(TICK_SAMPLES), [])).toBeUndefined()
@@ -62,7 +62,7 @@ describe('the sound of a sound-driven avatar', () => {
     feed.close()
   })
 
-  it('falls silent within three pictures of an interrupt and forgets what was ahead', () => {
+  it('falls silent within three frames of an interrupt and forgets what was ahead', () => {
     const feed = new AudioWindow(wav2lipSound)
     for (let i = 0; i < 10; i++) feed.next(tick(i), rest(i))
     const closing = [1, 2, 3].map(() => feed.next(undefined, []))
@@ -94,7 +94,7 @@ describe('the sound of a sound-driven avatar', () => {
 })
 
 describe('a session', () => {
-  it('asks for sound-driven pictures while it speaks, and for the clip alone before and after', async () => {
+  it('asks for sound-driven frames while it speaks, and for the clip alone before and after', async () => {
     const { session } = createRig({ avatars: { soundOf: (id) => (id === 'avatar_1' ? wav2lipSound : undefined) } })
     const heard: boolean[] = []
     const tickOnce = async (): Promise<void> => {
@@ -106,7 +106,7 @@ describe('a session', () => {
     for (let i = 0; i < 3; i++) await tickOnce()
     session.speech.speak({ session_id: session.id, text: 'x'.repeat(20) })
     for (let i = 0; i < 25; i++) await tickOnce()
-    // 0.4 s are ten pictures; the mouth closes within three
+    // 0.4 s are ten frames; the mouth closes within three
     expect(heard.indexOf(true)).toBeGreaterThanOrEqual(3)
     expect(heard.filter(Boolean).length).toBeGreaterThanOrEqual(10)
     expect(heard.filter(Boolean).length).toBeLessThanOrEqual(13)

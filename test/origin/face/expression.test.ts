@@ -7,7 +7,7 @@ const at = (values: Float32Array | undefined, name: (typeof EXPRESSIONS)[number]
 const mouth = (shape: (typeof VISEMES)[number]): Float32Array => Float32Array.from(VISEMES, (name) => (name === shape ? 1 : 0))
 
 describe('ExpressionDriver', () => {
-  it('eases into an emotion and back, and then leaves the picture alone', () => {
+  it('eases into an emotion and back, and then leaves the frame alone', () => {
     const driver = new ExpressionAnimator()
     expect(driver.next()).toEqual({ values: undefined, nodDegrees: 0 })
     driver.emotion = 'happy'
@@ -40,7 +40,7 @@ describe('ExpressionDriver', () => {
     expect(faces[11]).toEqual({ values: undefined, nodDegrees: 0 })
   })
 
-  it('adds up nods that meet, within what a picture carries, and takes no endless number of them', () => {
+  it('adds up nods that meet, within what a frame carries, and takes no endless number of them', () => {
     const driver = new ExpressionAnimator()
     for (let i = 0; i < 50; i++) driver.act({ type: 'nod', at_ms: 0, value: -5, duration_ms: 400 })
     const degrees = Array.from({ length: 12 }, () => driver.next().nodDegrees)
@@ -76,7 +76,7 @@ describe('FaceBlender', () => {
     expect(new FaceBlender().next(undefined)).toEqual({ face: undefined, blend: 0 })
   })
 
-  it('closes the mouth within three pictures and then fades into the clip', () => {
+  it('closes the mouth within three frames and then fades into the clip', () => {
     const driver = new FaceBlender()
     for (let i = 0; i < 5; i++) driver.next(mouth('aa'))
     const open = Array.from({ length: 8 }, () => driver.next(undefined))

@@ -38,7 +38,7 @@ class FakePeer implements RtcPeer {
   readonly videoCodec = 'vp8'
   readonly hasAudio = true
   readonly offeredBy: string
-  readonly pictures: { bytes: number; keyframe: boolean; mediaMs: number }[] = []
+  readonly frames: { bytes: number; keyframe: boolean; mediaMs: number }[] = []
   readonly sounds: { opus: Uint8Array; mediaMs: number }[] = []
   readonly options: Parameters<RtcServices['answer']>[1]
   constructor(offeredBy: string, options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>) {
@@ -50,9 +50,9 @@ class FakePeer implements RtcPeer {
     this.options.onState(state)
   }
   async addCandidate(): Promise<void> {}
-  sendVideo(picture: Uint8Array, mediaMs: number): void {
+  sendVideo(frame: Uint8Array, mediaMs: number): void {
     // the lowest bit of a VP8 frame's first byte is 0 in key frames (RFC 6386 section 9.1)
-    this.pictures.push({ bytes: picture.length, keyframe: ((picture[0] ?? 1) & 1) === 0, mediaMs })
+    this.frames.push({ bytes: frame.length, keyframe: ((frame[0] ?? 1) & 1) === 0, mediaMs })
   }
   sendAudio(opus: Uint8Array, mediaMs: number): void {
     this.sounds.push({ opus, mediaMs })
@@ -70,7 +70,7 @@ const otherOffer = { sdp: { type: 'offer' as const, sdp: 'another page' } }
 const say = (text: string) => ({ session_id: '550e8400-e29b-41d4-a716-446655440000', text })
 const rgb = (): Uint8Array<ArrayBuffer> => new Uint8Array(3 * 360 * 360).fill(90)
 
-/** The first sound of a connection: from 2 s after it, silence too is sent where no picture came before. */
+/** The first sound of a connection: from 2 s after it, silence too is sent where no frame came before. */
 function beginSilence(session: Session, dueMs: number): void {
   session.deliverSound(session.prepare(dueMs))
 }
@@ -227,7 +227,7 @@ describe('falling back', () => {
   })
 })
 
-describe('pictures', () => {
+describe('frames', () => {
   it('begin with a key frame, the latest one at once', async () => {
     const { session } = createRtcRig()
     await session.start(offer)
@@ -235,15 +235,15 @@ describe('pictures', () => {
     expect(before.request).toMatchObject({ raw: true })
     session.deliverFrame(before, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
     peer(0).become('connected')
-    await until('the picture', () => peer(0).pictures.length === 1)
-    expect(peer(0).pictures[0]).toMatchObject({ keyframe: true, mediaMs: 1_000 })
+    await until('the frame', () => peer(0).frames.length === 1)
+    expect(peer(0).frames[0]).toMatchObject({ keyframe: true, mediaMs: 1_000 })
     session.deliverFrame(session.prepare(1_040), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
-    await until('the next picture', () => peer(0).pictures.length === 2)
-    expect(peer(0).pictures[1]).toMatchObject({ keyframe: false, mediaMs: 1_040 })
+    await until('the next frame', () => peer(0).frames.length === 2)
+    expect(peer(0).frames[1]).toMatchObject({ keyframe: false, mediaMs: 1_040 })
     peer(0).options.onKeyframeRequest()
     session.deliverFrame(session.prepare(1_080), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
-    await until('the key frame', () => peer(0).pictures.length === 3)
-    expect(peer(0).pictures[2]).toMatchObject({ keyframe: true })
+    await until('the key frame', () => peer(0).frames.length === 3)
+    expect(peer(0).frames[2]).toMatchObject({ keyframe: true })
     session.close('client_stop', { afterSpeech: false })
   })
 
@@ -253,8 +253,8 @@ describe('pictures', () => {
     await session.start(offer)
     peer(0).become('connected')
     session.deliverFrame(session.prepare(40), { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
-    await until('the picture', () => peer(0).pictures.length === 1)
-    expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 1, video_streams: 1, rtc_pictures_dropped: 0 })
+    await until('the frame', () => peer(0).frames.length === 1)
+    expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 1, video_streams: 1, rtc_frames_dropped: 0 })
     expect(rtcLoad([session], encoders).video_encode_ms_p50).toBeGreaterThan(0)
     session.close('client_stop', { afterSpeech: false })
     expect(rtcLoad([session], encoders)).toMatchObject({ rtc_connections: 0, video_streams: 0 })
@@ -287,13 +287,13 @@ describe('sound', () => {
   })
 
   // Broke: what came before a browser had begun to play waited there, and all sound came late by 90 ms for seconds.
-  it('begins only some time after the first picture, unless there is speech', async () => {
+  it('begins only some time after the first frame, unless there is speech', async () => {
     const { session } = createRtcRig()
     await session.start(offer)
     peer(0).become('connected')
     const first = session.prepare(1_000)
     session.deliverFrame(first, { jpeg: new Uint8Array(0), size: 360, rgb: rgb() })
-    await until('the picture', () => peer(0).pictures.length === 1)
+    await until('the frame', () => peer(0).frames.length === 1)
     for (let dueMs = 1_000; dueMs < 1_600; dueMs += TICK_MS) session.deliverSound(session.prepare(dueMs))
     expect(peer(0).sounds).toEqual([]) // the old one: 15 at least
     session.deliverSound(session.prepare(1_600))

@@ -58,7 +58,7 @@ describe('figures of a transport', () => {
       jitter_ms: 2.3,
       loss: 0.012,
       freezes: 2,
-      pictures_dropped: 3,
+      frames_dropped: 3,
       encode_ms: 4.4,
     })
     const early = transportStats(
@@ -72,8 +72,8 @@ describe('figures of a transport', () => {
   it('are those of the sockets otherwise, over the last five whole seconds', () => {
     let now = 0
     const meter = new SocketMeter(() => now)
-    const second = (pictures: number) => {
-      for (let i = 0; i < pictures; i++) {
+    const second = (frames: number) => {
+      for (let i = 0; i < frames; i++) {
         meter.event('frame', 1_000)
         meter.binary(binary('frame', 500))
       }
@@ -91,7 +91,7 @@ describe('figures of a transport', () => {
       fps: 25,
       video_bps: 8 * 37_500,
       audio_bps: 24_000,
-      pictures_dropped: 9,
+      frames_dropped: 9,
     })
     now += 60_000
     expect(meter.read()).toEqual({ videoBps: 0, audioBps: 0, fps: 0 })

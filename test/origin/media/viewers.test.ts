@@ -17,7 +17,7 @@ class FakePeer implements RtcPeer {
   readonly videoCodec = 'vp8'
   readonly hasAudio = true
   readonly offeredBy: string
-  readonly pictures: Uint8Array[] = []
+  readonly frames: Uint8Array[] = []
   readonly sounds: Uint8Array[] = []
   readonly candidates: string[] = []
   readonly options: PeerOptions
@@ -34,8 +34,8 @@ class FakePeer implements RtcPeer {
   async addCandidate({ candidate }: { candidate: string }): Promise<void> {
     this.candidates.push(candidate)
   }
-  sendVideo(picture: Uint8Array): void {
-    this.pictures.push(picture)
+  sendVideo(frame: Uint8Array): void {
+    this.frames.push(frame)
   }
   sendAudio(opus: Uint8Array): void {
     this.sounds.push(opus)
@@ -48,7 +48,7 @@ class FakePeer implements RtcPeer {
   }
 }
 
-/** Takes a picture's bytes along as the real one does, and says which picture it was. */
+/** Takes a frame's bytes along as the real one does, and says which frame it was. */
 class FakeEncoder implements Encoding {
   bitrateBps = 1_000_000
   dropped = 0
@@ -61,7 +61,7 @@ class FakeEncoder implements Encoding {
     this.keyframes += 1
   }
   async encode(rgb: Uint8Array<ArrayBuffer>, index: number): Promise<EncodedVideo> {
-    if (rgb.byteLength === 0) throw new Error('the picture is gone')
+    if (rgb.byteLength === 0) throw new Error('the frame is gone')
     structuredClone(rgb, { transfer: [rgb.buffer] })
     this.indices.push(index)
     return { data: Uint8Array.of(index), keyframe: false }
@@ -93,7 +93,7 @@ function createRig() {
   return { peers, encoders, services, options }
 }
 
-const picture = () => new Uint8Array(12)
+const frame = () => new Uint8Array(12)
 const settle = () => new Promise((resolve) => setImmediate(resolve))
 
 afterEach(() => {
@@ -101,7 +101,7 @@ afterEach(() => {
 })
 
 describe('viewers', () => {
-  it('all get each picture, which is encoded once, and the sound', async () => {
+  it('all get each frame, which is encoded once, and the sound', async () => {
     const { peers, encoders, options } = createRig()
     const viewers = new Viewers(options)
     expect(viewers.wantsFrames).toBe(false)
@@ -111,28 +111,28 @@ describe('viewers', () => {
     expect(viewers.wantsFrames).toBe(true)
     for (const peer of peers) peer.become('connected')
     for (let tick = 1; tick <= 100; tick++) {
-      viewers.frame(picture(), tick * TICK_MS)
+      viewers.frame(frame(), tick * TICK_MS)
       await settle()
       viewers.sound(new Int16Array(TICK_SAMPLES).fill(5_000), tick * TICK_MS, { stale: false })
     }
     expect(encoders).toHaveLength(1)
     expect(encoders[0]?.indices).toHaveLength(100)
-    expect(peers.map(({ pictures }) => pictures.length)).toEqual([100, 100])
+    expect(peers.map(({ frames }) => frames.length)).toEqual([100, 100])
     expect(peers.every(({ sounds }) => sounds.length >= 100)).toBe(true)
     viewers.close()
     expect(encoders[0]?.closed).toBe(true)
     expect(peers.map(({ state }) => state)).toEqual(['closed', 'closed'])
   })
 
-  it('do not take the pictures of the session’s own client', async () => {
+  it('do not take the frames of the session’s own client', async () => {
     const { peers, encoders, options } = createRig()
     const out = new WebrtcOutput({ ...options, onTransport: () => undefined, onMic: () => undefined })
     await out.client.start('client')
     await out.viewers.watch('viewer')
     for (const peer of peers) peer.become('connected')
-    out.frame(picture(), TICK_MS)
+    out.frame(frame(), TICK_MS)
     await settle()
-    expect(peers.map(({ pictures }) => pictures.length)).toEqual([1, 1])
+    expect(peers.map(({ frames }) => frames.length)).toEqual([1, 1])
     expect(encoders).toHaveLength(2)
     out.close()
   })
@@ -209,17 +209,17 @@ describe('a shared encoder', () => {
     expect(encoders).toHaveLength(2)
   })
 
-  it('gives whoever asks for a key frame no picture from before', async () => {
+  it('gives whoever asks for a key frame no frame from before', async () => {
     const { encoders, services } = createRig()
     const pool = new SharedEncoders(services.encoders)
     const [one, other] = [open(pool), open(pool)]
-    const rgb = picture()
+    const rgb = frame()
     await one.encode(rgb, 7)
     other.forceKeyframe()
     expect(encoders[0]?.keyframes).toBe(1)
     expect(await other.encode(rgb, 7), 'its bytes are gone').toBeUndefined()
-    expect((await other.encode(picture(), 8))?.data).toEqual(Uint8Array.of(8))
-    expect((await one.encode(picture(), 8))?.data).toEqual(Uint8Array.of(8))
+    expect((await other.encode(frame(), 8))?.data).toEqual(Uint8Array.of(8))
+    expect((await one.encode(frame(), 8))?.data).toEqual(Uint8Array.of(8))
     expect(encoders[0]?.indices).toEqual([7, 8])
   })
 })

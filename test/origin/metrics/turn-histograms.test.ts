@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { TurnHistograms } from '../../../origin/metrics/turn-histograms.ts'
 
-const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_picture: null }
+const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_frame: null }
 describe('histograms of turns', () => {
   it('count each step in the bucket that it belongs to', () => {
     const histograms = new TurnHistograms()

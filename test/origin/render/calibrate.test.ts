@@ -5,7 +5,7 @@ import { stoppedClock } from '../../support/clocks.ts'
 
 let pass: (ms: number) => void = () => undefined
 
-/** Draws pictures of each avatar in so many ms of its own clock, one after another. */
+/** Draws frames of each avatar in so many ms of its own clock, one after another. */
 function machine(msByAvatar: Record<string, number>): Renderer {
   let last: Promise<unknown> = Promise.resolve()
   return {
@@ -34,13 +34,13 @@ describe('the capacity of a machine', () => {
   afterEach(() => void vi.restoreAllMocks())
 
   it('is that of the slowest avatar that keeps up; slower ones are told of', async () => {
-    // a picture in 1 ms: 1000 a second, of which speech takes 80 %, 25 for each session
+    // a frame in 1 ms: 1000 a second, of which speech takes 80 %, 25 for each session
     expect(await measureCapacity(machine({ light: 1 }), 4, log)).toBe(32)
     expect(told).toEqual([])
     expect(await measureCapacity(machine({ light: 1, heavy: 8 }), 4, log)).toBe(4)
     expect(told).toEqual([])
     expect(await measureCapacity(machine({ heavy: 8, hopeless: 60 }), 1, log)).toBe(4)
-    expect(told).toEqual([{ avatar_id: 'hopeless', pictures_per_s: 17 }])
+    expect(told).toEqual([{ avatar_id: 'hopeless', frames_per_s: 17 }])
   })
 
   it('is 1 where no avatar keeps up', async () => {

@@ -24,7 +24,7 @@ function fields(value: number, at: (x: number, y: number) => [number, number]): 
   return { grid: GRID, fields: all }
 }
 /** Levels that say where a pixel is from: red across, green down. */
-const picture = (): Uint8Array =>
+const frame = (): Uint8Array =>
   Uint8Array.from({ length: 3 * SIZE * SIZE }, (_, i) => {
     const pixel = Math.floor(i / 3)
     return i % 3 === 0 ? 3 * (pixel % SIZE) : i % 3 === 1 ? 3 * Math.floor(pixel / SIZE) : 77
@@ -33,7 +33,7 @@ const red = (rgb: Uint8Array, x: number, y: number): number => Number(rgb[3 * (y
 const green = (rgb: Uint8Array, x: number, y: number): number => Number(rgb[3 * (y * SIZE + x) + 1])
 
 function warped(head: HeadFields, from: Float32Array, to: Float32Array, clipSize = SIZE): Uint8Array {
-  const rgb = picture()
+  const rgb = frame()
   const out = new Uint8Array(rgb.length).fill(1)
   warpHead({ rgb, size: SIZE, clipSize, head, from, to, out })
   return out
@@ -42,11 +42,11 @@ function warped(head: HeadFields, from: Float32Array, to: Float32Array, clipSize
 describe('warpHead', () => {
   const sideways = fields(0, () => [1, 0])
 
-  it('leaves a picture that stands as wanted as it is, to the bit', () => {
-    expect(warped(sideways, stance(3), stance(3))).toEqual(picture())
+  it('leaves a frame that stands as wanted as it is, to the bit', () => {
+    expect(warped(sideways, stance(3), stance(3))).toEqual(frame())
   })
 
-  it('moves every point by what its field says, in the pixels of the picture', () => {
+  it('moves every point by what its field says, in the pixels of the frame', () => {
     const out = warped(sideways, stance(), stance(5))
     expect([red(out, 30, 30), green(out, 30, 30)]).toEqual([3 * 25, 90])
     const half = warped(sideways, stance(1), stance(-8), 2 * SIZE)
@@ -63,7 +63,7 @@ describe('warpHead', () => {
       stance(),
       stance(0, 2),
     )
-    expect(out.subarray((3 * SIZE * SIZE * 5) / 8)).toEqual(picture().subarray((3 * SIZE * SIZE * 5) / 8))
+    expect(out.subarray((3 * SIZE * SIZE * 5) / 8)).toEqual(frame().subarray((3 * SIZE * SIZE * 5) / 8))
     expect(green(out, 10, 16)).toBe(3 * 12)
   })
 
@@ -72,7 +72,7 @@ describe('warpHead', () => {
     const there = warped(swell, stance(), stance(0, 0, 4))
     const back = new Uint8Array(there.length)
     warpHead({ rgb: there, size: SIZE, clipSize: SIZE, head: swell, from: stance(0, 0, 4), to: stance(), out: back })
-    const before = picture()
+    const before = frame()
     const off = back.map((level, i) => Math.abs(level - Number(before[i])))
     expect(Math.max(...off)).toBeLessThanOrEqual(3)
     expect(red(there, 32, 32)).toBeCloseTo(3 * 28, -1)
@@ -112,7 +112,7 @@ describe('a renderer', () => {
     expect(['nodding', 'stiff', 'nobody'].map((id) => renderer.canNod(id))).toEqual([true, false, false])
   })
 
-  it('bends the head of a picture with its drawn mouth on it', async () => {
+  it('bends the head of a frame with its drawn mouth on it', async () => {
     const open = Float32Array.from(FACE_PARAMS, (name) => (name === 'aa' ? 1 : 0))
     const degrees = 4
     const down = Math.round((degrees * PIXELS_PER_DEGREE * 512) / PACK_SIZE)
@@ -127,16 +127,16 @@ describe('a renderer', () => {
     }
   })
 
-  it('shows the picture of a pack that cannot nod as it is, from the cache', async () => {
-    const before = renderer.stats().cached_pictures ?? 0
+  it('shows the frame of a pack that cannot nod as it is, from the cache', async () => {
+    const before = renderer.stats().cached_frames ?? 0
     await draw({ avatarId: 'stiff', nodDegrees: 5 })
-    expect(renderer.stats().cached_pictures).toBe(before + 1)
+    expect(renderer.stats().cached_frames).toBe(before + 1)
   })
 
   it('glides through mixtures of both clips, and only then', async () => {
-    const before = renderer.stats().cached_pictures ?? 0
+    const before = renderer.stats().cached_frames ?? 0
     await draw({ avatarId: 'stiff', toward: { clip: 'listening', share: 0 } })
-    expect(renderer.stats().cached_pictures).toBe(before + 1)
+    expect(renderer.stats().cached_frames).toBe(before + 1)
     await draw({ avatarId: 'stiff', toward: { clip: 'listening', share: 1.5 } })
   })
 
@@ -149,12 +149,12 @@ describe('a renderer', () => {
 
 describe('the default avatar, from idle into listening', () => {
   // a cut between the clips moves the head by several pixels at once
-  it('changes from picture to picture hardly more than its clips do, and far less than a cut', async () => {
+  it('changes from frame to frame hardly more than its clips do, and far less than a cut', async () => {
     const pack = await loadPack('avatars/avatar_1')
     const glide = 12
     // as far as a blink of either clip
-    const idle = pictures(pack, 'idle', 45)
-    const listening = pictures(pack, 'listening', 45)
+    const idle = frames(pack, 'idle', 45)
+    const listening = frames(pack, 'listening', 45)
     const shown = idle.slice(0, glide + 8).map((rgb, i) => {
       const way = Math.min(1, Math.max(0, (i - 4) / glide))
       const share = way * way * (3 - 2 * way)
@@ -169,17 +169,17 @@ describe('the default avatar, from idle into listening', () => {
   })
 })
 
-/** First pictures of a clip at 360 pixels. */
-function pictures(pack: AvatarPack, clip: ClipName, count: number): Uint8Array[] {
+/** First frames of a clip at 360 pixels. */
+function frames(pack: AvatarPack, clip: ClipName, count: number): Uint8Array[] {
   const found: Uint8Array[] = []
-  for (const picture of readVideo(pack.clips[clip]?.file ?? '')) {
-    found.push(Uint8Array.from(picture.rgb(360)))
+  for (const frame of readVideo(pack.clips[clip]?.file ?? '')) {
+    found.push(Uint8Array.from(frame.rgb(360)))
     if (found.length === count) break
   }
   return found
 }
 
-/** What the compose thread makes of two pictures of the same number. */
+/** What the compose thread makes of two frames of the same number. */
 function between(pack: AvatarPack, index: number, idle: Uint8Array, listening: Uint8Array, share: number): Uint8Array {
   const { head } = pack
   if (head === undefined) throw new Error('the default avatar has no head')

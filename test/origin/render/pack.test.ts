@@ -71,7 +71,7 @@ describe('a damaged pack is refused with the file and the reason', () => {
     ],
     [
       'short stances of the head',
-      /idle_head\.f32 has 12 bytes, but 40 pictures of 4/,
+      /idle_head\.f32 has 12 bytes, but 40 frames of 4/,
       async () => {
         await addHead(folder)
         await truncate(join(folder, 'idle_head.f32'), 12)
@@ -86,16 +86,16 @@ describe('a damaged pack is refused with the file and the reason', () => {
       },
     ],
     ['a missing file', /mouth_idle\.f32 is missing/, () => rm(join(folder, 'mouth_idle.f32'))],
-    ['a short table', /tracks_idle\.f32 has 100 bytes, but 40 pictures/, () => truncate(join(folder, 'tracks_idle.f32'), 100)],
+    ['a short table', /tracks_idle\.f32 has 100 bytes, but 40 frames/, () => truncate(join(folder, 'tracks_idle.f32'), 100)],
     [
       'a table with no number in it',
-      /tracks_idle\.f32 picture 1 has a value that is not a number/,
+      /tracks_idle\.f32 frame 1 has a value that is not a number/,
       () =>
         writeFile(join(folder, 'tracks_idle.f32'), floats(Array.from({ length: IDLE_FRAMES * 22 }, (_, i) => (i === 30 ? Number.NaN : 0)))),
     ],
     [
       'a box outside the clip',
-      /mouth_idle\.f32 picture 0: box 150,0 40x40/,
+      /mouth_idle\.f32 frame 0: box 150,0 40x40/,
       () =>
         writeFile(
           join(folder, 'mouth_idle.f32'),
@@ -131,9 +131,9 @@ describe('a damaged pack is refused with the file and the reason', () => {
     ['a video that is none', /cannot open .*idle\.y4m/, () => writeFile(join(folder, 'idle.y4m'), 'no video at all')],
     [
       'a video that is too short',
-      /idle\.y4m has 40 pictures, the manifest says 41/,
+      /idle\.y4m has 40 frames, the manifest says 41/,
       async () => {
-        await editManifest(({ clips }) => (clips.idle.pictures = 41))
+        await editManifest(({ clips }) => (clips.idle.frames = 41))
         for (const [file, columns] of [
           ['tracks_idle.f32', 22],
           ['mouth_idle.f32', 36],
@@ -200,7 +200,7 @@ function flatDecoder(inputs: number, side: number, inputName = 'params'): Buffer
 }
 
 describe('decodeGreyPng', () => {
-  /** The same picture with each row under another filter. */
+  /** The same frame with each row under another filter. */
   function filtered(width: number, height: number, value: (x: number, y: number) => number): Buffer {
     const plain = Buffer.from(greyPng(width, height, (x, y) => value(x, y) / 255))
     const raw = Buffer.alloc((width + 1) * height)
@@ -231,10 +231,10 @@ describe('decodeGreyPng', () => {
 
   it('refuses what is cut off, damaged or of another kind', () => {
     const png = Buffer.from(greyPng(20, 20, () => 0.5))
-    expect(() => decodeGreyPng(png.subarray(0, 50))).toThrow(/cut off|no picture/)
+    expect(() => decodeGreyPng(png.subarray(0, 50))).toThrow(/cut off|no frame/)
     const damaged = Buffer.from(png)
     damaged.fill(0xff, damaged.indexOf('IDAT') + 4, damaged.indexOf('IDAT') + 12)
-    expect(() => decodeGreyPng(damaged)).toThrow(/damaged picture data/)
+    expect(() => decodeGreyPng(damaged)).toThrow(/damaged frame data/)
     const colour = Buffer.from(png)
     colour[25] = 2
     expect(() => decodeGreyPng(colour)).toThrow(/8-bit grey/)

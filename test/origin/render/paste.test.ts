@@ -143,12 +143,12 @@ describe('pastePatch', () => {
     expect(inside).toBeGreaterThan(1000)
   })
 
-  it('leaves the picture alone at blend 0', () => {
+  it('leaves the frame alone at blend 0', () => {
     const made = scene(120)
     expect(paste(made, 0)).toEqual(made.rgb)
   })
 
-  it('touches a box that ends at the edge of the picture without running over it', () => {
+  it('touches a box that ends at the edge of the frame without running over it', () => {
     const made = scene(120)
     made.placement.set([CLIP_SIZE - 50, CLIP_SIZE - 44, 50, 44])
     expect(largestDifference(paste(made, 1), slowPaste(made, 1, 0))).toBeLessThan(1.01)

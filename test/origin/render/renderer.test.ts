@@ -39,14 +39,14 @@ function open(options: { maxTicksBehind?: number; capacity?: number } = {}): Pro
   return createRenderer({ packsDir: dir, device: 'cpu', capacity: 4, intraOpThreads: 1, composeThreads: 1, ...options })
 }
 
-/** Until every picture of both clips can be shown, at every quality: one that is not made yet has the last one before it in its place. */
+/** Until every frame of both clips can be shown, at every quality: one that is not made yet has the last one before it in its place. */
 async function untilFilled(opened: Renderer): Promise<void> {
   for (const [clip, length] of [
     ['idle', IDLE_FRAMES],
     ['listening', LISTENING_FRAMES],
   ] as const) {
     for (const quality of Object.keys(QUALITIES) as Quality[]) {
-      await until(`the last picture of ${clip} at ${quality} quality`, async () => {
+      await until(`the last frame of ${clip} at ${quality} quality`, async () => {
         const [last, before] = await Promise.all([1, 2].map((back) => draw({ clip, quality, frame: length - back }, opened)))
         return last?.jpeg !== before?.jpeg
       })
@@ -71,7 +71,7 @@ function pixels({ jpeg, size }: RenderedFrame): Buffer {
   return rgb
 }
 
-/** Colours 0..255 that a picture must show: the gradient, with the inputs' colours where the layer's mask is. */
+/** Colours 0..255 that a frame must show: the gradient, with the inputs' colours where the layer's mask is. */
 function expected(
   size: number,
   drawn: { layer: keyof typeof ORIGIN; inputs: Partial<Record<FaceParam, number>>; blend?: number }[],
@@ -100,9 +100,9 @@ function expected(
 const CODEC_ERROR = 2.6
 
 /** Mean difference in the square that a layer's patch covers. */
-function differenceIn(layer: keyof typeof ORIGIN, picture: RenderedFrame, wanted: ArrayLike<number>): number {
-  const { size } = picture
-  const rgb = pixels(picture)
+function differenceIn(layer: keyof typeof ORIGIN, frame: RenderedFrame, wanted: ArrayLike<number>): number {
+  const { size } = frame
+  const rgb = pixels(frame)
   const scale = size / PACK_SIZE
   let sum = 0
   let count = 0
@@ -119,17 +119,17 @@ function meanDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum / a.length
 }
 
-describe('a picture without a face', () => {
+describe('a frame without a face', () => {
   it("is the clip's own, at every quality, from the cache", async () => {
     const before = renderer.stats()
     for (const [quality, { size }] of Object.entries(QUALITIES)) {
-      const picture = await draw({ quality: quality as Quality })
-      expect(picture.size).toBe(size)
-      expect(meanDifference(pixels(picture), expected(size, []))).toBeLessThan(CODEC_ERROR)
+      const frame = await draw({ quality: quality as Quality })
+      expect(frame.size).toBe(size)
+      expect(meanDifference(pixels(frame), expected(size, []))).toBeLessThan(CODEC_ERROR)
     }
     expect((await draw()).jpeg).toBe((await draw()).jpeg)
     expect(renderer.stats().patches).toBe(before.patches)
-    expect(renderer.stats().cached_pictures).toBe((before.cached_pictures ?? 0) + 5)
+    expect(renderer.stats().cached_frames).toBe((before.cached_frames ?? 0) + 5)
   })
 
   it('comes round at the end of the loop, also backwards', async () => {
@@ -142,18 +142,18 @@ describe('a picture without a face', () => {
   })
 })
 
-describe('a picture with a face', () => {
+describe('a frame with a face', () => {
   it.each(Object.keys(QUALITIES) as Quality[])('has the patch where its mask is, at %s quality', async (quality) => {
-    const picture = await draw({ quality, frame: 11, face: face({ aa: 0.5, oh: 0.5 }) })
+    const frame = await draw({ quality, frame: 11, face: face({ aa: 0.5, oh: 0.5 }) })
     // viseme_gain of the pack is 1.1
-    const wanted = expected(picture.size, [{ layer: 'mouth', inputs: { aa: 0.55, oh: 0.55 } }])
-    expect(differenceIn('mouth', picture, wanted)).toBeLessThan(CODEC_ERROR)
-    expect(differenceIn('mouth', picture, expected(picture.size, []))).toBeGreaterThan(3 * CODEC_ERROR)
-    // outside the patch it is the clip's own picture
-    expect(differenceIn('eyes', picture, wanted)).toBeLessThan(CODEC_ERROR)
+    const wanted = expected(frame.size, [{ layer: 'mouth', inputs: { aa: 0.55, oh: 0.55 } }])
+    expect(differenceIn('mouth', frame, wanted)).toBeLessThan(CODEC_ERROR)
+    expect(differenceIn('mouth', frame, expected(frame.size, []))).toBeGreaterThan(3 * CODEC_ERROR)
+    // outside the patch it is the clip's own frame
+    expect(differenceIn('eyes', frame, wanted)).toBeLessThan(CODEC_ERROR)
   })
 
-  it("is the clip's own picture at rest and at blend 0, without a model run", async () => {
+  it("is the clip's own frame at rest and at blend 0, without a model run", async () => {
     const { patches } = renderer.stats()
     const own = (await draw()).jpeg
     expect((await draw({ face: face({ sil: 1 }) })).jpeg).toBe(own)
@@ -162,8 +162,8 @@ describe('a picture with a face', () => {
   })
 
   it('is halfway at blend 0.5', async () => {
-    const picture = await draw({ face: face({ aa: 1 }), blend: 0.5 })
-    expect(differenceIn('mouth', picture, expected(picture.size, [{ layer: 'mouth', inputs: { aa: 1.1 }, blend: 0.5 }]))).toBeLessThan(
+    const frame = await draw({ face: face({ aa: 1 }), blend: 0.5 })
+    expect(differenceIn('mouth', frame, expected(frame.size, [{ layer: 'mouth', inputs: { aa: 1.1 }, blend: 0.5 }]))).toBeLessThan(
       CODEC_ERROR,
     )
   })
@@ -190,19 +190,19 @@ describe('a picture with a face', () => {
   })
 
   it("keeps the clip's blink when the eyes are drawn for another reason", async () => {
-    const picture = await draw({ frame: BLINK_AT, face: face({ brow_up: 0.5 }) })
-    const wanted = expected(picture.size, [{ layer: 'eyes', inputs: { brow_up: 0.5, blink: 1 } }])
-    expect(differenceIn('eyes', picture, wanted)).toBeLessThan(CODEC_ERROR)
+    const frame = await draw({ frame: BLINK_AT, face: face({ brow_up: 0.5 }) })
+    const wanted = expected(frame.size, [{ layer: 'eyes', inputs: { brow_up: 0.5, blink: 1 } }])
+    expect(differenceIn('eyes', frame, wanted)).toBeLessThan(CODEC_ERROR)
   })
 
-  it('reuses the patch of a face that comes again, on any picture', async () => {
+  it('reuses the patch of a face that comes again, on any frame', async () => {
     const before = renderer.stats()
     const again = face({ oh: 0.71, sil: 0.29 })
     await draw({ frame: 20, face: again })
-    const picture = await draw({ frame: 21, face: again })
+    const frame = await draw({ frame: 21, face: again })
     expect(renderer.stats().patches).toBe((before.patches ?? 0) + 1)
     expect(renderer.stats().reused_patches).toBe((before.reused_patches ?? 0) + 1)
-    expect(differenceIn('mouth', picture, expected(picture.size, [{ layer: 'mouth', inputs: { oh: 0.781 } }]))).toBeLessThan(CODEC_ERROR)
+    expect(differenceIn('mouth', frame, expected(frame.size, [{ layer: 'mouth', inputs: { oh: 0.781 } }]))).toBeLessThan(CODEC_ERROR)
   })
 })
 
@@ -269,7 +269,7 @@ describe('a batch', () => {
 describe('under pressure', () => {
   afterEach(() => void vi.restoreAllMocks())
 
-  it('refuses drawn pictures beyond its bound, still serves the clip, and recovers', async () => {
+  it('refuses drawn frames beyond its bound, still serves the clip, and recovers', async () => {
     const bounded = await open({ maxTicksBehind: 1, capacity: 1 })
     stoppedClock()
     try {
@@ -279,14 +279,14 @@ describe('under pressure', () => {
       expect(refused.length).toBe(200 - 64)
       for (const { reason } of refused) expect(reason).toMatchObject({ code: 'CAPACITY_EXCEEDED' })
       expect(results.at(-1)?.status).toBe('fulfilled')
-      expect(bounded.stats()).toMatchObject({ rejected_pictures: 136, pictures_under_way: 0 })
+      expect(bounded.stats()).toMatchObject({ rejected_frames: 136, frames_under_way: 0 })
       expect((await draw({ face: face({ aa: 1 }) }, bounded)).size).toBe(512)
     } finally {
       await bounded.close()
     }
   })
 
-  it('refuses drawn pictures while the oldest lags more than its bound', async () => {
+  it('refuses drawn frames while the oldest lags more than its bound', async () => {
     const bounded = await open({ maxTicksBehind: 1, capacity: 1000 })
     try {
       const pass = stoppedClock()
@@ -319,7 +319,7 @@ describe('start', () => {
     expect(opened.capacity).toBeGreaterThanOrEqual(1)
     expect(shares).toEqual(shares.toSorted((a, b) => a - b))
     expect(shares.at(-1)).toBe(1)
-    expect(opened.stats().pictures).toBe(0)
+    expect(opened.stats().frames).toBe(0)
     await opened.close()
   })
 

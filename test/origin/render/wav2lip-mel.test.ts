@@ -15,7 +15,7 @@ const sound = Float32Array.from({ length: 16_000 }, (_, i) => {
  * One mel frame by the definitions, one step after the other: preemphasis y[n] = x[n] - 0.97 x[n - 1], zeros before the sound,
  * a Hann window of 800 around sample 200 m, the plain Fourier sum, its magnitude, Slaney's filters, decibels, -4..4.
  */
-function melByDefinition(x: ArrayLike<number>, frame: number): number[] {
+function melByDefinition(x: ArrayLike<number>, melFrame: number): number[] {
   const sample = (n: number): number => (n < 0 || n >= x.length ? 0 : Number(x[n]))
   const y = (n: number): number => (n < 0 ? 0 : sample(n) - 0.97 * sample(n - 1))
   const magnitude: number[] = []
@@ -23,7 +23,7 @@ function melByDefinition(x: ArrayLike<number>, frame: number): number[] {
     let re = 0
     let im = 0
     for (let n = 0; n < 800; n++) {
-      const value = y(200 * frame - 400 + n) * (0.5 - 0.5 * Math.cos((2 * Math.PI * n) / 800))
+      const value = y(200 * melFrame - 400 + n) * (0.5 - 0.5 * Math.cos((2 * Math.PI * n) / 800))
       re += value * Math.cos((2 * Math.PI * k * n) / 800)
       im -= value * Math.sin((2 * Math.PI * k * n) / 800)
     }
@@ -46,8 +46,8 @@ function melByDefinition(x: ArrayLike<number>, frame: number): number[] {
   })
 }
 
-function column(window: Float32Array, frame: number): number[] {
-  return Array.from({ length: MEL_BANDS }, (_, band) => window[band * WINDOW_FRAMES + frame] ?? Number.NaN)
+function column(window: Float32Array, melFrame: number): number[] {
+  return Array.from({ length: MEL_BANDS }, (_, band) => window[band * WINDOW_FRAMES + melFrame] ?? Number.NaN)
 }
 function largestDifference(a: readonly number[], b: readonly number[]): number {
   return Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? Number.NaN))))
@@ -74,18 +74,18 @@ describe('the 800-point transform', () => {
 })
 
 describe('mel windows', () => {
-  it.each([1, 8, 17])('of picture %i are those of the definitions', (picture) => {
+  it.each([1, 8, 17])('of frame %i are those of the definitions', (frame) => {
     const stream = new MelStream()
-    stream.push(sound.subarray(0, 640 * picture + 3_000))
-    const window = stream.window(picture)
-    for (const frame of [0, 3, 15]) {
-      expect(largestDifference(column(window, frame), melByDefinition(sound, windowStart(picture) + frame))).toBeLessThan(1e-4)
+    stream.push(sound.subarray(0, 640 * frame + 3_000))
+    const window = stream.window(frame)
+    for (const melFrame of [0, 3, 15]) {
+      expect(largestDifference(column(window, melFrame), melByDefinition(sound, windowStart(frame) + melFrame))).toBeLessThan(1e-4)
     }
     // the sound fills the scale: it is not all silence
     expect(Math.max(...window) - Math.min(...window)).toBeGreaterThan(3)
   })
 
-  it('begin one picture before theirs, as in training: int(3.2 (i - 1)) at 25 a second', () => {
+  it('begin one frame before theirs, as in training: int(3.2 (i - 1)) at 25 a second', () => {
     expect([0, 1, 2, 3, 4, 5, 6, 26].map(windowStart)).toEqual([-4, 0, 3, 6, 9, 12, 16, 80])
   })
 
@@ -108,12 +108,12 @@ describe('mel windows', () => {
     expect(Math.max(...column(early.window(0), 8))).toBeGreaterThan(-2)
   })
 
-  it('need no more sound after their picture than they say, and say when it is missing', () => {
-    for (let picture = 0; picture < 6; picture++) {
+  it('need no more sound after their frame than they say, and say when it is missing', () => {
+    for (let frame = 0; frame < 6; frame++) {
       const stream = new MelStream()
-      const samples = Math.ceil(picture * 640 + wav2lipSound.lookAheadMs * 16)
+      const samples = Math.ceil(frame * 640 + wav2lipSound.lookAheadMs * 16)
       stream.push(sound.subarray(0, samples))
-      expect(stream.window(picture).length).toBe(wav2lipSound.windowLength)
+      expect(stream.window(frame).length).toBe(wav2lipSound.windowLength)
     }
     const short = new MelStream()
     short.push(sound.subarray(0, 3_000))

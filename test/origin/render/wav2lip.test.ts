@@ -48,14 +48,14 @@ async function draw(wanted: FrameRequest, from = renderer): Promise<RenderedFram
   return result.value
 }
 
-/** Mean difference in levels between a picture and what it must show, inside the mouth and around it within the face box. */
+/** Mean difference in levels between a frame and what it must show, inside the mouth and around it within the face box. */
 function differences(
   { jpeg, size }: RenderedFrame,
-  { picture, mean, blend = 1, side = 96 }: { picture: number; mean: number; blend?: number; side?: number },
+  { frame, mean, blend = 1, side = 96 }: { frame: number; mean: number; blend?: number; side?: number },
 ) {
   const rgb = Buffer.alloc(3 * size * size)
   decodeJpeg(Buffer.from(jpeg), rgb)
-  const offset = boxOffset(picture)
+  const offset = boxOffset(frame)
   const [boxX, boxY] = [FACE_BOX.x + offset.x, FACE_BOX.y + offset.y]
   // the masked face: its upper half as the clip has it, black below
   let seen = 0
@@ -73,7 +73,7 @@ function differences(
       const [u, v] = [((cx - boxX) * side) / FACE_BOX.side, ((cy - boxY) * side) / FACE_BOX.side]
       if (u < 0 || v < 0 || u > side || v > side) continue
       const mouth = inTinyMouth(u, v, side)
-      // the mouth's own edge is soft in the picture and hard in this sum
+      // the mouth's own edge is soft in the frame and hard in this sum
       if (inTinyMouth(u - 3, v - 3, side) !== mouth || inTinyMouth(u + 3, v + 3, side) !== mouth) continue
       for (let c = 0; c < 3; c++) {
         const change = mouth ? blend * lowerMaskShare(u, v, side) * (mean * Number(TINY_COLOUR[c]) + TINY_MASKED_SHARE * seen) : 0
@@ -100,14 +100,14 @@ describe('a sound-driven avatar', () => {
   it.each(['low', 'medium', 'high'] as const)(
     'shows what its model draws from clip and sound, in its place, at %s quality',
     async (quality) => {
-      const picture = await draw(request(2, { quality, frame: 11 }))
-      expect(picture.size).toBe(QUALITIES[quality].size)
-      // the tint that the model adds everywhere is gone: the patch has the colour of the picture around it
-      const { mouth, around } = differences(picture, { picture: 11, mean: 2 })
+      const frame = await draw(request(2, { quality, frame: 11 }))
+      expect(frame.size).toBe(QUALITIES[quality].size)
+      // the tint that the model adds everywhere is gone: the patch has the colour of the frame around it
+      const { mouth, around } = differences(frame, { frame: 11, mean: 2 })
       expect(mouth).toBeLessThan(CODEC_ERROR)
       expect(around).toBeLessThan(CODEC_ERROR)
       // and the sound matters
-      expect(differences(picture, { picture: 11, mean: -1 }).mouth).toBeGreaterThan(3 * CODEC_ERROR)
+      expect(differences(frame, { frame: 11, mean: -1 }).mouth).toBeGreaterThan(3 * CODEC_ERROR)
     },
   )
 
@@ -119,15 +119,15 @@ describe('a sound-driven avatar', () => {
     expect((await draw(request(undefined, { face }))).jpeg).toBe(own)
     expect(renderer.stats().patches).toBe(patches)
     const half = await draw(request(3, { sound: { window: window(3), blend: 0.5 } }))
-    expect(differences(half, { picture: 3, mean: 3, blend: 0.5 }).mouth).toBeLessThan(CODEC_ERROR)
+    expect(differences(half, { frame: 3, mean: 3, blend: 0.5 }).mouth).toBeLessThan(CODEC_ERROR)
   })
 
-  it('keeps every sound with its picture in a batch', async () => {
+  it('keeps every sound with its frame in a batch', async () => {
     const means = Array.from({ length: 12 }, (_, i) => -3 + i / 2)
     const results = await renderer.render(means.map((mean, i) => request(mean, { frame: i })))
     for (const [i, result] of results.entries()) {
       if (result.status === 'rejected') throw result.reason
-      expect(differences(result.value, { picture: i, mean: Number(means[i]) }).mouth).toBeLessThan(CODEC_ERROR)
+      expect(differences(result.value, { frame: i, mean: Number(means[i]) }).mouth).toBeLessThan(CODEC_ERROR)
     }
     expect(renderer.stats().batch_mean).toBeGreaterThan(1)
     expect(renderer.stats().crop_bytes).toBeGreaterThanOrEqual(12 * 3 * 96 * 96)
@@ -137,7 +137,7 @@ describe('a sound-driven avatar', () => {
     const results = await renderer.render([2, -2].map((mean, i) => request(mean, { avatarId: 'small', frame: 5 + i })))
     for (const [i, result] of results.entries()) {
       if (result.status === 'rejected') throw result.reason
-      expect(differences(result.value, { picture: 5 + i, mean: 2 - 4 * i, side: 48 }).mouth).toBeLessThan(CODEC_ERROR)
+      expect(differences(result.value, { frame: 5 + i, mean: 2 - 4 * i, side: 48 }).mouth).toBeLessThan(CODEC_ERROR)
     }
   })
 
@@ -156,7 +156,7 @@ describe('a sound-driven avatar', () => {
     ])
   })
 
-  it('leaves pictures out that would come too late, and draws on', async () => {
+  it('leaves frames out that would come too late, and draws on', async () => {
     const slow = await createRenderer({
       packsDir: dir,
       device: 'cpu',
@@ -174,7 +174,7 @@ describe('a sound-driven avatar', () => {
       expect(results[0]?.status).toBe('fulfilled')
       for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'CAPACITY_EXCEEDED' })
       // while one is drawn, nothing more is begun with no lag allowed; on a busy machine it may be drawn before the next is asked for
-      const refused = await until('a picture that would come too late', async () => {
+      const refused = await until('a frame that would come too late', async () => {
         const first = slow.render([request(1, { frame: 6 })])
         await new Promise((resolve) => setImmediate(resolve))
         await new Promise((resolve) => setImmediate(resolve))
@@ -225,7 +225,7 @@ describe('a pack with published weights does not start', () => {
   })
 
   it('when the graph has another size or other names', async () => {
-    expect(await failure({ side: 48, model: tinyWav2lip(96) })).toContain('takes pictures of 96 x 96; the manifest says 48 x 48')
+    expect(await failure({ side: 48, model: tinyWav2lip(96) })).toContain('takes frames of 96 x 96; the manifest says 48 x 48')
     const named = await failure({ model: tinyWav2lip(96, { frames: 'faces' }) })
     expect(named).toContain('has the inputs [mel_spectrogram, faces]; a Wav2Lip graph has mel_spectrogram and video_frames')
     expect(await failure({ model: new Uint8Array(64) })).toContain('person.onnx cannot be loaded')

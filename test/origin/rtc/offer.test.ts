@@ -65,7 +65,7 @@ describe('an offer of Chromium', () => {
     expect(parseOffer(CHROMIUM).offeredBy).toMatch(/^\d{10,}$/)
   })
 
-  it('may leave out its sound, or its picture', () => {
+  it('may leave out its sound, or its video', () => {
     const cut = (kind: string): string =>
       CHROMIUM.split(/(?=^m=)/m)
         .filter((part) => !part.startsWith(`m=${kind}`))

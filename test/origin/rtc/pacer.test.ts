@@ -17,7 +17,7 @@ afterEach(() => {
 })
 const items = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
-describe('the packets of a picture', () => {
+describe('the packets of a frame', () => {
   it('leave together when it is due, where they are few', () => {
     pacer.push(items(5), startMs + 30)
     vi.advanceTimersByTime(29)
@@ -44,7 +44,7 @@ describe('the packets of a picture', () => {
     expect(sent).toHaveLength(12)
   })
 
-  it('do not overtake those of the picture before', () => {
+  it('do not overtake those of the frame before', () => {
     pacer.push(items(30), startMs - 100)
     pacer.push([100, 101], startMs - 60)
     vi.advanceTimersByTime(50)

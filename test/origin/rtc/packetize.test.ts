@@ -30,7 +30,7 @@ describe('H.264 payloads', () => {
   // no start code inside: 0 never follows 0
   const unit = (type: number, length: number): Buffer => Buffer.from([0x60 | type, ...bytes(length).map((value) => value | 1)])
 
-  it('hold every unit of a picture, large ones in marked fragments', () => {
+  it('hold every unit of a frame, large ones in marked fragments', () => {
     const units = [unit(7, 20), unit(8, 4), unit(5, 4_000)]
     const stream = Buffer.concat([
       Buffer.from([0, 0, 0, 1]),

@@ -58,13 +58,13 @@ afterEach(async () => {
 /** Of a packet's stamp of its sending: 6 bits of seconds, 18 of their fraction. */
 const STAMP_UNITS = 2 ** 18
 
-const picture = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(7)
+const frame = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(7)
 
-/** Sends a picture and waits for its packets. */
-async function sendPicture({ client, peer }: Rig, bytes: number, mediaMs: number): Promise<void> {
+/** Sends a frame and waits for its packets. */
+async function sendFrame({ client, peer }: Rig, bytes: number, mediaMs: number): Promise<void> {
   const before = client.video.length
-  peer.sendVideo(picture(bytes), mediaMs)
-  await until('the last packet of a picture', () => client.video.slice(before).some(({ header }) => header.marker))
+  peer.sendVideo(frame(bytes), mediaMs)
+  await until('the last packet of a frame', () => client.video.slice(before).some(({ header }) => header.marker))
 }
 
 describe('a connection', () => {
@@ -103,10 +103,10 @@ describe('a connection', () => {
     expect(new Set(names)).toEqual(new Set(['turn.test', 'stun.test']))
   })
 
-  it('carries pictures whole and in order, and sound', async () => {
+  it('carries frames whole and in order, and sound', async () => {
     const rig = await connect()
     const nowMs = performance.now()
-    for (let i = 0; i < 5; i++) await sendPicture(rig, 5_000, nowMs + i * 40)
+    for (let i = 0; i < 5; i++) await sendFrame(rig, 5_000, nowMs + i * 40)
     rig.peer.sendAudio(new Uint8Array([1, 2, 3]), nowMs)
     await until('sound', () => rig.client.audio.length === 1)
     const { video } = rig.client
@@ -172,10 +172,10 @@ function estimate(rig: Rig): RtcpPayloadSpecificFeedback {
 }
 
 describe('feedback', () => {
-  // Broke: with a microphone, the library handed a PLI to the microphone's receiver; the picture stood still for good.
-  it('of a lost picture asks for a key frame, also when the client sends a microphone', async () => {
+  // Broke: with a microphone, the library handed a PLI to the microphone's receiver; the video stood still for good.
+  it('of a lost frame asks for a key frame, also when the client sends a microphone', async () => {
     const rig = await connect({ microphone: true })
-    await sendPicture(rig, 100, performance.now())
+    await sendFrame(rig, 100, performance.now())
     rig.client.speak(Buffer.from([0xf8, 1]))
     await until('the microphone to be known', () => rig.mic.length > 0)
     const pli = new PictureLossIndication({ senderSsrc: rig.client.micSsrc, mediaSsrc: videoSsrc(rig) })
@@ -185,7 +185,7 @@ describe('feedback', () => {
 
   it('asks for at most one key frame in half a second', async () => {
     const rig = await connect()
-    await sendPicture(rig, 100, performance.now())
+    await sendFrame(rig, 100, performance.now())
     const pli = new PictureLossIndication({ senderSsrc: 1, mediaSsrc: videoSsrc(rig) })
     const pass = stoppedClock()
     const ask = async (): Promise<void> => await rig.client.feedback(new RtcpPayloadSpecificFeedback({ feedback: pli }))
@@ -197,20 +197,20 @@ describe('feedback', () => {
     await until('a key frame to be asked for again', () => rig.keyframeRequests() === 2)
   })
 
-  // Broke: browsers ask for 3 s for packets that are no longer there before they ask for a key frame; the picture stood still.
+  // Broke: browsers ask for 3 s for packets that are no longer there before they ask for a key frame; the video stood still.
   it('for a packet that can no longer be sent again asks for a key frame', async () => {
     const rig = await connect()
-    await sendPicture(rig, 100, performance.now())
+    await sendFrame(rig, 100, performance.now())
     const oldest = rig.client.video[0]?.header.sequenceNumber ?? 0
     // more packets than are kept
-    for (let i = 0; i < 6; i++) await sendPicture(rig, 110_000, performance.now() - 100)
+    for (let i = 0; i < 6; i++) await sendFrame(rig, 110_000, performance.now() - 100)
     await rig.client.feedback(nack(rig, [oldest]))
     await until('a key frame to be asked for', () => rig.keyframeRequests() === 1) // without the cure: never
   })
 
   it('for a recent packet brings the packet again', async () => {
     const rig = await connect()
-    await sendPicture(rig, 3_000, performance.now())
+    await sendFrame(rig, 3_000, performance.now())
     const lost = rig.client.video[1]?.header.sequenceNumber ?? 0
     const before = rig.client.video.length
     await rig.client.feedback(nack(rig, [lost]))
@@ -222,7 +222,7 @@ describe('feedback', () => {
   // Broke: what was sent again bore the stamp of the first time, and receivers took the line for slow.
   it('for a packet brings it with the time of now, and not twice at once', async () => {
     const rig = await connect()
-    await sendPicture(rig, 3_000, performance.now())
+    await sendFrame(rig, 3_000, performance.now())
     const first = rig.client.video[1]
     const lost = first?.header.sequenceNumber ?? 0
     const before = rig.client.video.length
@@ -240,7 +240,7 @@ describe('feedback', () => {
   // Broke: the library read an estimate in the same message as packets asked for, dozens each time; every one cost a key frame.
   it('for packets is not mistaken in a message that says more', async () => {
     const rig = await connect()
-    for (let i = 0; i < 4; i++) await sendPicture(rig, 9_000, performance.now())
+    for (let i = 0; i < 4; i++) await sendFrame(rig, 9_000, performance.now())
     const sequences = rig.client.video.map(({ header }) => header.sequenceNumber)
     const lost = [1, 3, 4, 25].map((i) => sequences[i] ?? 0)
     const before = rig.client.video.length
@@ -254,14 +254,14 @@ describe('feedback', () => {
 
   it('about the bandwidth is told', async () => {
     const rig = await connect()
-    await sendPicture(rig, 100, performance.now())
+    await sendFrame(rig, 100, performance.now())
     await rig.client.feedback(estimate(rig))
     await until('the estimate', () => rig.peer.stats().estimateBps === 800_000)
   })
 })
 
 describe('the clock', () => {
-  // Broke: the library's reports left out the fraction of the second, so that sound and picture were apart by up to 1 s.
+  // Broke: the library's reports left out the fraction of the second, so that sound and video were apart by up to 1 s.
   it('ties both streams to one wall clock, to the millisecond', async () => {
     const beganMs = performance.now()
     const rig = await connect()
@@ -288,7 +288,7 @@ describe('the clock', () => {
   it('stamps packets with the time of sending', async () => {
     const rig = await connect()
     const before = ntpSeconds(ntpTime(performance.now()))
-    await sendPicture(rig, 100, performance.now())
+    await sendFrame(rig, 100, performance.now())
     const after = ntpSeconds(ntpTime(performance.now()))
     const stamp = (rig.client.video[0]?.header.extensions[0]?.payload.readUIntBE(0, 3) ?? 0) / STAMP_UNITS
     // it comes round every 64 s, and counts in steps of 4 µs
@@ -298,7 +298,7 @@ describe('the clock', () => {
 })
 
 function peerSends({ peer }: Rig, mediaMs: number): void {
-  peer.sendVideo(picture(100), mediaMs)
+  peer.sendVideo(frame(100), mediaMs)
   peer.sendAudio(new Uint8Array([1]), mediaMs)
 }
 
@@ -355,7 +355,7 @@ describe('the network', () => {
     const before = count()
     for (let i = 0; i < 3; i++) {
       const rig = await connect()
-      await sendPicture(rig, 1_000, performance.now())
+      await sendFrame(rig, 1_000, performance.now())
       open.pop()
       await Promise.all([rig.client.close(), rig.peer.close()])
     }

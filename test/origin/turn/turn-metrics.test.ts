@@ -8,7 +8,7 @@ import { stoppedClock } from '../../support/clocks.ts'
 import { createRig, fakeTts, type Rig } from '../../support/fakes/session-fakes.ts'
 
 afterEach(() => void vi.restoreAllMocks())
-const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_picture: null }
+const NONE = { vad_end: null, stt_final: null, llm_first_token: null, tts_first_byte: null, first_sound: null, first_frame: null }
 const metricsOf = ({ sink }: Rig) => sink.of('turn_metrics').map(({ metrics }) => metrics)
 
 describe('the metrics of a turn', () => {
@@ -44,22 +44,22 @@ describe('the metrics of a turn', () => {
     const [told] = one.sink.of('turn_metrics')
     expect(told).toMatchObject({ kind: 'voice', task_id: one.sink.of('speech_started')[0]?.task_id })
     expect(told?.metrics).toMatchObject({ vad_end: 500, stt_final: 700, llm_first_token: 900 })
-    const { tts_first_byte, first_sound, first_picture } = told?.metrics ?? NONE
+    const { tts_first_byte, first_sound, first_frame } = told?.metrics ?? NONE
     expect(tts_first_byte).toBeGreaterThanOrEqual(1000)
     expect(first_sound).toBeGreaterThanOrEqual(tts_first_byte ?? Number.NaN)
-    expect(first_picture).toBeGreaterThanOrEqual(first_sound ?? Number.NaN)
+    expect(first_frame).toBeGreaterThanOrEqual(first_sound ?? Number.NaN)
     expect(one.sink.of('turn_metrics')).toHaveLength(1)
     expect(turns).toEqual([told?.metrics])
     expect(one.session.speech.lastTurn).toEqual(told?.metrics)
   })
 
-  it('of speech that is not shown ends without a picture', async () => {
+  it('of speech that is not shown ends without a frame', async () => {
     const one = createRig()
     const { wants } = one
     one.session.want({ ...wants, frame_json: false }, { ...wants, frame_json: false })
     one.session.speech.speak({ text: 'Hello.' })
     await one.run(10)
-    expect(metricsOf(one)).toMatchObject([{ llm_first_token: null, first_sound: expect.any(Number), first_picture: null }])
+    expect(metricsOf(one)).toMatchObject([{ llm_first_token: null, first_sound: expect.any(Number), first_frame: null }])
   })
 
   it.each(['interrupted before its first sound', 'failed'])('of a turn that is %s is told too', async (how) => {
@@ -79,7 +79,7 @@ describe('the metrics of a turn', () => {
     pass(10)
     metrics.mark('first_sound')
     expect(metrics.close()).toEqual({ ...NONE, first_sound: 10 })
-    metrics.mark('first_picture')
+    metrics.mark('first_frame')
     expect(metrics.close()).toBeUndefined()
   })
 })

@@ -24,7 +24,7 @@ export interface InboundStats {
   framesDropped: number
   freezeCount: number
   totalFreezesDurationS: number
-  /** ms, mean over all pictures and over all sound. */
+  /** ms, mean over all frames and over all sound. */
   videoJitterBufferMs: number
   audioJitterBufferMs: number
   packetsLost: number
@@ -41,7 +41,7 @@ interface PageState {
   pc: RTCPeerConnection
   stream: MediaStream
   heard: Heard[]
-  /** When pictures were shown, ms, and their RTP timestamps. */
+  /** When frames were shown, ms, and their RTP timestamps. */
   shown: number[]
   stamps: number[]
   /** When dark turned to bright on the screen, by `watchFlashes`, ms. */
@@ -81,7 +81,7 @@ export async function makeOffer(page: Page, options: RtcClientOptions = {}): Pro
   }, options)
 }
 
-/** Applies the answer and begins to play and to measure. @returns ms from here to the first decoded picture */
+/** Applies the answer and begins to play and to measure. @returns ms from here to the first decoded frame */
 export async function applyAnswer(page: Page, sdp: string): Promise<number> {
   return await page.evaluate(
     async ({ answer, patienceMs }) => {
@@ -102,7 +102,7 @@ export async function applyAnswer(page: Page, sdp: string): Promise<number> {
         if (heard.length > 60_000) heard.shift()
       }, 5)
       const firstMs = await new Promise<number>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`no picture came; connection: ${globalThis.rtc.states.join(', ')}`)), patienceMs)
+        const timer = setTimeout(() => reject(new Error(`no frame came; connection: ${globalThis.rtc.states.join(', ')}`)), patienceMs)
         const seen = (_now: number, { rtpTimestamp }: VideoFrameCallbackMetadata): void => {
           clearTimeout(timer)
           shown.push(performance.now())
@@ -118,7 +118,7 @@ export async function applyAnswer(page: Page, sdp: string): Promise<number> {
   )
 }
 
-/** Writes down from now on when the picture turns from dark to bright. */
+/** Writes down from now on when the frame turns from dark to bright. */
 export async function watchFlashes(page: Page): Promise<void> {
   await page.evaluate(() => {
     const video = document.querySelector('video')
@@ -193,7 +193,7 @@ export async function pageNow(page: Page): Promise<number> {
   return await page.evaluate(() => performance.now())
 }
 
-/** Longest pause between shown pictures since a moment, ms. */
+/** Longest pause between shown frames since a moment, ms. */
 export async function longestPause(page: Page, atMs: number): Promise<number> {
   return await page.evaluate((since) => {
     const times = globalThis.rtc.shown.filter((time) => time >= since)

@@ -1,5 +1,5 @@
 /**
- * The server's end of a WebRTC connection, inside the page under test: answers offers with a green picture and a tone, and hears
+ * The server's end of a WebRTC connection, inside the page under test: answers offers with a green frame and a tone, and hears
  * the microphone. So a test of the client needs no server, and can cut every line.
  */
 import type { Page } from 'playwright-core'
@@ -24,7 +24,7 @@ export async function installFarEnd(page: Page): Promise<void> {
     canvas.width = 64
     canvas.height = 64
     const draw = canvas.getContext('2d')
-    // a picture leaves with every change
+    // a frame leaves with every change
     setInterval(() => {
       if (!draw) return
       draw.fillStyle = performance.now() % 80 < 40 ? 'rgb(30 200 30)' : 'rgb(30 202 30)'

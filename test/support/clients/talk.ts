@@ -66,7 +66,7 @@ export async function watchOnce(api: ApiClient): Promise<void> {
     const sdp = { type: 'offer', sdp: await client.offer() }
     const answer = await api.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', { session_id: sessionId, sdp })
     await client.connect(answer.sdp.sdp)
-    await until('a picture over WebRTC', () => client.video.length > 0)
+    await until('a frame over WebRTC', () => client.video.length > 0)
   } finally {
     await client.close()
     await api.stop(sessionId)

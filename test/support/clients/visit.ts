@@ -39,7 +39,7 @@ export async function comeAndGo(engine: RtcEngine, encoders: EncoderPool): Promi
     out.frame(new Uint8Array(3 * size * size).fill(90), nowMs)
     for (let i = 0; i < 3; i++) out.sound(new Int16Array(TICK_SAMPLES).fill(900), nowMs + i * TICK_MS, { stale: false })
     client.speak(Buffer.from([0xf8, 0xff, 0xfe]))
-    await until('picture, sound and voice', () => client.video.length > 0 && client.audio.length > 0 && heard > 0)
+    await until('frame, sound and voice', () => client.video.length > 0 && client.audio.length > 0 && heard > 0)
     return connectedMs
   } finally {
     out.close()

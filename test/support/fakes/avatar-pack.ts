@@ -1,5 +1,5 @@
 /**
- * Makes a small avatar pack: every picture is one slanted colour gradient, and at rest the decoders draw that same gradient,
+ * Makes a small avatar pack: every frame is one slanted colour gradient, and at rest the decoders draw that same gradient,
  * so that a drawn face equals the clip wherever the mouth is closed and differs by a known colour where it is not.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ export const PATCH = 64
 export const GRID = 4
 export const IDLE_FRAMES = 40
 export const LISTENING_FRAMES = 12
-/** Pictures of the idle clip whose track shows closed eyes. */
+/** Frames of the idle clip whose track shows closed eyes. */
 export const BLINK_AT = 7
 
 /** Left upper corner, in clip pixels, of the square that a layer's patch shows at one patch pixel a clip pixel. */
@@ -38,9 +38,9 @@ export function inputColour(input: FaceParam): readonly [number, number, number]
   return input === 'sil' ? [0, 0, 0] : [0.1 + 0.005 * i, -0.12 + 0.002 * i, 0.12 - 0.004 * i]
 }
 
-/** Where the box of a picture begins, relative to the layer's place: it wanders a little, as a head does. */
-export function boxOffset(picture: number): { x: number; y: number } {
-  return { x: -4 + (picture % 5), y: -3 + (picture % 3) }
+/** Where the box of a frame begins, relative to the layer's place: it wanders a little, as a head does. */
+export function boxOffset(frame: number): { x: number; y: number } {
+  return { x: -4 + (frame % 5), y: -3 + (frame % 3) }
 }
 
 /** Writes the pack to `packsDir/id` and answers its folder. */
@@ -55,7 +55,7 @@ export async function makeAvatarPack(packsDir: string, id = 'tiny'): Promise<str
     placements: { idle: `${name}_idle.f32`, listening: `${name}_listening.f32` },
     model: { kind: 'decoder', file: `${name}.onnx`, inputs: name === 'mouth' ? MOUTH_INPUTS : EYES_INPUTS, viseme_gain: 1.1 },
   }))
-  const clip = (name: string, pictures: number) => ({ file: `${name}.y4m`, pictures, tracks: `tracks_${name}.f32` })
+  const clip = (name: string, frames: number) => ({ file: `${name}.y4m`, frames, tracks: `tracks_${name}.f32` })
   const manifest = {
     schema: 1,
     id,
@@ -70,17 +70,14 @@ export async function makeAvatarPack(packsDir: string, id = 'tiny'): Promise<str
   const write = (file: string, data: string | Uint8Array): Promise<void> => writeFile(join(folder, file), data)
   await write('manifest.json', JSON.stringify(manifest))
   await write('mask.png', greyPng(PATCH, PATCH, maskShare))
-  for (const [name, pictures] of [
+  for (const [name, frames] of [
     ['idle', IDLE_FRAMES],
     ['listening', LISTENING_FRAMES],
   ] as const) {
-    await write(`${name}.y4m`, gradientVideo(pictures))
-    await write(
-      `tracks_${name}.f32`,
-      floats(Array.from({ length: pictures }, (_, i) => trackRow(name === 'idle' && i === BLINK_AT)).flat()),
-    )
+    await write(`${name}.y4m`, gradientVideo(frames))
+    await write(`tracks_${name}.f32`, floats(Array.from({ length: frames }, (_, i) => trackRow(name === 'idle' && i === BLINK_AT)).flat()))
     for (const layer of ['mouth', 'eyes'] as const) {
-      await write(`${layer}_${name}.f32`, floats(Array.from({ length: pictures }, (_, i) => placementRow(layer, i)).flat()))
+      await write(`${layer}_${name}.f32`, floats(Array.from({ length: frames }, (_, i) => placementRow(layer, i)).flat()))
     }
   }
   for (const { name, model } of layers) await write(model.file, gradientDecoder(name, model.inputs))
@@ -118,8 +115,8 @@ export function trackRow(blinks: boolean): number[] {
   return FACE_PARAMS.map((name) => (name === 'sil' ? 1 : name === 'blink' && blinks ? 1 : 0))
 }
 
-function placementRow(layer: keyof typeof ORIGIN, picture: number): number[] {
-  const { x, y } = boxOffset(picture)
+function placementRow(layer: keyof typeof ORIGIN, frame: number): number[] {
+  const { x, y } = boxOffset(frame)
   const side = PATCH + 8
   const row = [ORIGIN[layer].x + x, ORIGIN[layer].y + y, side, side]
   for (let j = 0; j < GRID; j++) for (let i = 0; i < GRID; i++) row.push(x + (side * i) / (GRID - 1), y + (side * j) / (GRID - 1))
@@ -135,20 +132,20 @@ function gradientDecoder(layer: keyof typeof ORIGIN, inputs: readonly FaceParam[
 }
 
 /** Uncompressed YUV4MPEG2, 4:4:4, BT.601 limited range. */
-export function gradientVideo(pictures: number): Uint8Array {
+export function gradientVideo(frames: number): Uint8Array {
   const plane = PACK_SIZE * PACK_SIZE
-  const picture = Buffer.alloc(3 * plane)
+  const frame = Buffer.alloc(3 * plane)
   for (let y = 0, at = 0; y < PACK_SIZE; y++) {
     for (let x = 0; x < PACK_SIZE; x++, at++) {
       const [r, g, b] = [0, 1, 2].map((channel) => clipColour(channel, x + 0.5, y + 0.5)) as [number, number, number]
       const luma = 0.299 * r + 0.587 * g + 0.114 * b
-      picture[at] = Math.round(16 + 219 * luma)
-      picture[plane + at] = Math.round(128 + (112 * (b - luma)) / 0.886)
-      picture[2 * plane + at] = Math.round(128 + (112 * (r - luma)) / 0.701)
+      frame[at] = Math.round(16 + 219 * luma)
+      frame[plane + at] = Math.round(128 + (112 * (b - luma)) / 0.886)
+      frame[2 * plane + at] = Math.round(128 + (112 * (r - luma)) / 0.701)
     }
   }
   const parts: Buffer[] = [Buffer.from(`YUV4MPEG2 W${PACK_SIZE} H${PACK_SIZE} F25:1 Ip A1:1 C444\n`)]
-  for (let i = 0; i < pictures; i++) parts.push(Buffer.from('FRAME\n'), picture)
+  for (let i = 0; i < frames; i++) parts.push(Buffer.from('FRAME\n'), frame)
   return Buffer.concat(parts)
 }
 
@@ -156,7 +153,7 @@ export function gradientVideo(pictures: number): Uint8Array {
 const HEAD_GRID = 5
 export const PIXELS_PER_DEGREE = 2
 
-/** Gives the pack a head: pitch moves the whole picture down, all pictures stand upright. */
+/** Gives the pack a head: pitch moves the whole frame down, all frames stand upright. */
 export async function addHead(folder: string): Promise<void> {
   const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Record<string, unknown>
   manifest.head = { grid: HEAD_GRID, fields: 'head.f32', stances: { idle: 'idle_head.f32', listening: 'listening_head.f32' } }

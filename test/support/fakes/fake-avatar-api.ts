@@ -1,5 +1,5 @@
 /**
- * A server that speaks the documented API, for tests of the SDK: sessions, speech, chat, events, pictures and tones. It invents
+ * A server that speaks the documented API, for tests of the SDK: sessions, speech, chat, events, frames and tones. It invents
  * nothing: every answer has the contract's form, and the test decides when media comes.
  */
 import { once } from 'node:events'

@@ -1,22 +1,22 @@
-/** Pictures of one colour, 25 a second, and a tone, as a server sends them over the socket. */
+/** Frames of one colour, 25 a second, and a tone, as a server sends them over the socket. */
 import jpeg from '@julusian/jpeg-turbo'
 import { encodeBinaryMedia } from '../../../shared/binary-media.ts'
 import { CHUNK_MS, FPS, SAMPLE_RATE } from '../../../shared/media.ts'
 import type { FakeAvatarApi } from './fake-avatar-api.ts'
 
-/** Width and height of the pictures. */
+/** Width and height of the frames. */
 export const FEED_SIZE = 64
-export const RED = picture(220, 30, 30)
-export const GREEN = picture(30, 200, 30)
+export const RED = frame(220, 30, 30)
+export const GREEN = frame(30, 200, 30)
 export const TONE = new Uint8Array(Int16Array.from({ length: (CHUNK_MS / 1000) * SAMPLE_RATE }, (_, i) => 6_000 * Math.sin(i / 8)).buffer)
 
 export interface FeedOptions {
   colour: Uint8Array
   /** @default 0 */
   generation?: number
-  /** 100 ms of the tone with every fifth of two pictures. @default false */
+  /** 100 ms of the tone with every fifth of two frames. @default false */
   sound?: boolean
-  /** A picture of an older generation, sent in between. */
+  /** A frame of an older generation, sent in between. */
   stale?: Uint8Array
 }
 
@@ -42,7 +42,7 @@ export function feedMedia(api: FakeAvatarApi, { colour, generation = 0, sound = 
   return () => clearInterval(clock)
 }
 
-function picture(red: number, green: number, blue: number): Uint8Array {
+function frame(red: number, green: number, blue: number): Uint8Array {
   const rgb = Buffer.alloc(FEED_SIZE * FEED_SIZE * 3)
   for (let at = 0; at < rgb.length; at += 3) rgb.set([red, green, blue], at)
   const format = { format: jpeg.FORMAT_RGB, width: FEED_SIZE, height: FEED_SIZE, quality: 80, subsampling: jpeg.SAMP_420 } as const

@@ -98,7 +98,7 @@ export interface Rig {
   services: SessionServices
   /** What the session's client wants. */
   wants: MediaWants
-  /** Lets pending work settle, then runs ticks of the clock, pictures included. */
+  /** Lets pending work settle, then runs ticks of the clock, frames included. */
   run: (ticks: number) => Promise<void>
   /** Ticks of the clock, and time for the network between, until something has happened. */
   runUntil: (what: string, check: () => boolean) => Promise<void>

@@ -43,7 +43,7 @@ export async function makeWav2lipPack(
     licence: 'MIT',
     size: PACK_SIZE,
     fps: 25,
-    clips: { idle: { file: 'idle.y4m', pictures: IDLE_FRAMES, tracks: 'tracks.f32' } },
+    clips: { idle: { file: 'idle.y4m', frames: IDLE_FRAMES, tracks: 'tracks.f32' } },
     layers: [
       {
         name: 'mouth',

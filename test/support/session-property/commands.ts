@@ -41,7 +41,7 @@ class Act implements SessionCommand {
   }
 }
 
-/** Ticks of the clock; those that are true have their picture late. */
+/** Ticks of the clock; those that are true have their frame late. */
 class Ticks implements SessionCommand {
   readonly #late: readonly boolean[]
   constructor(late: readonly boolean[]) {

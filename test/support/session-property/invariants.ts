@@ -22,7 +22,7 @@ export function checkEvents(sink: RecordingSink, tasks: readonly string[]): void
     expect(event.generation ?? generation, `generation of ${event.type}`).toBeGreaterThanOrEqual(generation)
     generation = event.generation ?? generation
     const task = event.task_id ?? undefined
-    // a picture may follow its sound, within the same generation
+    // a frame may follow its sound, within the same generation
     if (task !== undefined && event.type !== 'interrupted' && event.type !== 'frame')
       expect(finished.has(task), `${event.type} after its task`).toBe(false)
     switch (event.type) {

@@ -20,7 +20,7 @@ export class World {
   readonly spoken: string[] = []
   #interrupts = 0
   #dueMs = 0
-  /** Ticks whose picture is not drawn yet. */
+  /** Ticks whose frame is not drawn yet. */
   readonly #late: PreparedTick[] = []
 
   constructor({ voices, chats }: Fates) {
@@ -61,7 +61,7 @@ export class World {
     ).toEqual([])
   }
 
-  /** @param late its picture comes with that of a later tick @param between is done between its two halves */
+  /** @param late its frame comes with that of a later tick @param between is done between its two halves */
   async tick(late: boolean, between?: () => void): Promise<void> {
     this.#dueMs += TICK_MS
     const prepared = this.session.prepare(this.#dueMs)

@@ -1,7 +1,7 @@
-/** Looks at pictures: how much the mouth of avatar_1 moves from one to the next. */
+/** Looks at frames: how much the mouth of avatar_1 moves from one to the next. */
 import jpeg from '@julusian/jpeg-turbo'
 
-/** Mouth of avatar_1 as shares of the picture's side: left, top, right, bottom. */
+/** Mouth of avatar_1 as shares of the frame's side: left, top, right, bottom. */
 const MOUTH = { left: 0.43, top: 0.45, right: 0.63, bottom: 0.59 }
 
 /** Brightness of the mouth region, row by row. */

@@ -26,8 +26,8 @@ interface Skew {
 }
 
 export interface MarkedStream {
-  /** ms from the offer to the first decoded picture. */
-  firstPictureMs: number
+  /** ms from the offer to the first decoded frame. */
+  firstFrameMs: number
   /** @returns one for each flash so far */
   skews(): Promise<Skew[]>
   /** Sounds for a second in place of markers, then is interrupted. @returns ms to the last sound that was heard */
@@ -77,21 +77,21 @@ export async function startMarkedStream(
     await page.evaluate(() => globalThis.rtc.pc.close())
     await encoders.close()
   }
-  let firstPictureMs: number
+  let firstFrameMs: number
   try {
     const offer = await makeOffer(page, { microphone: true })
     const offeredMs = performance.now()
     const sdp = await out.start(offer)
     if (network) relay = await openRelay(sdp, network)
     await applyAnswer(page, relay?.sdp ?? sdp)
-    firstPictureMs = performance.now() - offeredMs
+    firstFrameMs = performance.now() - offeredMs
     await watchFlashes(page)
   } catch (thrown) {
     await close()
     throw thrown
   }
   return {
-    firstPictureMs,
+    firstFrameMs,
     close,
     skews: async () => {
       const flashes = await page.evaluate(() => globalThis.rtc.flashes)

@@ -45,7 +45,7 @@ export const NO_STEPS: TurnLedger = {
   llm_first_token: null,
   tts_first_byte: null,
   first_sound: null,
-  first_picture: null,
+  first_frame: null,
 }
 
 /** What an origin says of one of its sessions. */
@@ -68,7 +68,7 @@ export function sessionReport(sessionId: string, more: Partial<SessionReport> = 
       jitter_ms: 1,
       loss: 0,
       freezes: 0,
-      pictures_dropped: 0,
+      frames_dropped: 0,
       encode_ms: 3,
     },
     last_turn: NO_STEPS,
@@ -98,9 +98,9 @@ export class FakeSession {
     this.sessionId = sessionId
   }
 
-  /** Waits until the edge says that no socket wants pictures. */
+  /** Waits until the edge says that no socket wants frames. */
   async unwatched(): Promise<void> {
-    await this.peer.take('wants without pictures', (message) =>
+    await this.peer.take('wants without frames', (message) =>
       /^\{"type":"wants","wants":\{[^}]*"frame_json":false/.test(String(message)) ? message : undefined,
     )
   }

@@ -1,4 +1,4 @@
-"""One picture or sound as one binary message (`media="binary"`): a header of 40 bytes, little endian, then the payload."""
+"""One frame or sound as one binary message (`media="binary"`): a header of 40 bytes, little endian, then the payload."""
 
 import base64
 import struct
@@ -17,22 +17,22 @@ FRAME, CLAUSE, CHUNK = 1, 2, 3
 
 @dataclass(frozen=True)
 class MediaEvent:
-    """One picture or sound, however it travelled. Sound is 16-bit little-endian mono PCM."""
+    """One frame or sound, however it travelled. Sound is 16-bit little-endian mono PCM."""
 
     kind: str
-    """`picture` or `sound`."""
+    """`frame` or `sound`."""
     data: bytes
-    """JPEG of a picture; PCM of sound."""
+    """JPEG of a frame; PCM of sound."""
     timestamp: float
     """Unix seconds, on the server's clock, at which it is due."""
     generation: int
     """Rises with every interrupt; what is older is to be dropped."""
     frame_id: int = 0
-    """Of a picture; 0 for sound."""
+    """Of a frame; 0 for sound."""
     pts_ms: float = 0.0
-    """ms from the first sample of its task; 0 for a picture."""
+    """ms from the first sample of its task; 0 for a frame."""
     sample_rate: int = 0
-    """Hz; 0 for a picture."""
+    """Hz; 0 for a frame."""
     type: str = "media"
 
 
@@ -51,7 +51,7 @@ class BinaryMedia:
 
     def media(self) -> MediaEvent:
         if self._kind == FRAME:
-            return MediaEvent("picture", self._payload, self._timestamp, self._generation, frame_id=self._frame_id)
+            return MediaEvent("frame", self._payload, self._timestamp, self._generation, frame_id=self._frame_id)
         wav = read_wav(self._payload) if self._kind == CLAUSE else None
         data = wav.data if wav else self._payload
         about = (self._timestamp, self._generation)
@@ -80,7 +80,7 @@ class BinaryMedia:
 
 def media_of_frame(event: FrameEvent) -> MediaEvent:
     data = base64.b64decode(event["data"])
-    return MediaEvent("picture", data, event["timestamp"], event.get("generation", 0), frame_id=event["frame_id"])
+    return MediaEvent("frame", data, event["timestamp"], event.get("generation", 0), frame_id=event["frame_id"])
 
 
 def media_of_audio(event: AudioEvent) -> MediaEvent:

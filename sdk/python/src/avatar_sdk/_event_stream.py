@@ -9,19 +9,19 @@ from .types import ServerEvent
 
 MAX_WAITING = 512
 """Events that wait for a slow reader; past it the oldest is lost."""
-MAX_PICTURES_WAITING = 25
-"""Pictures among them, one second: older ones interest nobody."""
+MAX_FRAMES_WAITING = 25
+"""Frames among them, one second: older ones interest nobody."""
 
 
 class EventStream:
-    """Every event until the connection is closed for good. A reader that falls behind loses the oldest pictures first.
+    """Every event until the connection is closed for good. A reader that falls behind loses the oldest frames first.
 
     Raises AvatarError when the connection was lost for good, and not by the end of the session.
     """
 
     def __init__(self) -> None:
         self._waiting: Deque[ServerEvent] = deque()
-        self._pictures = 0
+        self._frames = 0
         self._done = False
         self._error: Optional[AvatarError] = None
         self._news: Optional[asyncio.Future[None]] = None
@@ -29,12 +29,12 @@ class EventStream:
     def push(self, event: ServerEvent) -> None:
         self._waiting.append(event)
         if event["type"] == "frame":
-            self._pictures += 1
-            if self._pictures > MAX_PICTURES_WAITING:
-                self._lose_oldest_picture()
+            self._frames += 1
+            if self._frames > MAX_FRAMES_WAITING:
+                self._lose_oldest_frame()
         if len(self._waiting) > MAX_WAITING:
-            if self._pictures > 0:
-                self._lose_oldest_picture()
+            if self._frames > 0:
+                self._lose_oldest_frame()
             else:
                 self._waiting.popleft()
         self._wake()
@@ -56,14 +56,14 @@ class EventStream:
             await self._news
         event = self._waiting.popleft()
         if event["type"] == "frame":
-            self._pictures -= 1
+            self._frames -= 1
         return event
 
-    def _lose_oldest_picture(self) -> None:
+    def _lose_oldest_frame(self) -> None:
         for at, event in enumerate(self._waiting):
             if event["type"] == "frame":
                 del self._waiting[at]
-                self._pictures -= 1
+                self._frames -= 1
                 return
 
     def _wake(self) -> None:

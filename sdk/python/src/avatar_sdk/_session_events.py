@@ -42,12 +42,12 @@ from .types import (
 ANSWER_TIMEOUT_S = 15.0
 """Longest wait for the server's answer to a message on the socket."""
 ACK_WITHIN_S = 5.0
-"""A picture is acknowledged when the handlers are done with it, and at the latest then: the server closes at 10 s."""
+"""A frame is acknowledged when the handlers are done with it, and at the latest then: the server closes at 10 s."""
 
 logger = logging.getLogger("avatar_sdk")
 
 EventName = Literal[ServerEventType, "media", "connection", "interrupting", "event"]
-"""The server's events by type, and ours: `media` (every picture and sound as bytes), `connection` (its ups and downs),
+"""The server's events by type, and ours: `media` (every frame and sound as bytes), `connection` (its ups and downs),
 `interrupting` (`interrupt()` was called here) and `event` (every event of the server)."""
 H = TypeVar("H", bound=Handler)
 
@@ -121,7 +121,7 @@ class SessionEvents:
         """Calls the handler, sync or async, for each event of a type. As a decorator: `@session.on("chat")`.
 
         Handlers of `frame` and `audio` get the base64 text and, when they take two parameters, the whole event. An async
-        handler gets its events one after the other; a slow one of `frame` gets fewer pictures, not older ones.
+        handler gets its events one after the other; a slow one of `frame` gets fewer frames, not older ones.
         """
         return self._register(type, handler, once=False)
 
@@ -200,7 +200,7 @@ class SessionEvents:
             logger.warning("%s", error)
             return
         media = binary.media()
-        hold = self._hold(media.frame_id) if media.kind == "picture" else None
+        hold = self._hold(media.frame_id) if media.kind == "frame" else None
         # the JSON form costs a base64 text: only made where somebody looks
         if self._listeners or self._streams or self._emitter.has("event", "frame" if hold else "audio"):
             self._tell(binary.event(self.session_id), hold)

@@ -155,7 +155,7 @@ class AvatarSession(BlockingSession):
         """Calls the handler, in the session's own thread, for each event of a type. As a decorator: `@session.on("chat")`.
 
         Handlers of `frame` and `audio` get the base64 text and, when they take two parameters, the whole event. Handlers
-        run one after the other; a slow one of `frame` gets fewer pictures, not older ones.
+        run one after the other; a slow one of `frame` gets fewer frames, not older ones.
         """
         return self._register(self._driven.on, type, handler)
 

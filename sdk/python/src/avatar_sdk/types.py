@@ -197,7 +197,7 @@ Emotion = Literal["neutral", "happy", "serious", "surprised", "thinking"]
 
 
 Quality = Literal["low", "medium", "high"]
-"""low 360x360, medium 512x512, high 720x720; 25 pictures a second each."""
+"""low 360x360, medium 512x512, high 720x720; 25 frames a second each."""
 
 
 SessionStatus = Literal["created", "active", "reconnecting"]
@@ -374,7 +374,7 @@ class CueEmotion(_CueEmotionRequired, total=False):
 
 class CueGazeValue(TypedDict):
     x: float
-    """+ is to the right of the picture"""
+    """+ is to the right of the frame"""
     y: float
     """+ is up"""
 
@@ -495,7 +495,7 @@ class UserAudioAppend(TypedDict):
 
 
 class FrameAck(TypedDict):
-    """Says that a picture was shown. From the first one on, at most 5 pictures are outstanding."""
+    """Says that a frame was shown. From the first one on, at most 5 frames are outstanding."""
 
     type: Literal["frame_ack"]
     frame_id: int
@@ -527,12 +527,12 @@ ClientEvent = Union[
 
 class SocketOptions(TypedDict, total=False):
     media: Literal["json", "binary"]
-    """binary: one binary message per picture or sound, see `binary-media` in shared/."""
+    """binary: one binary message per frame or sound, see `binary-media` in shared/."""
     audio: Literal["clauses", "chunks", "off"]
     """clauses: a playable WAV of up to 2.5 s when it starts to sound; chunks: 100 ms of PCM with timestamps."""
     video: Literal["on", "off"]
     webrtc: Literal["instead", "beside"]
-    """While WebRTC carries pictures and sound: instead, this socket has none of them; beside, it has them too."""
+    """While WebRTC carries video and sound: instead, this socket has none of them; beside, it has them too."""
     events: str
     """Further events that this socket wants, with commas between: words, stats, levels."""
     resume_from: int
@@ -831,22 +831,22 @@ class TransportStats(TypedDict):
     candidate: Optional[Literal["host", "srflx", "relay"]]
     """How the connection goes: direct, through NAT, or by TURN."""
     video_bps: float
-    """bit/s sent; on sockets, of pictures"""
+    """bit/s sent; on sockets, of frames"""
     audio_bps: float
     target_bps: Optional[float]
     """bit/s that the encoder is set to"""
     fps: float
-    """pictures sent a second"""
+    """frames sent a second"""
     rtt_ms: Optional[float]
     jitter_ms: Optional[float]
     loss: Optional[float]
     """share of packets lost, by the receiver"""
     freezes: int
-    """Gaps of over 150 ms between pictures sent, since the start."""
-    pictures_dropped: int
+    """Gaps of over 150 ms between frames sent, since the start."""
+    frames_dropped: int
     """Left out because encoder or line was behind, since the start."""
     encode_ms: Optional[float]
-    """p50 of one picture"""
+    """p50 of one frame"""
 
 
 class TurnLedger(TypedDict):
@@ -856,8 +856,8 @@ class TurnLedger(TypedDict):
     llm_first_token: Optional[float]
     tts_first_byte: Optional[float]
     first_sound: Optional[float]
-    first_picture: Optional[float]
-    """First picture of the moving mouth."""
+    first_frame: Optional[float]
+    """First frame of the moving mouth."""
 
 
 class _AudioBufferAppendedRequired(TypedDict):
@@ -973,11 +973,11 @@ class _FrameEventRequired(TypedDict):
     """base64 JPEG"""
     frame_id: int
     timestamp: float
-    """Unix seconds at which this picture is due; the clock that sound has too."""
+    """Unix seconds at which this frame is due; the clock that sound has too."""
 
 
 class FrameEvent(_FrameEventRequired, total=False):
-    """One picture."""
+    """One frame."""
 
     task_id: TaskId
     generation: int
@@ -994,7 +994,7 @@ class _FramesDroppedRequired(TypedDict):
 
 
 class FramesDropped(_FramesDroppedRequired, total=False):
-    """Pictures left out because this client was slow; at most one a second."""
+    """Frames left out because this client was slow; at most one a second."""
 
     task_id: TaskId
     generation: int
@@ -1148,7 +1148,7 @@ class _TransportEventRequired(TypedDict):
     """Rises by one with every event of the session."""
     session_id: SessionId
     active: Literal["webrtc", "socket"]
-    """What carries pictures and sound from now on."""
+    """What carries video and sound from now on."""
     reason: Literal["connected", "not_connected", "lost", "failed"]
     """not_connected: not within 3 s, which is tried further; lost: the client is silent; failed: given up, start again."""
 
@@ -1251,7 +1251,7 @@ class _TurnMetricsEventRequired(TypedDict):
 
 
 class TurnMetricsEvent(_TurnMetricsEventRequired, total=False):
-    """What a turn took, once, when its first picture has left or it has ended without one."""
+    """What a turn took, once, when its first frame has left or it has ended without one."""
 
     task_id: TaskId
     generation: int
@@ -1269,7 +1269,7 @@ class _WordEventRequired(TypedDict):
     """ms from the first sample of its task"""
     end_ms: float
     timestamp: float
-    """Unix seconds at which it sounds; the clock of pictures and sound."""
+    """Unix seconds at which it sounds; the clock of video and sound."""
 
 
 class WordEvent(_WordEventRequired, total=False):

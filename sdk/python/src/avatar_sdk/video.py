@@ -1,4 +1,4 @@
-"""A session's pictures as numpy arrays. Needs `pip install avatar-sdk[video]`."""
+"""A session's frames as numpy arrays. Needs `pip install avatar-sdk[video]`."""
 
 import asyncio
 import io
@@ -17,11 +17,11 @@ try:
 except ImportError as error:
     raise ImportError("avatar_sdk.video needs numpy and Pillow: pip install 'avatar-sdk[video]'") from error
 
-__all__ = ["Picture", "decode", "pictures"]
+__all__ = ["Frame", "decode", "frames"]
 
 
 @dataclass(frozen=True)
-class Picture:
+class Frame:
     array: "npt.NDArray[np.uint8]"
     """Red, green, blue; height x width x 3."""
     timestamp: float
@@ -37,31 +37,31 @@ def decode(jpeg: bytes) -> "npt.NDArray[np.uint8]":
         with Image.open(io.BytesIO(jpeg)) as image:
             return np.asarray(image.convert("RGB"))
     except OSError as error:
-        raise ValueError("the picture cannot be decoded") from error
+        raise ValueError("the frame cannot be decoded") from error
 
 
 @overload
-def pictures(session: AvatarSession) -> AsyncIterator[Picture]: ...
+def frames(session: AvatarSession) -> AsyncIterator[Frame]: ...
 @overload
-def pictures(session: SyncSession) -> Iterator[Picture]: ...
-def pictures(session: Union[AvatarSession, SyncSession]) -> Union[AsyncIterator[Picture], Iterator[Picture]]:
-    """Every picture until the connection is closed. A slow reader gets fewer pictures, not older ones.
+def frames(session: SyncSession) -> Iterator[Frame]: ...
+def frames(session: Union[AvatarSession, SyncSession]) -> Union[AsyncIterator[Frame], Iterator[Frame]]:
+    """Every frame until the connection is closed. A slow reader gets fewer frames, not older ones.
 
     Connect with `media="binary"` for a third less bytes.
     """
     if isinstance(session, SyncSession):
-        return session.iterate(_pictures)
-    return _pictures(session)
+        return session.iterate(_frames)
+    return _frames(session)
 
 
-async def _pictures(session: AvatarSession) -> AsyncIterator[Picture]:
-    # one picture is decoded, one waits; the others are not acknowledged, so that the server leaves them out
+async def _frames(session: AvatarSession) -> AsyncIterator[Frame]:
+    # one frame is decoded, one waits; the others are not acknowledged, so that the server leaves them out
     waiting: asyncio.Queue[Optional[MediaEvent]] = asyncio.Queue(maxsize=1)
 
     left = False
 
     async def take(media: MediaEvent) -> None:
-        if media.kind == "picture" and not left:
+        if media.kind == "frame" and not left:
             await waiting.put(media)
 
     async def end(event: ConnectionEvent) -> None:
@@ -76,7 +76,7 @@ async def _pictures(session: AvatarSession) -> AsyncIterator[Picture]:
             if media is None:
                 return
             array = await asyncio.get_running_loop().run_in_executor(None, decode, media.data)
-            yield Picture(array, media.timestamp, media.frame_id, media.generation)
+            yield Frame(array, media.timestamp, media.frame_id, media.generation)
     finally:
         session.off("media", take)
         session.off("connection", end)

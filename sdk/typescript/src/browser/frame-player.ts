@@ -1,8 +1,8 @@
-/** Decodes pictures ahead of time and draws each when it is due. */
+/** Decodes frames ahead of time and draws each when it is due. */
 
 /** FramePlayer that may wait: half a second. */
 const MAX_WAITING = 12
-/** A picture is drawn in the screen refresh that is nearest to its time, ms. */
+/** A frame is drawn in the screen refresh that is nearest to its time, ms. */
 const HALF_REFRESH_MS = 8
 
 interface Waiting {
@@ -11,16 +11,16 @@ interface Waiting {
   bitmap: ImageBitmap | undefined
 }
 
-export interface PicturesOptions {
+export interface FramePlayerOptions {
   canvas: HTMLCanvasElement
   /** Server time to be shown now, ms; undefined before anything is known. */
   nowTimestampMs: () => number | undefined
-  /** A picture was drawn. */
+  /** A frame was drawn. */
   onShown: (timestampMs: number, skewMs: number) => void
 }
 
 export class FramePlayer {
-  readonly #options: PicturesOptions
+  readonly #options: FramePlayerOptions
   readonly #context: CanvasRenderingContext2D | null
   #waiting: Waiting[] = []
   #generation = 0
@@ -30,7 +30,7 @@ export class FramePlayer {
   /** Left out because a newer one was due already, or because too many waited. */
   dropped = 0
 
-  constructor(options: PicturesOptions) {
+  constructor(options: FramePlayerOptions) {
     this.#options = options
     this.#context = options.canvas.getContext('2d', { alpha: false, desynchronized: true })
     const draw = (): void => {
@@ -44,24 +44,24 @@ export class FramePlayer {
     if (this.#closed || generation < this.#generation) return
     // a hidden page draws nothing: decoding for it would be waste
     if (document.hidden) return
-    const picture: Waiting = { timestampMs, generation, bitmap: undefined }
-    this.#waiting.push(picture)
+    const frame: Waiting = { timestampMs, generation, bitmap: undefined }
+    this.#waiting.push(frame)
     while (this.#waiting.length > MAX_WAITING) this.#leaveOut(this.#waiting.shift())
     createImageBitmap(new Blob([jpeg], { type: 'image/jpeg' })).then(
       (bitmap) => {
-        if (this.#waiting.includes(picture)) picture.bitmap = bitmap
+        if (this.#waiting.includes(frame)) frame.bitmap = bitmap
         else bitmap.close()
       },
-      // a damaged picture: the one before stays
-      () => this.#leaveOut(this.#remove(picture)),
+      // a damaged frame: the one before stays
+      () => this.#leaveOut(this.#remove(frame)),
     )
   }
 
-  /** Older pictures are no longer shown. */
+  /** Older frames are no longer shown. */
   advance(generation: number): void {
     if (generation <= this.#generation) return
     this.#generation = generation
-    for (const picture of this.#waiting.filter((old) => old.generation < generation)) this.#remove(picture)?.bitmap?.close()
+    for (const frame of this.#waiting.filter((old) => old.generation < generation)) this.#remove(frame)?.bitmap?.close()
   }
 
   /** FramePlayer are counted from nothing; what waits is no longer shown. */
@@ -98,14 +98,14 @@ export class FramePlayer {
     this.#context?.drawImage(bitmap, 0, 0)
   }
 
-  #remove(picture: Waiting): Waiting | undefined {
-    const at = this.#waiting.indexOf(picture)
+  #remove(frame: Waiting): Waiting | undefined {
+    const at = this.#waiting.indexOf(frame)
     return at < 0 ? undefined : this.#waiting.splice(at, 1)[0]
   }
 
-  #leaveOut(picture: Waiting | undefined): void {
-    if (!picture) return
+  #leaveOut(frame: Waiting | undefined): void {
+    if (!frame) return
     this.dropped++
-    picture.bitmap?.close()
+    frame.bitmap?.close()
   }
 }

@@ -13,7 +13,7 @@ export interface PeerOptions {
 }
 
 export class Peer {
-  /** The avatar's picture and sound. */
+  /** The avatar's video and sound. */
   readonly media = new MediaStream()
   readonly #options: PeerOptions
   readonly #pc: RTCPeerConnection

@@ -1,5 +1,5 @@
 /**
- * Keeps pictures and sound coming by WebRTC: opens a connection, notices when it is dead, tries again. It is up while pictures
+ * Keeps video and sound coming by WebRTC: opens a connection, notices when it is dead, tries again. It is up while frames
  * come, whatever the connection says of itself.
  */
 
@@ -16,7 +16,7 @@ const RETRY_BASE_MS = 2_000
 const RETRY_MAX_MS = 60_000
 /** A connection that lost its network may find it again within this time, ms. */
 const PATIENCE_MS = 4_000
-/** Without a new picture for this long it is down; and for this long it is given up, ms. */
+/** Without a new frame for this long it is down; and for this long it is given up, ms. */
 const STALLED_MS = 1_500
 const DEAD_MS = 4_000
 const WATCH_EVERY_MS = 500
@@ -30,12 +30,12 @@ export interface RtcTransportOptions {
   session: BaseSession
   video: HTMLVideoElement
   configuration: RTCConfiguration
-  /** Pictures come this way. */
+  /** Frames come this way. */
   onUp: () => void
   /** They do not any more. */
   onDown: (reason: TransportReason) => void
-  /** A picture was shown. */
-  onPicture: () => void
+  /** A frame was shown. */
+  onFrame: () => void
   /** Before a connection's stream leaves the video element. */
   onLeave: () => void
 }
@@ -106,7 +106,7 @@ export class RtcTransport {
     video.srcObject = peer.media
     // refused where sound needs a gesture: whoever owns the element tries again with one
     void video.play().catch(() => undefined)
-    this.#followPictures(peer)
+    this.#followFrames(peer)
     peer.open().catch((error: AvatarError) => {
       if (peer !== this.#peer) return
       this.#drop('failed')
@@ -127,16 +127,16 @@ export class RtcTransport {
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
-  #followPictures(peer: Peer): void {
+  #followFrames(peer: Peer): void {
     const { video } = this.#options
     const shown = (): void => {
       if (peer !== this.#peer) return
       this.#seenMs = performance.now()
-      this.#options.onPicture()
+      this.#options.onFrame()
       if (!this.#up) this.#rise()
-      nextPicture(video, shown)
+      nextFrame(video, shown)
     }
-    nextPicture(video, shown)
+    nextFrame(video, shown)
   }
 
   #rise(): void {
@@ -157,7 +157,7 @@ export class RtcTransport {
     if (state === 'connected') {
       clearTimeout(this.#deadline)
       this.#seenMs = performance.now()
-      // a hidden page shows no picture to go by
+      // a hidden page shows no frame to go by
       if (document.hidden) this.#rise()
     } else if (state === 'disconnected') {
       this.#fall('lost')
@@ -165,7 +165,7 @@ export class RtcTransport {
     } else if (state === 'failed') this.#giveUp('failed')
   }
 
-  /** Pictures may stop while the connection stands. */
+  /** Frames may stop while the connection stands. */
   #look(): void {
     const now = performance.now()
     // a page that was held up itself has missed nothing yet
@@ -206,7 +206,7 @@ export class RtcTransport {
     const lost = this.#serverLost
     this.#serverLost = false
     const backMs = performance.now()
-    // it may have lost only its line to us: then pictures go on
+    // it may have lost only its line to us: then frames go on
     const look = (): void => {
       if (this.#closed || this.#up || this.#seenMs > backMs) return
       if (lost || this.#peer?.state !== 'connecting') this.#drop('server_lost')
@@ -254,8 +254,8 @@ export class RtcTransport {
   }
 }
 
-/** Calls back when the next picture is on the screen. */
-function nextPicture(video: HTMLVideoElement, shown: () => void): void {
+/** Calls back when the next frame is on the screen. */
+function nextFrame(video: HTMLVideoElement, shown: () => void): void {
   // missing in browsers of 2023 and before
   const { requestVideoFrameCallback }: Partial<HTMLVideoElement> = video
   if (requestVideoFrameCallback) {

@@ -1,11 +1,11 @@
-/** What is on the page: a video element for WebRTC, over it a canvas for pictures of the socket, and a button for sound. */
+/** What is on the page: a video element for WebRTC, over it a canvas for frames of the socket, and a button for sound. */
 
 export interface ScreenOptions {
-  /** What the picture shows, for screen readers. @default 'Avatar' */
+  /** What the video shows, for screen readers. @default 'Avatar' */
   label?: string
-  /** How the picture fills the element. @default 'cover' */
+  /** How the video fills the element. @default 'cover' */
   fit?: 'cover' | 'contain'
-  /** Shows a button over the picture while the browser waits for a gesture before it allows sound. @default true for `attach` */
+  /** Shows a button over the video while the browser waits for a gesture before it allows sound. @default true for `attach` */
   soundButton?: boolean
 }
 
@@ -14,7 +14,7 @@ export class Screen {
   readonly canvas: HTMLCanvasElement
   readonly #button: HTMLButtonElement | undefined
   readonly #offs: (() => void)[] = []
-  /** There is a picture on the canvas. */
+  /** There is a frame on the canvas. */
   #drawn = false
 
   /** Fills an element; its position becomes `relative` where it was `static`. */
@@ -29,7 +29,7 @@ export class Screen {
     return screen
   }
 
-  /** Takes a video element of the page, and lies over it while pictures come over the socket. */
+  /** Takes a video element of the page, and lies over it while frames come over the socket. */
   static over(video: HTMLVideoElement, options: ScreenOptions, onSound: () => void): Screen {
     const screen = new Screen(video, { soundButton: false, ...options }, onSound)
     const { canvas } = screen
@@ -75,20 +75,20 @@ export class Screen {
     this.canvas.after(this.#button)
   }
 
-  /** The video's pictures are seen from now on. */
+  /** The video's frames are seen from now on. */
   showVideo(): void {
     this.canvas.style.visibility = 'hidden'
   }
 
-  /** The canvas is seen from now on, and on it, to begin with, the video's last picture; an empty one is not. */
+  /** The canvas is seen from now on, and on it, to begin with, the video's last frame; an empty one is not. */
   showCanvas(): void {
     const { canvas } = this
     if (canvas.style.visibility !== 'hidden') return
-    this.#holdPicture()
+    this.#holdFrame()
     if (this.#drawn) canvas.style.visibility = 'visible'
   }
 
-  /** A picture was drawn on the canvas: it is seen, and a video element that shows nothing yet takes its shape. */
+  /** A frame was drawn on the canvas: it is seen, and a video element that shows nothing yet takes its shape. */
   drawn(): void {
     const { canvas, video } = this
     this.#drawn = true
@@ -106,7 +106,7 @@ export class Screen {
     this.#button?.remove()
   }
 
-  #holdPicture(): void {
+  #holdFrame(): void {
     const { video, canvas } = this
     if (video.videoWidth === 0) return
     if (canvas.width !== video.videoWidth || canvas.height !== video.videoHeight) {

@@ -12,8 +12,8 @@ const BUFFER_STEP_MS = 40
 export interface SocketMediaOptions {
   canvas: HTMLCanvasElement
   bufferMs?: number | undefined
-  /** A picture was drawn. @param skewMs how late it was against what is heard, or against its time in silence */
-  onPicture: (timestampMs: number, skewMs: number) => void
+  /** A frame was drawn. @param skewMs how late it was against what is heard, or against its time in silence */
+  onFrame: (timestampMs: number, skewMs: number) => void
   /** The first sound of a task will be heard at this `performance.now()`. */
   onSpeech: (heardAtMs: number) => void
 }
@@ -22,7 +22,7 @@ export class SocketMedia {
   readonly sound = new Sound()
   readonly #options: SocketMediaOptions
   readonly #clock = new MediaClock()
-  readonly #pictures: FramePlayer
+  readonly #frames: FramePlayer
   #bufferMs: number
   #generation = 0
   /** Sound up to this generation was interrupted here and is not to be heard any more. */
@@ -33,17 +33,17 @@ export class SocketMedia {
   constructor(options: SocketMediaOptions) {
     this.#options = options
     this.#bufferMs = options.bufferMs ?? BUFFER_MS
-    this.#pictures = new FramePlayer({
+    this.#frames = new FramePlayer({
       canvas: options.canvas,
       nowTimestampMs: () => this.#nowTimestampMs(),
-      onShown: options.onPicture,
+      onShown: options.onFrame,
     })
   }
 
-  get stats(): { picturesShown: number; picturesDropped: number; soundUnderruns: number; bufferMs: number; outputLatencyMs: number } {
+  get stats(): { framesShown: number; framesDropped: number; soundUnderruns: number; bufferMs: number; outputLatencyMs: number } {
     return {
-      picturesShown: this.#pictures.shown,
-      picturesDropped: this.#pictures.dropped,
+      framesShown: this.#frames.shown,
+      framesDropped: this.#frames.dropped,
       soundUnderruns: this.sound.underruns,
       bufferMs: this.#bufferMs,
       outputLatencyMs: this.sound.outputLatencyMs,
@@ -55,7 +55,7 @@ export class SocketMedia {
     if (media.generation < this.#generation) return
     this.advance(media.generation)
     this.#clock.observe(media.timestampMs, arrivalMs)
-    if (media.kind === 'picture') this.#pictures.push(media.data, media.timestampMs, media.generation)
+    if (media.kind === 'frame') this.#frames.push(media.data, media.timestampMs, media.generation)
     else if (media.generation > this.#silencedGeneration) this.#play(media, arrivalMs)
   }
 
@@ -64,7 +64,7 @@ export class SocketMedia {
     if (generation <= this.#generation) return
     this.#generation = generation
     this.sound.flush()
-    this.#pictures.advance(generation)
+    this.#frames.advance(generation)
   }
 
   /**
@@ -96,11 +96,11 @@ export class SocketMedia {
     this.#generation = 0
     this.#silencedGeneration = -1
     this.#silentUntilSpeech = false
-    this.#pictures.restart()
+    this.#frames.restart()
   }
 
   close(): void {
-    this.#pictures.close()
+    this.#frames.close()
     this.sound.close()
   }
 

@@ -13,7 +13,7 @@ const GESTURES = ['pointerdown', 'keydown', 'touchend'] as const
 export type Transport = 'webrtc' | 'socket'
 export type { TransportReason } from './rtc-transport.ts'
 
-/** Pictures and sound come another way from now on. */
+/** Video and sound come another way from now on. */
 export interface TransportChange {
   type: 'transportchange'
   transport: Transport
@@ -31,15 +31,15 @@ export interface ViewOptions extends ScreenOptions {
   bufferMs?: number
   /** @default false */
   muted?: boolean
-  /** The first picture is on the screen. */
-  onFirstPicture?: () => void
+  /** The first frame is on the screen. */
+  onFirstFrame?: () => void
   /**
-   * A picture is on the screen.
+   * A frame is on the screen.
    *
    * @param timestampMs when it was due, on the server's clock; undefined by WebRTC
    * @param skewMs how late it was against what is heard, or against its time in silence; undefined by WebRTC, where the browser sees to it
    */
-  onPicture?: (timestampMs: number | undefined, skewMs: number | undefined) => void
+  onFrame?: (timestampMs: number | undefined, skewMs: number | undefined) => void
   /** The first sound of a task will be heard at this `performance.now()`; by WebRTC, about then. */
   onSpeech?: (heardAtMs: number) => void
   /** Whether sound is allowed and wanted has changed. */
@@ -48,9 +48,9 @@ export interface ViewOptions extends ScreenOptions {
 
 export interface ViewStats {
   transport: Transport
-  picturesShown: number
+  framesShown: number
   /** Of the socket: left out because they came too late. */
-  picturesDropped: number
+  framesDropped: number
   soundUnderruns: number
   bufferMs: number
   outputLatencyMs: number
@@ -65,7 +65,7 @@ export class View {
   readonly #emitter: Emitter<{ transportchange: [event: TransportChange] }>
   readonly #offs: (() => void)[] = []
   #muted: boolean
-  #rtcPictures = 0
+  #rtcFrames = 0
   #shownFirst = false
   /** The socket was asked for media beside somebody else's WebRTC. */
   #beside = false
@@ -83,7 +83,7 @@ export class View {
     this.#socket = new SocketMedia({
       canvas: screen.canvas,
       bufferMs: options.bufferMs,
-      onPicture: (timestampMs, skewMs) => {
+      onFrame: (timestampMs, skewMs) => {
         if (!this.#line?.up) screen.drawn()
         this.#shown(timestampMs, skewMs)
       },
@@ -95,7 +95,7 @@ export class View {
     if ((options.transport ?? 'auto') === 'auto' && 'RTCPeerConnection' in globalThis) this.#line = this.#openLine()
   }
 
-  /** What carries pictures and sound now. */
+  /** What carries video and sound now. */
   get transport(): Transport {
     return this.#line?.up ? 'webrtc' : 'socket'
   }
@@ -104,7 +104,7 @@ export class View {
     return this.#screen.video
   }
 
-  /** Where pictures of the socket are drawn; hidden while WebRTC carries them. */
+  /** Where frames of the socket are drawn; hidden while WebRTC carries them. */
   get canvas(): HTMLCanvasElement {
     return this.#screen.canvas
   }
@@ -125,8 +125,8 @@ export class View {
   }
 
   get stats(): ViewStats {
-    const { picturesShown, ...socket } = this.#socket.stats
-    return { transport: this.transport, ...socket, picturesShown: picturesShown + this.#rtcPictures }
+    const { framesShown, ...socket } = this.#socket.stats
+    return { transport: this.transport, ...socket, framesShown: framesShown + this.#rtcFrames }
   }
 
   /** The browser's own figures of the WebRTC connection; undefined without one. */
@@ -194,8 +194,8 @@ export class View {
         this.#beside ||= reason === 'taken_over'
         this.#changed('socket', reason)
       },
-      onPicture: () => {
-        this.#rtcPictures += 1
+      onFrame: () => {
+        this.#rtcFrames += 1
         this.#shown(undefined, undefined)
       },
       onLeave: () => this.#screen.showCanvas(),
@@ -236,10 +236,10 @@ export class View {
   }
 
   #shown(timestampMs: number | undefined, skewMs: number | undefined): void {
-    if (!this.#shownFirst) this.#options.onFirstPicture?.()
+    if (!this.#shownFirst) this.#options.onFirstFrame?.()
     this.#shownFirst = true
     this.#settled.resolve()
-    this.#options.onPicture?.(timestampMs, skewMs)
+    this.#options.onFrame?.(timestampMs, skewMs)
   }
 
   /** A video with sound that is not allowed would not play at all. */

@@ -53,7 +53,7 @@ export interface ConnectOptions {
   audio?: 'clauses' | 'chunks' | 'off'
   /** @default 'on' */
   video?: 'on' | 'off'
-  /** While WebRTC carries pictures and sound: `instead`, none of them come over the socket; `beside`, they come there too. @default 'instead' */
+  /** While WebRTC carries video and sound: `instead`, none of them come over the socket; `beside`, they come there too. @default 'instead' */
   webrtc?: 'instead' | 'beside'
   /** Further events: `words` gives `word`, `stats` gives `stats`, `levels` gives `level`. @default none */
   events?: readonly ('words' | 'stats' | 'levels')[]

@@ -141,7 +141,7 @@ export class SessionConnection implements AsyncIterable<ServerEvent> {
     return this.events.next(type, options)
   }
 
-  /** Every event until the connection is closed for good. A reader that falls behind loses the oldest pictures first. */
+  /** Every event until the connection is closed for good. A reader that falls behind loses the oldest frames first. */
   [Symbol.asyncIterator](): AsyncIterator<ServerEvent> {
     return new EventStream(this)
   }
@@ -164,9 +164,9 @@ export class SessionConnection implements AsyncIterable<ServerEvent> {
     try {
       const { media, binary } = mediaOfBinary(message)
       this.emitter.emit('media', media)
-      const type = media.kind === 'picture' ? 'frame' : 'audio'
+      const type = media.kind === 'frame' ? 'frame' : 'audio'
       if (this.emitter.has(type) || this.emitter.has('event')) this.#dispatch(eventOfBinary(binary, this.session_id))
-      if (media.kind === 'picture') this.#acknowledge(media.frameId)
+      if (media.kind === 'frame') this.#acknowledge(media.frameId)
     } catch (error) {
       this.#logger.warn('a media message was not understood', { error: String(error) })
     }

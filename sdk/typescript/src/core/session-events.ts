@@ -13,21 +13,21 @@ export type EventOf<Type extends ServerEvent['type']> = Extract<ServerEvent, { t
 export type Frame = EventOf<'frame'>
 export type Audio = EventOf<'audio'>
 
-/** One picture or sound, however it travelled. Sound is 16-bit little-endian mono PCM. */
+/** One frame or sound, however it travelled. Sound is 16-bit little-endian mono PCM. */
 export interface MediaEvent {
   type: 'media'
-  kind: 'picture' | 'sound'
-  /** JPEG of a picture; PCM of sound. */
+  kind: 'frame' | 'sound'
+  /** JPEG of a frame; PCM of sound. */
   data: Uint8Array<ArrayBuffer>
   /** Unix ms, on the server's clock, at which it is due. */
   timestampMs: number
   /** Rises with every interrupt; what is older is to be dropped. */
   generation: number
-  /** Of a picture; 0 for sound. */
+  /** Of a frame; 0 for sound. */
   frameId: number
-  /** ms from the first sample of its task; 0 for a picture. */
+  /** ms from the first sample of its task; 0 for a frame. */
   ptsMs: number
-  /** Hz; 0 for a picture. */
+  /** Hz; 0 for a frame. */
   sampleRate: number
 }
 
@@ -37,13 +37,13 @@ export type SessionEventMap = {
 } & {
   frame: [data: string, event: Frame]
   audio: [data: string, event: Audio]
-  /** Every picture and sound as bytes. */
+  /** Every frame and sound as bytes. */
   media: [event: MediaEvent]
   /** The connection's own ups and downs. */
   connection: [event: ConnectionEvent]
   /** This client interrupts: what plays may stop before the server says so. `next`: a new task was asked for with it. */
   interrupting: [event: { type: 'interrupting'; next: boolean }]
-  /** Every event of the server, pictures and sound included. */
+  /** Every event of the server, video and sound included. */
   event: [event: ServerEvent]
 }
 
@@ -59,7 +59,7 @@ export function mediaOfBinary(message: ArrayBuffer): { media: MediaEvent; binary
   const bytes = new Uint8Array(message, message.byteLength - binary.payload.length)
   const media: MediaEvent = {
     type: 'media',
-    kind: binary.kind === 'frame' ? 'picture' : 'sound',
+    kind: binary.kind === 'frame' ? 'frame' : 'sound',
     data: binary.kind === 'clause' ? ((readWav(bytes)?.data ?? bytes) as Uint8Array<ArrayBuffer>) : bytes,
     timestampMs: binary.timestamp * 1000,
     generation: binary.generation,
@@ -89,7 +89,7 @@ export function eventOfBinary(binary: BinaryMedia, session_id: string): Frame | 
 export function mediaOfEvent(event: Frame | Audio): MediaEvent | undefined {
   const bytes = fromBase64(event.data)
   const common = { type: 'media' as const, timestampMs: event.timestamp * 1000, generation: event.generation ?? 0 }
-  if (event.type === 'frame') return { ...common, kind: 'picture', data: bytes, frameId: event.frame_id, ptsMs: 0, sampleRate: 0 }
+  if (event.type === 'frame') return { ...common, kind: 'frame', data: bytes, frameId: event.frame_id, ptsMs: 0, sampleRate: 0 }
   const pcm = event.format === 'wav' ? readWav(bytes)?.data : bytes
   if (!pcm) return undefined
   return { ...common, kind: 'sound', data: pcm as Uint8Array<ArrayBuffer>, frameId: 0, ptsMs: event.pts_ms, sampleRate: event.sample_rate }

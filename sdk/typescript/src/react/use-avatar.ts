@@ -37,7 +37,7 @@ export interface AvatarHandle {
   status: AvatarStatus
   /** Undefined while there is none. */
   session: AvatarSession | undefined
-  /** How pictures and sound come; undefined while the session is not shown. */
+  /** How video and sound come; undefined while the session is not shown. */
   transport: Transport | undefined
   /** What was said, oldest first. */
   messages: readonly Message[]
