@@ -200,7 +200,7 @@ function flatDecoder(inputs: number, side: number, inputName = 'params'): Buffer
 }
 
 describe('decodeGreyPng', () => {
-  /** The same frame with each row under another filter. */
+  /** The same picture with each row under another filter. */
   function filtered(width: number, height: number, value: (x: number, y: number) => number): Buffer {
     const plain = Buffer.from(greyPng(width, height, (x, y) => value(x, y) / 255))
     const raw = Buffer.alloc((width + 1) * height)
@@ -231,10 +231,10 @@ describe('decodeGreyPng', () => {
 
   it('refuses what is cut off, damaged or of another kind', () => {
     const png = Buffer.from(greyPng(20, 20, () => 0.5))
-    expect(() => decodeGreyPng(png.subarray(0, 50))).toThrow(/cut off|no frame/)
+    expect(() => decodeGreyPng(png.subarray(0, 50))).toThrow(/cut off|no picture/)
     const damaged = Buffer.from(png)
     damaged.fill(0xff, damaged.indexOf('IDAT') + 4, damaged.indexOf('IDAT') + 12)
-    expect(() => decodeGreyPng(damaged)).toThrow(/damaged frame data/)
+    expect(() => decodeGreyPng(damaged)).toThrow(/damaged picture data/)
     const colour = Buffer.from(png)
     colour[25] = 2
     expect(() => decodeGreyPng(colour)).toThrow(/8-bit grey/)
