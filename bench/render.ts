@@ -11,9 +11,9 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { InferJob, InferResult, InferSetup } from '../origin/render/infer-worker.ts'
-import { findPacks, inferModel, loadPack } from '../origin/render/pack.ts'
-import { PatchSource } from '../origin/render/patch-source.ts'
+import type { InferJob, InferResult, InferSetup } from '../origin/render/infer/infer-worker.ts'
+import { PatchSource } from '../origin/render/infer/patch-source.ts'
+import { findPacks, inferModel, loadPack } from '../origin/render/pack/pack.ts'
 import { startRenderWorker } from '../origin/render/render-worker.ts'
 import { RenderStats } from '../origin/render/stats.ts'
 import { benchEventLoop } from './event-loop.ts'
@@ -57,7 +57,7 @@ async function openModels(packsDir: string, threads: number) {
   const setup: InferSetup = { models: layers.map(inferModel), device: 'cpu', intraOpThreads: 1 }
   const open = () =>
     startRenderWorker<InferJob, InferResult>({
-      entry: new URL('../origin/render/infer-worker.ts', import.meta.url),
+      entry: new URL('../origin/render/infer/infer-worker.ts', import.meta.url),
       name: 'infer',
       data: setup,
     })

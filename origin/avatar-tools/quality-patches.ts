@@ -1,10 +1,10 @@
 /** Draws and times patches of a pack's models, for its quality report. */
 import { performance } from 'node:perf_hooks'
 import { FACE_PARAMS, VISEMES } from '../../shared/face.ts'
-import { modelInputs } from '../render/face-mix.ts'
-import type { InferJob, InferResult } from '../render/infer-worker.ts'
-import type { PackLayer } from '../render/pack.ts'
-import { matchRim, rimColour, rimOf } from '../render/rim-color-match.ts'
+import { matchRim, rimColour, rimOf } from '../render/compose/rim-color-match.ts'
+import type { InferJob, InferResult } from '../render/infer/infer-worker.ts'
+import type { PackLayer } from '../render/pack/pack.ts'
+import { modelInputs } from '../render/patches/face-mix.ts'
 import type { WorkerClient } from '../workers/worker-client.ts'
 import { silence, soundWindow, vowel } from './quality-sound.ts'
 

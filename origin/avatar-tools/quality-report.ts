@@ -5,11 +5,11 @@ import { join, relative } from 'node:path'
 import type { ClipName } from '../../shared/avatar-pack.ts'
 import { FACE_PARAMS } from '../../shared/face.ts'
 import { countFrames, readVideo } from '../codec/video.ts'
-import { patchMap } from '../render/crop.ts'
-import { modelInputs } from '../render/face-mix.ts'
-import type { InferJob, InferResult, InferSetup } from '../render/infer-worker.ts'
-import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from '../render/pack.ts'
-import { type MaskLevel, maskLevels, pastePatch } from '../render/paste.ts'
+import { patchMap } from '../render/compose/crop.ts'
+import { type MaskLevel, maskLevels, pastePatch } from '../render/compose/paste.ts'
+import type { InferJob, InferResult, InferSetup } from '../render/infer/infer-worker.ts'
+import { type AvatarPack, CLIP_NAMES, inferModel, PackError, type PackLayer } from '../render/pack/pack.ts'
+import { modelInputs } from '../render/patches/face-mix.ts'
 import { startRenderWorker } from '../render/render-worker.ts'
 import type { WorkerClient } from '../workers/worker-client.ts'
 import { draw, measureMotion, round, timePatches } from './quality-patches.ts'
@@ -60,7 +60,7 @@ export async function measurePack(pack: AvatarPack, onProgress: (what: string) =
   }
   onProgress('loading the models')
   const infer = await startRenderWorker<InferJob, InferResult>({
-    entry: new URL('../render/infer-worker.ts', import.meta.url),
+    entry: new URL('../render/infer/infer-worker.ts', import.meta.url),
     name: 'infer',
     data: setup,
     timeoutMs: 60_000,

@@ -1,8 +1,8 @@
 /** What the quality report shows and plays to models that sound drives. */
 import { FPS } from '../../shared/media.ts'
 import { soundFeatures } from '../render/adapters/sound.ts'
-import { cropPatch } from '../render/crop.ts'
-import type { PackLayer } from '../render/pack.ts'
+import { cropPatch } from '../render/compose/crop.ts'
+import type { PackLayer } from '../render/pack/pack.ts'
 
 /** What lies under a layer's patch in a frame of the clip. */
 export function referenceOf({ width, height, grid }: PackLayer, rgb: Uint8Array, size: number, placement: Float32Array): Uint8Array {

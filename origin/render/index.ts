@@ -2,12 +2,12 @@
 import '../onnx/no-telemetry.ts'
 import { availableParallelism } from 'node:os'
 import { measureCapacity, remeasure } from './calibrate.ts'
-import { ClipStore } from './clip-store.ts'
-import type { ComposeClient, ComposeJob, ComposeResult, ComposeSetup } from './compose-worker.ts'
-import type { ServedPack } from './drawings.ts'
-import type { InferJob, InferResult, InferSetup } from './infer-worker.ts'
-import { findPacks, inferModel, loadPack, PackError } from './pack.ts'
-import { type InferClient, PatchSource } from './patch-source.ts'
+import { ClipStore } from './clips/clip-store.ts'
+import type { ComposeClient, ComposeJob, ComposeResult, ComposeSetup } from './compose/compose-worker.ts'
+import type { InferJob, InferResult, InferSetup } from './infer/infer-worker.ts'
+import { type InferClient, PatchSource } from './infer/patch-source.ts'
+import { findPacks, inferModel, loadPack, PackError } from './pack/pack.ts'
+import type { ServedPack } from './patches/drawings.ts'
 import { startRenderWorker } from './render-worker.ts'
 import { AvatarRenderer, type RendererParts } from './renderer.ts'
 import { RenderStats } from './stats.ts'
@@ -163,7 +163,7 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
   })
   const drawing = (data: InferSetup, i: number): Promise<InferClient> =>
     startRenderWorker<InferJob, InferResult>({
-      entry: new URL('./infer-worker.ts', import.meta.url),
+      entry: new URL('./infer/infer-worker.ts', import.meta.url),
       name: `infer-${i}`,
       data,
       onCrash: onCrash('infer'),
@@ -177,7 +177,7 @@ async function startThreads(served: readonly ServedPack[], options: RendererOpti
   })
   const composers = Array.from({ length: options.composeThreads ?? Math.max(1, cores >> 1) }, (_, i) =>
     startRenderWorker<ComposeJob, ComposeResult>({
-      entry: new URL('./compose-worker.ts', import.meta.url),
+      entry: new URL('./compose/compose-worker.ts', import.meta.url),
       name: `compose-${i}`,
       data: composeSetup,
       onCrash: onCrash('compose'),

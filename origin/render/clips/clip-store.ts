@@ -1,11 +1,11 @@
 /** Every clip's frames as JPEGs of each quality: made in order by a worker, first seconds first. */
 import { setTimeout } from 'node:timers/promises'
-import type { ClipName } from '../../shared/avatar-pack.ts'
-import { FPS, QUALITIES, type Quality } from '../../shared/media.ts'
-import type { WorkerClient } from '../workers/worker-client.ts'
+import type { ClipName } from '../../../shared/avatar-pack.ts'
+import { FPS, QUALITIES, type Quality } from '../../../shared/media.ts'
+import type { WorkerClient } from '../../workers/worker-client.ts'
+import { type AvatarPack, CLIP_NAMES, PackError } from '../pack/pack.ts'
+import { startRenderWorker } from '../render-worker.ts'
 import type { ClipJob, ClipResult } from './clip-worker.ts'
-import { type AvatarPack, CLIP_NAMES, PackError } from './pack.ts'
-import { startRenderWorker } from './render-worker.ts'
 
 /**
  * JPEG quality by frame size. Clips and composed frames use the same, so that decoding a clip's frame and encoding it

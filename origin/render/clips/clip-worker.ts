@@ -1,8 +1,8 @@
 /** Worker: turns a clip's frames into JPEGs of every quality, in order, a run at a time. */
 import { setPriority } from 'node:os'
-import { countFrames, readVideo, type VideoFrame } from '../codec/video.ts'
-import { serveJobs } from '../workers/serve-jobs.ts'
-import { encodeJpeg, jpegBound } from './jpeg.ts'
+import { countFrames, readVideo, type VideoFrame } from '../../codec/video.ts'
+import { serveJobs } from '../../workers/serve-jobs.ts'
+import { encodeJpeg, jpegBound } from '../compose/jpeg.ts'
 
 export type ClipJob = { kind: 'check'; file: string; frames: number } | FramesJob
 interface FramesJob {

@@ -2,9 +2,9 @@
  * Worker: decodes a clip's frame, pastes the drawn patches, turns the head, mixes with a second frame and encodes the result;
  * cuts out what lies under a patch.
  */
-import { QUALITIES } from '../../shared/media.ts'
-import { serveJobs } from '../workers/serve-jobs.ts'
-import type { WorkerClient } from '../workers/worker-client.ts'
+import { QUALITIES } from '../../../shared/media.ts'
+import { serveJobs } from '../../workers/serve-jobs.ts'
+import type { WorkerClient } from '../../workers/worker-client.ts'
 import { cropPatch } from './crop.ts'
 import { blendInto, type HeadFields, warpHead } from './head-warp.ts'
 import { decodeJpeg, encodeJpeg, jpegBound } from './jpeg.ts'

@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { env, InferenceSession, libraryFolder, listSupportedBackends } from '../onnx/runtime.ts'
-import { serveJobs } from '../workers/serve-jobs.ts'
-import { decoderFile, decoderGraph } from './adapters/decoder.ts'
-import type { GraphAdapter, GraphShape } from './adapters/types.ts'
-import { wav2lipGraph } from './adapters/wav2lip.ts'
+import { env, InferenceSession, libraryFolder, listSupportedBackends } from '../../onnx/runtime.ts'
+import { serveJobs } from '../../workers/serve-jobs.ts'
+import { decoderFile, decoderGraph } from '../adapters/decoder.ts'
+import type { GraphAdapter, GraphShape } from '../adapters/types.ts'
+import { wav2lipGraph } from '../adapters/wav2lip.ts'
 
 export type InferModel = GraphShape & ({ kind: 'decoder'; inputs: number; halfFile?: string | undefined } | { kind: 'wav2lip' })
 export interface InferSetup {

@@ -1,8 +1,8 @@
 /** Runs the models for all sessions in batches, and caches the last patches for faces that recur. */
 
-import type { WorkerClient } from '../workers/worker-client.ts'
+import type { WorkerClient } from '../../workers/worker-client.ts'
+import type { RenderStats } from '../stats.ts'
 import type { InferJob, InferResult } from './infer-worker.ts'
-import type { RenderStats } from './stats.ts'
 
 interface PatchModel {
   kind: 'decoder' | 'wav2lip'

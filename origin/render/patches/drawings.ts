@@ -1,12 +1,12 @@
 /** What a model must draw into a clip's frame, and how its head must stand. */
-import { AvatarError } from '../../shared/errors.ts'
-import { FACE_PARAMS } from '../../shared/face.ts'
-import { soundFeatures } from './adapters/sound.ts'
-import type { StoredFrame } from './clip-store.ts'
+import { AvatarError } from '../../../shared/errors.ts'
+import { FACE_PARAMS } from '../../../shared/face.ts'
+import { soundFeatures } from '../adapters/sound.ts'
+import type { StoredFrame } from '../clips/clip-store.ts'
+import { PITCH, STANCE_VALUES } from '../compose/head-warp.ts'
+import type { AvatarPack, PackLayer } from '../pack/pack.ts'
+import type { FrameRequest } from '../types.ts'
 import { FACE_STEP, FADE_DISTANCE, faceDistance, mixFace, modelInputs } from './face-mix.ts'
-import { PITCH, STANCE_VALUES } from './head-warp.ts'
-import type { AvatarPack, PackLayer } from './pack.ts'
-import type { FrameRequest } from './types.ts'
 
 /** A layer and its place among all models and masks of the process. */
 type ServedLayer = PackLayer & { index: number }

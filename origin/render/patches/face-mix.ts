@@ -1,5 +1,5 @@
 /** What a layer's model is asked to draw: the caller's face over what the clip's frame shows already. */
-import { FACE_PARAMS, type FaceParam, VISEMES } from '../../shared/face.ts'
+import { FACE_PARAMS, type FaceParam, VISEMES } from '../../../shared/face.ts'
 
 /** Model inputs are rounded to this step: below it no difference can be seen, and equal faces share a patch. */
 export const FACE_STEP = 1 / 256

@@ -1,7 +1,7 @@
 /** The clip's own frame under each sound-driven patch, cut out when first needed and kept. */
-import type { ClipStore, StoredFrame } from './clip-store.ts'
-import type { ComposeClient, Crop } from './compose-worker.ts'
-import type { AvatarPack } from './pack.ts'
+import type { ClipStore, StoredFrame } from '../clips/clip-store.ts'
+import type { ComposeClient, Crop } from '../compose/compose-worker.ts'
+import type { AvatarPack } from '../pack/pack.ts'
 
 /** A layer and its place among all layers of the process. */
 interface CroppedLayer {

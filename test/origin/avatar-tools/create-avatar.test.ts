@@ -13,9 +13,9 @@ import { headShift, PHOTO_FRAMES } from '../../../origin/avatar-tools/photo-moti
 import { trackBox } from '../../../origin/avatar-tools/track.ts'
 import { readVideo } from '../../../origin/codec/video.ts'
 import { VideoFile } from '../../../origin/codec/video-writer.ts'
-import { patchMap } from '../../../origin/render/crop.ts'
-import { encodeJpeg, jpegBound } from '../../../origin/render/jpeg.ts'
-import { type AvatarPack, loadPack } from '../../../origin/render/pack.ts'
+import { patchMap } from '../../../origin/render/compose/crop.ts'
+import { encodeJpeg, jpegBound } from '../../../origin/render/compose/jpeg.ts'
+import { type AvatarPack, loadPack } from '../../../origin/render/pack/pack.ts'
 import { tinyWav2lip } from '../../support/fakes/wav2lip-graph.ts'
 
 const SIZE = 256

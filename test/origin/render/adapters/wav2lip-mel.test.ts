@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createDft, DFT_SIZE } from '../../../origin/render/adapters/dft-800.ts'
-import { MEL_BANDS, MelStream, WINDOW_FRAMES, wav2lipSound, windowStart } from '../../../origin/render/adapters/wav2lip-mel.ts'
+import { createDft, DFT_SIZE } from '../../../../origin/render/adapters/dft-800.ts'
+import { MEL_BANDS, MelStream, WINDOW_FRAMES, wav2lipSound, windowStart } from '../../../../origin/render/adapters/wav2lip-mel.ts'
 
 /** Speech-like: a gliding buzz with noise, loud and soft. */
 const sound = Float32Array.from({ length: 16_000 }, (_, i) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { maskLevels, pastePatch } from '../../../origin/render/paste.ts'
+import { maskLevels, pastePatch } from '../../../../origin/render/compose/paste.ts'
 
 const GRID = 5
 const CLIP_SIZE = 120

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { decoderFile } from '../../../origin/render/adapters/decoder.ts'
-import { createRenderer } from '../../../origin/render/index.ts'
-import { inferModel, loadPack, PackError } from '../../../origin/render/pack.ts'
-import { decodeGreyPng } from '../../../origin/render/png.ts'
-import { addHead, floats, GRID, greyPng, IDLE_FRAMES, makeAvatarPack, PATCH } from '../../support/fakes/avatar-pack.ts'
-import { tinyDecoder } from '../../support/fakes/tiny-onnx.ts'
+import { decoderFile } from '../../../../origin/render/adapters/decoder.ts'
+import { createRenderer } from '../../../../origin/render/index.ts'
+import { inferModel, loadPack, PackError } from '../../../../origin/render/pack/pack.ts'
+import { decodeGreyPng } from '../../../../origin/render/pack/png.ts'
+import { addHead, floats, GRID, greyPng, IDLE_FRAMES, makeAvatarPack, PATCH } from '../../../support/fakes/avatar-pack.ts'
+import { tinyDecoder } from '../../../support/fakes/tiny-onnx.ts'
 
 let dir: string
 let folder: string

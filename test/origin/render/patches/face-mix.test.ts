@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { FACE_STEP, faceDistance, mixFace, modelInputs } from '../../../origin/render/face-mix.ts'
-import { FACE_PARAMS, type FaceParam } from '../../../shared/face.ts'
+import { FACE_STEP, faceDistance, mixFace, modelInputs } from '../../../../origin/render/patches/face-mix.ts'
+import { FACE_PARAMS, type FaceParam } from '../../../../shared/face.ts'
 
 function face(values: Partial<Record<FaceParam, number>>): Float32Array {
   return Float32Array.from(FACE_PARAMS, (name) => values[name] ?? 0)
