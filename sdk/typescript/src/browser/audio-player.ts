@@ -88,13 +88,13 @@ export class Sound {
     return true
   }
 
-  /** Server time of what is heard now, ms; undefined while nothing sounds. */
+  /** Server time of what is heard now, ms; before waiting sound, the time that leads up to it; undefined while there is none. */
   get heardTimestampMs(): number | undefined {
     const context = this.#context
     if (!context || !this.running) return undefined
     const heardS = heardTime(context)
     while (this.#runs[0] && this.#runs[0].endS + 0.2 < heardS) this.#runs.shift()
-    const run = this.#runs.find(({ startS, endS }) => heardS >= startS && heardS < endS)
+    const run = this.#runs.find(({ endS }) => heardS < endS)
     return run && run.timestampMs + (heardS - run.startS) * 1000
   }
 

@@ -1,13 +1,17 @@
-/** Decodes frames ahead of time and draws each when it is due. */
+/** Keeps frames as JPEGs, decodes the next ones ahead of time and draws each when it is due. */
 
-/** FramePlayer that may wait: half a second. */
-const MAX_WAITING = 12
+/** Frames that may wait: 8 s, as long as sound may be late. */
+const MAX_WAITING = 200
+/** Frames that are decoded ahead: half a second. Decoded ones take a hundred times the memory. */
+const MAX_DECODED = 12
 /** A frame is drawn in the screen refresh that is nearest to its time, ms. */
 const HALF_REFRESH_MS = 8
 
 interface Waiting {
+  jpeg: Uint8Array<ArrayBuffer>
   timestampMs: number
   generation: number
+  decoding: boolean
   bitmap: ImageBitmap | undefined
 }
 
@@ -44,17 +48,9 @@ export class FramePlayer {
     if (this.#closed || generation < this.#generation) return
     // a hidden page draws nothing: decoding for it would be waste
     if (document.hidden) return
-    const frame: Waiting = { timestampMs, generation, bitmap: undefined }
-    this.#waiting.push(frame)
+    this.#waiting.push({ jpeg, timestampMs, generation, decoding: false, bitmap: undefined })
     while (this.#waiting.length > MAX_WAITING) this.#leaveOut(this.#waiting.shift())
-    createImageBitmap(new Blob([jpeg], { type: 'image/jpeg' })).then(
-      (bitmap) => {
-        if (this.#waiting.includes(frame)) frame.bitmap = bitmap
-        else bitmap.close()
-      },
-      // a damaged frame: the one before stays
-      () => this.#leaveOut(this.#remove(frame)),
-    )
+    this.#decode()
   }
 
   /** Older frames are no longer shown. */
@@ -64,7 +60,7 @@ export class FramePlayer {
     for (const frame of this.#waiting.filter((old) => old.generation < generation)) this.#remove(frame)?.bitmap?.close()
   }
 
-  /** FramePlayer are counted from nothing; what waits is no longer shown. */
+  /** Generations are counted from nothing; what waits is no longer shown. */
   restart(): void {
     this.#generation = 0
     for (const { bitmap } of this.#waiting.splice(0)) bitmap?.close()
@@ -79,14 +75,36 @@ export class FramePlayer {
   #draw(): void {
     const now = this.#options.nowTimestampMs()
     if (now === undefined) return
-    const due = this.#waiting.filter(({ timestampMs, bitmap }) => bitmap && timestampMs <= now + HALF_REFRESH_MS)
-    const newest = due.at(-1)
-    if (!newest?.bitmap) return
-    this.#paint(newest.bitmap)
-    this.shown++
-    for (const old of this.#waiting.splice(0, this.#waiting.indexOf(newest))) this.#leaveOut(old)
-    this.#remove(newest)?.bitmap?.close()
-    this.#options.onShown(newest.timestampMs, now - newest.timestampMs)
+    const newest = this.#waiting.findLast((frame) => frame.bitmap && isDue(frame, now))
+    if (newest?.bitmap) {
+      this.#paint(newest.bitmap)
+      this.shown++
+      for (const old of this.#waiting.splice(0, this.#waiting.indexOf(newest))) this.#leaveOut(old)
+      this.#remove(newest)?.bitmap?.close()
+      this.#options.onShown(newest.timestampMs, now - newest.timestampMs)
+    }
+    this.#decode()
+  }
+
+  /** Begins with the newest frame that is due: those before it will not be shown any more. */
+  #decode(): void {
+    const now = this.#options.nowTimestampMs() ?? Number.NEGATIVE_INFINITY
+    const first = Math.max(
+      0,
+      this.#waiting.findLastIndex((frame) => isDue(frame, now)),
+    )
+    for (const frame of this.#waiting.slice(first, first + MAX_DECODED)) {
+      if (frame.decoding) continue
+      frame.decoding = true
+      createImageBitmap(new Blob([frame.jpeg], { type: 'image/jpeg' })).then(
+        (bitmap) => {
+          if (this.#waiting.includes(frame)) frame.bitmap = bitmap
+          else bitmap.close()
+        },
+        // a damaged frame: the one before stays
+        () => this.#leaveOut(this.#remove(frame)),
+      )
+    }
   }
 
   #paint(bitmap: ImageBitmap): void {
@@ -108,4 +126,8 @@ export class FramePlayer {
     this.dropped++
     frame.bitmap?.close()
   }
+}
+
+function isDue({ timestampMs }: Waiting, nowMs: number): boolean {
+  return timestampMs <= nowMs + HALF_REFRESH_MS
 }

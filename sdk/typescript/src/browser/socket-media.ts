@@ -1,4 +1,4 @@
-/** FramePlayer and sound that come over the socket: drawn and played by the timestamps they carry. */
+/** Frames and sound that come over the socket: drawn and played by the timestamps they carry. */
 import type { MediaEvent } from '../core/session-events.ts'
 import { Sound } from './audio-player.ts'
 import { FramePlayer } from './frame-player.ts'
@@ -114,7 +114,7 @@ export class SocketMedia {
     if (played && ptsMs === 0) this.#options.onSpeech(Math.max(dueMs, arrivalMs) + this.sound.outputLatencyMs)
   }
 
-  /** FramePlayer follow what is heard; in silence they follow the clock, by as much later as sound would be. */
+  /** Frames follow what is heard or waits to be; in silence they follow the clock, by as much later as sound would be. */
   #nowTimestampMs(): number | undefined {
     const heard = this.sound.heardTimestampMs
     if (heard !== undefined) return heard
