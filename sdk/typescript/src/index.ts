@@ -20,7 +20,6 @@ export { AvatarSession } from './avatar-session.ts'
 export type { MicrophoneListening, MicrophoneOptions } from './browser/listen.ts'
 export type { Transport, TransportChange, TransportReason, View, ViewOptions, ViewStats } from './browser/view.ts'
 export type { AudioSource, RawFormat } from './core/audio-pieces.ts'
-export type { CueOptions, SpeakOptions } from './core/base-session.ts'
 export type { ChatInput, ChatOptions, ChatResult } from './core/chat.ts'
 export {
   AudioError,
@@ -57,5 +56,6 @@ export type {
   SessionEndReason,
   SessionEventMap,
 } from './core/session-events.ts'
+export type { CueOptions, SpeakOptions } from './core/session-speech.ts'
 export type { ConnectionEvent, ConnectionState } from './core/socket.ts'
 export type { SpeechFinished, SpeechTask } from './core/speech-tasks.ts'

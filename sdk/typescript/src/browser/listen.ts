@@ -1,7 +1,5 @@
 /** Listening to the user's microphone: by WebRTC while that stands, else over the socket. */
-
-import type { BaseSession } from '../core/base-session.ts'
-import { Listening, type ListenOptions } from '../core/listening.ts'
+import { type Listening, type ListeningSession, type ListenOptions, VoiceSender } from '../core/listening.ts'
 import { MICROPHONE_RATE, Microphone } from './microphone.ts'
 import type { RtcTransport } from './rtc-transport.ts'
 
@@ -16,12 +14,13 @@ export interface MicrophoneOptions extends ListenOptions {
 }
 
 export interface MicrophoneWay {
-  session: BaseSession
+  session: ListeningSession
   /** The WebRTC connection of now, if there is one. */
   line: () => RtcTransport | undefined
 }
 
-export class MicrophoneListening extends Listening {
+export class MicrophoneListening implements Listening {
+  readonly #voice: VoiceSender
   readonly #line: () => RtcTransport | undefined
   #microphone: Microphone | undefined
   #level = 0
@@ -40,13 +39,13 @@ export class MicrophoneListening extends Listening {
         onSound: (pcm) => listening.#hear(pcm),
         onLost: (error) => listening.#lost(error),
       })
-      listening.onEnd(() => {
+      listening.#voice.onEnd(() => {
         microphone.close()
         listening.#route(undefined)
       })
       listening.#microphone = microphone
       options.signal?.throwIfAborted()
-      await listening.start(options.signal)
+      await listening.#voice.start(options.signal)
       return listening
     } catch (error) {
       listening.end(error)
@@ -54,9 +53,11 @@ export class MicrophoneListening extends Listening {
     }
   }
 
-  private constructor(session: BaseSession, options: MicrophoneOptions, line: () => RtcTransport | undefined) {
-    super(session, options)
+  private constructor(session: ListeningSession, options: MicrophoneOptions, line: () => RtcTransport | undefined) {
     this.#line = line
+    this.#voice = new VoiceSender(session, options, async () => {
+      if (line()?.carriesMicrophone) await new Promise((resolve) => setTimeout(resolve, RTC_BEHIND_MS))
+    })
   }
 
   /** How loud the user is now, 0 (silence) to 1. */
@@ -64,8 +65,20 @@ export class MicrophoneListening extends Listening {
     return this.#level
   }
 
-  override mute(muted = true): void {
-    super.mute(muted)
+  get finished(): Promise<void> {
+    return this.#voice.finished
+  }
+
+  get active(): boolean {
+    return this.#voice.active
+  }
+
+  get muted(): boolean {
+    return this.#voice.muted
+  }
+
+  mute(muted = true): void {
+    this.#voice.mute(muted)
     this.#microphone?.mute(muted)
   }
 
@@ -79,8 +92,13 @@ export class MicrophoneListening extends Listening {
     line.microphone = this.active ? this.#microphone?.track : undefined
   }
 
-  protected override async lastSound(): Promise<void> {
-    if (this.#line()?.carriesMicrophone) await new Promise((resolve) => setTimeout(resolve, RTC_BEHIND_MS))
+  stop(error?: unknown): Promise<void> {
+    return this.#voice.stop(error)
+  }
+
+  /** @internal It is over without a word to the server. */
+  end(error?: unknown): void {
+    this.#voice.end(error)
   }
 
   #route(track: MediaStreamTrack | undefined): void {
@@ -89,8 +107,8 @@ export class MicrophoneListening extends Listening {
   }
 
   #hear(pcm: Int16Array): void {
-    if (this.#line()?.carriesMicrophone) this.discard()
-    else this.push(pcm, MICROPHONE_RATE)
+    if (this.#line()?.carriesMicrophone) this.#voice.discard()
+    else this.#voice.push(pcm, MICROPHONE_RATE)
   }
 
   #lost(error: unknown): void {

@@ -1,12 +1,12 @@
 /** One WebRTC connection: the offer, its candidates, what comes in, the microphone. Knows nothing of when to try again. */
 
-import type { BaseSession } from '../core/base-session.ts'
 import { type AvatarError, avatarError } from '../core/errors.ts'
+import type { Signalling } from '../core/signalling.ts'
 
 export type PeerState = 'connecting' | 'connected' | 'disconnected' | 'failed'
 
 export interface PeerOptions {
-  session: Pick<BaseSession, 'start' | 'addIceCandidate'>
+  signalling: Pick<Signalling, 'start' | 'addIceCandidate'>
   configuration: RTCConfiguration
   microphone: MediaStreamTrack | undefined
   onState: (state: PeerState) => void
@@ -55,11 +55,11 @@ export class Peer {
 
   /** Offers, and takes the answer. @throws AvatarError */
   async open(): Promise<void> {
-    const { session } = this.#options
+    const { signalling } = this.#options
     const { signal } = this.#abort
     try {
       await this.#pc.setLocalDescription()
-      const answer = await session.start(this.#pc.localDescription?.sdp ?? '', { signal })
+      const answer = await signalling.start(this.#pc.localDescription?.sdp ?? '', { signal })
       signal.throwIfAborted()
       await this.#pc.setRemoteDescription({ type: 'answer', sdp: answer })
     } catch (thrown) {
@@ -88,7 +88,7 @@ export class Peer {
 
   #tell(candidate: RTCIceCandidate): void {
     const { candidate: line, sdpMid, sdpMLineIndex } = candidate.toJSON()
-    const told = this.#options.session.addIceCandidate(
+    const told = this.#options.signalling.addIceCandidate(
       { candidate: line ?? '', sdpMid: sdpMid ?? null, sdpMLineIndex: sdpMLineIndex ?? null },
       { signal: this.#abort.signal },
     )

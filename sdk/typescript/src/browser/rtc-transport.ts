@@ -3,9 +3,9 @@
  * come, whatever the connection says of itself.
  */
 
-import type { BaseSession } from '../core/base-session.ts'
 import type { AvatarError } from '../core/errors.ts'
-import type { EventOf } from '../core/session-events.ts'
+import type { EventOf, EventSource } from '../core/session-events.ts'
+import type { Signalling } from '../core/signalling.ts'
 import { backoffMs } from '../core/wait.ts'
 import { Peer, type PeerState } from './peer.ts'
 
@@ -27,7 +27,8 @@ const SURVIVED_WITHIN_MS = 800
 export type TransportReason = 'connected' | 'not_connected' | 'lost' | 'stalled' | 'failed' | 'server_lost' | 'taken_over'
 
 export interface RtcTransportOptions {
-  session: BaseSession
+  session: EventSource
+  signalling: Signalling
   video: HTMLVideoElement
   configuration: RTCConfiguration
   /** Frames come this way. */
@@ -99,8 +100,8 @@ export class RtcTransport {
     clearTimeout(this.#retry)
     this.#attempts += 1
     this.#acknowledged = false
-    const { session, configuration, video } = this.#options
-    const peer = new Peer({ session, configuration, microphone: this.#microphone, onState: (state) => this.#changed(peer, state) })
+    const { signalling, configuration, video } = this.#options
+    const peer = new Peer({ signalling, configuration, microphone: this.#microphone, onState: (state) => this.#changed(peer, state) })
     this.#peer = peer
     this.#deadline = setTimeout(() => this.#giveUp('not_connected'), CONNECT_MS)
     video.srcObject = peer.media

@@ -1,9 +1,10 @@
 /** A session on the page, by WebRTC where that works and over the socket where it does not. */
 
-import type { BaseSession } from '../core/base-session.ts'
 import { Emitter, type Handler } from '../core/emitter.ts'
 import type { ConnectOptions } from '../core/options.ts'
+import type { SessionConnection } from '../core/session-connection.ts'
 import type { MediaEvent } from '../core/session-events.ts'
+import type { Signalling } from '../core/signalling.ts'
 import { RtcTransport, type TransportReason } from './rtc-transport.ts'
 import type { Screen, ScreenOptions } from './screen.ts'
 import { SocketMedia } from './socket-media.ts'
@@ -46,6 +47,14 @@ export interface ViewOptions extends ScreenOptions {
   onSoundChange?: () => void
 }
 
+/** @internal */
+export interface ViewParts {
+  session: SessionConnection
+  signalling: Signalling
+  screen: Screen
+  options: ViewOptions
+}
+
 export interface ViewStats {
   transport: Transport
   framesShown: number
@@ -57,7 +66,8 @@ export interface ViewStats {
 }
 
 export class View {
-  readonly #session: BaseSession
+  readonly #session: SessionConnection
+  readonly #signalling: Signalling
   readonly #options: ViewOptions
   readonly #screen: Screen
   readonly #socket: SocketMedia
@@ -74,8 +84,9 @@ export class View {
   readonly #settled = Promise.withResolvers<void>()
 
   /** @internal made by `session.attach()` and `session.startStream()` */
-  constructor(session: BaseSession, screen: Screen, options: ViewOptions) {
+  constructor({ session, signalling, screen, options }: ViewParts) {
     this.#session = session
+    this.#signalling = signalling
     this.#options = options
     this.#screen = screen
     this.#muted = options.muted ?? false
@@ -178,6 +189,7 @@ export class View {
     const session = this.#session
     const line = new RtcTransport({
       session,
+      signalling: this.#signalling,
       video: this.#screen.video,
       // the types differ in whether undefined may be written out
       configuration: { iceServers: session.ice_servers as RTCIceServer[], bundlePolicy: 'max-bundle', ...this.#options.rtcConfiguration },

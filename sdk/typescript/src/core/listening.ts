@@ -35,8 +35,25 @@ export interface ListeningSession extends EventSource {
 }
 
 /** What `listen()` gives: the user is being heard. */
-export class Listening {
+export interface Listening {
+  /** Resolves when it is over: stopped, or the source has ended. Rejects with what ended it otherwise. */
+  readonly finished: Promise<void>
+  readonly active: boolean
+  readonly muted: boolean
+  /** Sends silence instead of sound, or sound again. */
+  mute(muted?: boolean): void
+  /**
+   * Closes the ear; in `manual` mode what was heard is answered now. Safe to call twice.
+   *
+   * @param error what `finished` rejects with, where it was not asked for
+   */
+  stop(error?: unknown): Promise<void>
+}
+
+/** Sends the voice over the socket, in pieces, while the server listens. */
+export class VoiceSender implements Listening {
   readonly #session: ListeningSession
+  readonly #lastSound: () => Promise<void>
   readonly #mode: ListenMode | undefined
   readonly #offs: (() => void)[] = []
   readonly #finish: { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void }
@@ -48,9 +65,10 @@ export class Listening {
   #muted = false
   #stopping: Promise<void> | undefined
 
-  /** @internal made by `session.listen()` */
-  constructor(session: ListeningSession, { mode, signal }: ListenOptions) {
+  /** @param lastSound resolves when the last of the voice is on its way, where it goes another way too */
+  constructor(session: ListeningSession, { mode, signal }: ListenOptions, lastSound = async (): Promise<void> => {}) {
     this.#session = session
+    this.#lastSound = lastSound
     this.#mode = mode
     this.#finish = Promise.withResolvers()
     // whoever waits for it hears of a failure; who does not has the other ways
@@ -66,7 +84,6 @@ export class Listening {
     )
   }
 
-  /** Resolves when it is over: stopped, or the source has ended. Rejects with what ended it otherwise. */
   get finished(): Promise<void> {
     return this.#finish.promise
   }
@@ -79,22 +96,16 @@ export class Listening {
     return this.#muted
   }
 
-  /** Sends silence instead of sound, or sound again. */
   mute(muted = true): void {
     this.#muted = muted
   }
 
-  /**
-   * Closes the ear; in `manual` mode what was heard is answered now. Safe to call twice.
-   *
-   * @param error what `finished` rejects with, where it was not asked for
-   */
   stop(error?: unknown): Promise<void> {
     this.#stopping ??= this.#stop(error)
     return this.#stopping
   }
 
-  /** @internal @throws AvatarError */
+  /** @throws AvatarError */
   async start(signal: AbortSignal | undefined): Promise<void> {
     this.#asked = true
     try {
@@ -105,7 +116,7 @@ export class Listening {
     }
   }
 
-  /** @internal Sound for the socket: sent in pieces of 100 ms. */
+  /** Sound for the socket: sent in pieces of 100 ms. */
   push(pcm: Int16Array, sampleRate: number): void {
     if (!this.active) return
     this.#sampleRate = sampleRate
@@ -114,13 +125,13 @@ export class Listening {
     if (this.#pendingMs >= PIECE_MS) this.#flush()
   }
 
-  /** @internal Sound that waits to be a whole piece is not to be sent any more. */
+  /** Sound that waits to be a whole piece is not to be sent any more. */
   discard(): void {
     this.#pending = []
     this.#pendingMs = 0
   }
 
-  /** @internal Reads the source to its end. */
+  /** Reads the source to its end. */
   async read({ source, sampleRate = 24_000, signal }: SourceListenOptions): Promise<void> {
     const startedMs = performance.now()
     let sentMs = 0
@@ -143,7 +154,7 @@ export class Listening {
     }
   }
 
-  /** @internal It is over without a word to the server. */
+  /** It is over without a word to the server. */
   end(error?: unknown): void {
     this.#stopping ??= Promise.resolve()
     for (const off of this.#offs.splice(0)) off()
@@ -151,19 +162,16 @@ export class Listening {
     else this.#finish.reject(error)
   }
 
-  /** @internal What is to be let go of with it. */
+  /** What is to be let go of with it. */
   onEnd(off: () => void): void {
     if (this.active) this.#offs.push(off)
     else off()
   }
 
-  /** The last of the user's voice is on its way. */
-  protected async lastSound(): Promise<void> {}
-
   async #stop(error: unknown): Promise<void> {
     try {
       this.#flush()
-      await this.lastSound()
+      await this.#lastSound()
       if (this.#asked && this.#session.connection === 'open') this.#session.stopListening()
     } catch (thrown) {
       // lost in this moment: then nobody listens any more

@@ -1,8 +1,8 @@
 /** The connection of a session: what the session is known by, its socket, and the events that come over it. */
-import type { IceServer, SessionLimits } from '../../../../shared/api.ts'
+import type { IceServer, KeepAliveResponse, SessionLimits, StopSessionResponse } from '../../../../shared/api.ts'
 import type { ServerEvent } from '../../../../shared/events.ts'
 import { Emitter, type Handler } from './emitter.ts'
-import { type AvatarError, avatarError } from './errors.ts'
+import { AvatarError, avatarError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { EventWaiter, type WaitOptions } from './event-waiter.ts'
 import type { Http } from './http.ts'
@@ -40,21 +40,18 @@ export class SessionConnection implements AsyncIterable<ServerEvent> {
   readonly limits: SessionLimits | undefined
   /** What the server adjusted when the session was created, in words. */
   readonly warnings: readonly string[]
-  /** @internal With the session's own token. */
-  protected readonly http: Http
-  /** @internal */
-  protected readonly socket: SessionSocket
-  /** @internal */
-  protected readonly emitter: Emitter<SessionEventMap>
-  /** @internal */
-  protected readonly events: EventWaiter
-  /** @internal */
-  protected readonly tasks = new SpeechTasks()
+  /** With the session's own token. */
+  readonly http: Http
+  readonly socket: SessionSocket
+  readonly emitter: Emitter<SessionEventMap>
+  readonly events: EventWaiter
+  readonly tasks = new SpeechTasks()
   readonly #logger: Logger
+  readonly #owned: boolean
   #ended: EventOf<'session_ended'> | undefined
 
-  /** @internal made by AvatarClient */
-  constructor({ facts, http, socket }: SessionSetup) {
+  constructor({ facts, http, socket, owned }: SessionSetup) {
+    this.#owned = owned
     this.session_id = facts.session_id
     this.access_token = facts.access_token
     this.ice_servers = facts.ice_servers
@@ -77,7 +74,7 @@ export class SessionConnection implements AsyncIterable<ServerEvent> {
     })
   }
 
-  get connection(): ConnectionState {
+  get state(): ConnectionState {
     return this.socket.state
   }
 
@@ -98,14 +95,14 @@ export class SessionConnection implements AsyncIterable<ServerEvent> {
   }
 
   /** Connects where that was not done, and waits where it is being done. @throws AvatarError, or the signal's reason */
-  protected async whenOpen(signal: AbortSignal | undefined): Promise<void> {
-    if (this.connection === 'closed') return await this.connect(signal ? { signal } : {})
+  async whenOpen(signal: AbortSignal | undefined): Promise<void> {
+    if (this.state === 'closed') return await this.connect(signal ? { signal } : {})
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const off = this.on('connection', ({ state, error }) => {
       if (state === 'open') resolve()
       else if (state === 'closed') reject(error ?? this.#endedError() ?? closedError())
     })
-    if (this.connection === 'open') resolve()
+    if (this.state === 'open') resolve()
     await withSignal(promise, signal).finally(off)
   }
 
@@ -144,6 +141,44 @@ export class SessionConnection implements AsyncIterable<ServerEvent> {
   /** Every event until the connection is closed for good. A reader that falls behind loses the oldest frames first. */
   [Symbol.asyncIterator](): AsyncIterator<ServerEvent> {
     return new EventStream(this)
+  }
+
+  /** @throws AvatarError NOT_CONNECTED or SESSION_ENDED */
+  requireOpen(): void {
+    const over = this.#endedError()
+    if (over) throw over
+    if (this.state === 'closed') throw closedError()
+  }
+
+  /** Asks the socket for other media from now on. */
+  reopen(options: ConnectOptions): void {
+    this.socket.reopen(options)
+  }
+
+  /** Starts the idle time anew. @throws AvatarError */
+  async keepAlive({ signal }: { signal?: AbortSignal } = {}): Promise<KeepAliveResponse> {
+    return await this.http.json('/streaming.keep_alive', { body: { session_id: this.session_id }, signal, repeatable: true })
+  }
+
+  /** Ends the session for everyone. @throws AvatarError */
+  async stop({ signal }: { signal?: AbortSignal } = {}): Promise<StopSessionResponse> {
+    return await this.http.json('/streaming.stop', { body: { session_id: this.session_id }, signal, repeatable: true })
+  }
+
+  /**
+   * Closes the connection. A session that was created here ends with it; one that was attached by its token goes on for the others.
+   *
+   * @param options.stop whether to end the session; by default only if it was created here
+   */
+  async disconnect({ stop = this.#owned, signal }: { stop?: boolean; signal?: AbortSignal } = {}): Promise<void> {
+    this.socket.close()
+    if (!stop || this.ended) return
+    try {
+      await this.stop({ ...(signal ? { signal } : {}) })
+    } catch (error) {
+      // over already: that is what was asked for
+      if (!(error instanceof AvatarError && error.code === 'SESSION_NOT_FOUND')) throw error
+    }
   }
 
   // --- inside -----------------------------------------------------------------------------------------------------
@@ -185,14 +220,7 @@ export class SessionConnection implements AsyncIterable<ServerEvent> {
   }
 
   #acknowledge(frame_id: number): void {
-    if (this.connection === 'open') this.socket.send({ type: 'frame_ack', frame_id })
-  }
-
-  /** @internal @throws AvatarError NOT_CONNECTED or SESSION_ENDED */
-  protected requireOpen(): void {
-    const over = this.#endedError()
-    if (over) throw over
-    if (this.connection === 'closed') throw closedError()
+    if (this.state === 'open') this.socket.send({ type: 'frame_ack', frame_id })
   }
 
   #endedError(): AvatarError | undefined {
