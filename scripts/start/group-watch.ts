@@ -1,5 +1,5 @@
 /** Looks at the processes of one part: whether one has ended that was there, is stopped, or waits for a processor. */
-import { commandOf, membersOf, type ProcessEntry, processEntry, shortName } from './processes.ts'
+import { commandOf, hasEnded, membersOf, type ProcessEntry, processEntry, shortName } from './processes.ts'
 
 export interface GroupSigns {
   stopped?: string
@@ -93,6 +93,6 @@ export class GroupWatch {
   }
 
   #isHere(entry: ProcessEntry | undefined): entry is ProcessEntry {
-    return entry !== undefined && entry.group === this.#group && entry.state !== 'Z'
+    return entry !== undefined && entry.group === this.#group && !hasEnded(entry)
   }
 }

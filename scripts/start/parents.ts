@@ -7,7 +7,7 @@ import { basename } from 'node:path'
 import process from 'node:process'
 import { commandOf, processEntry } from './processes.ts'
 
-const CHECK_MS = 200
+export const CHECK_MS = 200
 /** The command in package.json runs this file; what another script of npm started is not npm's to end. */
 const OWN_COMMAND = /(^|[\s/])scripts\/start\.ts(?![\w./-])/
 

@@ -8,7 +8,7 @@ export interface ProcessEntry {
   parent: number
   /** Process group. */
   group: number
-  /** As ps shows it: `R`, `S`, `D`, `T` (stopped by a signal), `Z` (ended). */
+  /** As ps shows it: `R`, `S`, `D`, `T` (stopped by a signal), `Z` (ended), `X` (ended, and its parent is just collecting it). */
   state: string
   /** Processor time of its first thread so far, ms: the one that runs an event loop. */
   cpuMs: number
@@ -28,6 +28,11 @@ export function processEntry(pid: number): ProcessEntry | undefined {
   return { pid, parent: Number(parent), group: Number(group), state, cpuMs: (Number(user) + Number(system)) * MS_PER_CLOCK_TICK }
 }
 
+/** A process that has ended is seen until its parent has collected it. */
+export function hasEnded({ state }: ProcessEntry): boolean {
+  return state === 'Z' || state === 'X'
+}
+
 export function commandOf(pid: number): string[] {
   return read(`/proc/${pid}/cmdline`)?.split('\0').slice(0, -1) ?? []
 }
@@ -42,7 +47,7 @@ export function shortName(command: readonly string[]): string {
 export function membersOf(group: number): ProcessEntry[] {
   return pids().flatMap((pid) => {
     const entry = processEntry(pid)
-    return entry?.group === group && entry.state !== 'Z' ? [entry] : []
+    return entry?.group === group && !hasEnded(entry) ? [entry] : []
   })
 }
 

@@ -1,8 +1,8 @@
 /** Whose end ends `npm start`: npm's and its shell's, and nobody else's. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
@@ -58,10 +58,10 @@ async function untilSaid({ said }: Started, text: string): Promise<void> {
   await vi.waitFor(() => expect(said()).toContain(text), WAIT)
 }
 
-/** Several checks of the script's own have passed. */
-async function staysQuiet({ said }: Started): Promise<void> {
-  await delay(1_000)
-  expect(said()).not.toContain('gone')
+/** By now the script would have said that a parent is gone, were it one that counts. */
+async function isAloneAndStays(started: Started): Promise<void> {
+  await untilSaid(started, 'alone for three checks')
+  expect(started.said()).not.toContain('gone')
 }
 
 describe('npm', { timeout: 30_000 }, () => {
@@ -94,14 +94,19 @@ describe('what is not npm', { timeout: 30_000 }, () => {
     const started = await start(`${COMMAND}; true`, { script: 'vitest run' })
     process.kill(started.parent, 'SIGKILL')
     process.kill(started.npm.pid ?? 0, 'SIGKILL')
-    await staysQuiet(started)
+    await isAloneAndStays(started)
   })
 
   it('may end: what runs npm', async () => {
     const started = await start(`exec ${COMMAND}`, { script: `exec ${COMMAND}`, above: ['/bin/sh', '-c', '"$@"; true', 'login'] })
     expect(started.parent).not.toBe(started.npm.pid)
+    const ended = once(started.npm, 'exit')
     process.kill(started.npm.pid ?? 0, 'SIGKILL')
-    await staysQuiet(started)
+    await ended
+    const checksOf = (): number => started.said().split('checked').length
+    const before = checksOf()
+    await vi.waitFor(() => expect(checksOf()).toBeGreaterThanOrEqual(before + 4), WAIT)
+    expect(started.said()).not.toContain('gone')
   })
 })
 
@@ -111,7 +116,7 @@ describe('nohup', { timeout: 30_000 }, () => {
     expect(started.said()).toContain('under nohup')
     process.kill(-(started.npm.pid ?? 0), 'SIGHUP')
     await untilSaid(started, 'hung up')
-    await staysQuiet(started)
+    await isAloneAndStays(started)
     expect(started.npm.signalCode ?? 'SIGHUP').toBe('SIGHUP')
   })
 

@@ -29,7 +29,7 @@ export function killDescendant(root: number, words: string): void {
 /** Whether it runs still; one that only waits to be collected does not. */
 export function isRunning(pid: number): boolean {
   const stat = read(`/proc/${pid}/stat`)
-  return stat !== undefined && stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z'
+  return stat !== undefined && !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
 }
 
 /** Resident memory, bytes. */
