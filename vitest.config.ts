@@ -19,16 +19,14 @@ const WAITING = {
 
 /** What needs no more than its own process: as many files at once as there are cores. */
 const ALONE = { ...WAITING, maxWorkers: '100%', sequence: { groupOrder: 0 } }
-/** Browsers and whole systems, which build what they serve: one after the other, when nothing else runs. */
-const WHOLE = {
-  ...WAITING,
-  fileParallelism: false,
-  sequence: { groupOrder: 1 },
-  globalSetup: ['test/support/install-packages.ts'],
-}
+const INSTALLED = { globalSetup: ['test/support/install-packages.ts'] }
+/** Browsers, which mostly wait, and one whole system: two files at once. None but that system builds anything into the tree. */
+const BROWSERS = { ...WAITING, ...INSTALLED, maxWorkers: 2, sequence: { groupOrder: 1 } }
+/** Whole systems, which build what they serve: one after the other, when nothing else runs. */
+const WHOLE = { ...WAITING, ...INSTALLED, fileParallelism: false, sequence: { groupOrder: 2 } }
 
 /** Projects that run on Node itself. */
-const onNode = Object.entries({ shared: ALONE, scripts: ALONE, origin: ALONE, sdk: WHOLE, e2e: WHOLE }).map(([name, how]) => ({
+const onNode = Object.entries({ shared: ALONE, scripts: ALONE, origin: ALONE, sdk: BROWSERS, e2e: WHOLE }).map(([name, how]) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node' as const, ...how },
 }))
 
