@@ -20,7 +20,7 @@ export class IdleCollector {
   readonly #collect: () => void
   #timer: NodeJS.Timeout | undefined
 
-  constructor(collect: () => void = collectGarbage) {
+  constructor(collect: () => void) {
     this.#collect = collect
   }
 
