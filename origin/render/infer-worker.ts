@@ -4,7 +4,7 @@ import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { env, InferenceSession, libraryFolder, listSupportedBackends } from '../onnx/runtime.ts'
-import { type JobHandler, serveJobs } from '../workers/serve-jobs.ts'
+import { serveJobs } from '../workers/serve-jobs.ts'
 import { decoderFile, decoderGraph } from './adapters/decoder.ts'
 import type { GraphAdapter, GraphShape } from './adapters/types.ts'
 import { wav2lipGraph } from './adapters/wav2lip.ts'
@@ -62,9 +62,7 @@ await serveJobs<InferJob, InferResult>(async (data) => {
   if (yields && process.platform === 'linux') setPriority(0, DRAWING_NICE)
   const { loaded, device, fallback } = await createSessions(models, wanted, intraOpThreads)
   const pads = device !== 'cpu'
-  /** Decoders that have drawn several patches at once. */
-  const grown = new Set<number>()
-  const run: JobHandler<InferJob, InferResult> = async (job) => {
+  return async (job) => {
     if (job.kind === 'device') return { result: { device, fallback, runMs: 0 } }
     const model = loaded[job.model]
     if (model === undefined) throw new Error(`no model ${job.model}`)
@@ -83,24 +81,8 @@ await serveJobs<InferJob, InferResult>(async (data) => {
       })
       for (let i = 0; i < count; i++) read(i, slots[from + i] ?? new Float32Array(0))
     }
-    if (slots.length > 1 && !pads && model.model.kind === 'decoder') grown.add(job.model)
     return { result: { device, fallback, runMs: performance.now() - started } }
   }
-  // onnxruntime keeps the memory of the largest batch, 36 MB of four mouths and eyes; loading both again takes 65 ms
-  run.onIdle = async () => {
-    for (const index of grown) {
-      const old = loaded[index]
-      if (old === undefined) continue
-      try {
-        loaded[index] = await loadModel(old.model, device, intraOpThreads)
-        await old.session.release()
-      } catch {
-        // the old one goes on
-      }
-    }
-    grown.clear()
-  }
-  return run
 })
 
 function padded(rows: Float32Array, length: number): Float32Array {

@@ -11,7 +11,7 @@ const WORTH_BYTES = 8e6
 const LOOK_MS = 15_000
 
 /** Does nothing unless Node runs with `--expose-gc`, as `npm start` and `npm run origin` have it. */
-export function collectGarbage(): void {
+function collectGarbage(): void {
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
@@ -20,7 +20,7 @@ export class IdleCollector {
   readonly #collect: () => void
   #timer: NodeJS.Timeout | undefined
 
-  constructor(collect: () => void) {
+  constructor(collect: () => void = collectGarbage) {
     this.#collect = collect
   }
 

@@ -1,7 +1,7 @@
 /** The worker's side of a `WorkerClient`, in a thread or in a process: sets up, reports `ready`, then does jobs one after another. */
 import process from 'node:process'
 import { parentPort, type Transferable, workerData } from 'node:worker_threads'
-import { collectGarbage, IdleCollector } from './idle-memory.ts'
+import { IdleCollector } from './idle-memory.ts'
 import type { JobMessage, JobReply, ThreadData } from './job-worker.ts'
 
 export interface JobAnswer<Result> {
@@ -12,12 +12,8 @@ export interface JobAnswer<Result> {
   afterwards?: () => void
 }
 
-export interface JobHandler<Job, Result> {
-  /** Does one job. What it throws rejects that job alone. */
-  (job: Job): JobAnswer<Result> | Promise<JobAnswer<Result>>
-  /** Gives back what only many jobs need, when there has been none for a while; a job that comes now waits for it. Never rejects. */
-  onIdle?: () => Promise<void>
-}
+/** Does one job. What it throws rejects that job alone. */
+export type JobHandler<Job, Result> = (job: Job) => JobAnswer<Result> | Promise<JobAnswer<Result>>
 
 interface Port {
   data: unknown
@@ -39,11 +35,9 @@ export async function serveJobs<Job, Result>(
     post({ fatal: messageOf(thrown) })
     return
   }
-  let last: Promise<void> = Promise.resolve()
-  const idle = new IdleCollector(() => {
-    last = last.then(handle.onIdle).then(collectGarbage)
-  })
+  const idle = new IdleCollector()
   idle.touch()
+  let last: Promise<void> = Promise.resolve()
   onMessage((message) => {
     last = last.then(async () => {
       if ('close' in message) process.exit()
