@@ -24,6 +24,7 @@ import { RtcEngine } from './rtc/rtc-engine.ts'
 import type { SessionServices } from './session/session-services.ts'
 import { TickLoop } from './session/tick-loop.ts'
 import { createSpeechPipeline } from './turn/speech-pipeline.ts'
+import { GrowthCollector } from './workers/idle-memory.ts'
 
 /** ms after SIGTERM after which the process exits in any case. */
 const DRAIN_MS = 2_000
@@ -89,7 +90,9 @@ async function build(env: Env): Promise<Origin> {
     decodeAudio: decodeAudioData,
     turnRecorder: load,
   }
+  const memory = new GrowthCollector({ isBusy: () => loop.sessions.size > 0 })
   const close = async (): Promise<void> => {
+    memory.close()
     const closing = [renderer.close(), tts.close(), stt?.close(), pronouncer?.close(), lipSync.close(), encoders.close(), closeDecoder()]
     await Promise.allSettled(closing)
   }

@@ -5,7 +5,7 @@ import { measureCapacity, remeasure } from './calibrate.ts'
 import { ClipStore } from './clips/clip-store.ts'
 import type { ComposeClient, ComposeJob, ComposeResult, ComposeSetup } from './compose/compose-worker.ts'
 import type { InferJob, InferResult, InferSetup } from './infer/infer-worker.ts'
-import { type InferClient, PatchSource } from './infer/patch-source.ts'
+import { type InferClient, PatchSource, type PatchSourceOptions } from './infer/patch-source.ts'
 import { findPacks, inferModel, loadPack, PackError } from './pack/pack.ts'
 import type { ServedPack } from './patches/drawings.ts'
 import { startRenderWorker } from './render-worker.ts'
@@ -45,19 +45,20 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
     const { device, fallback } = await drawers[0].run({ kind: 'device' })
     if (fallback !== undefined) log.warn({ device, reason: fallback }, 'no accelerator: models run on the cpu')
     const models = served.flatMap(({ layers }) => layers)
-    const parts = (figures: RenderStats, patchMs: readonly number[] = []): Omit<RendererParts, 'capacity' | 'maxTicksBehind'> => {
+    const parts = (figures: RenderStats, source: Partial<PatchSourceOptions>): Omit<RendererParts, 'capacity' | 'maxTicksBehind'> => {
       return {
         served,
         store,
         composers,
-        patches: new PatchSource({ clients: drawers, models, stats: figures, device, patchMs }),
+        patches: new PatchSource({ clients: drawers, models, stats: figures, device, ...source }),
         stats: figures,
         device,
         close,
       }
     }
     const sessions = device === 'cpu' ? TRIAL_SESSIONS.cpu : TRIAL_SESSIONS.accelerator
-    const tried = parts(new RenderStats())
+    // no face of the trial comes again
+    const tried = parts(new RenderStats(), { keeps: 0 })
     const trial = new AvatarRenderer({ ...tried, capacity: sessions, maxTicksBehind: 1_000 })
     const measure = (): Promise<number> => measureCapacity(trial, sessions, log)
     let { capacity } = options
@@ -66,7 +67,7 @@ export async function createRenderer(options: RendererOptions): Promise<Renderer
       capacity = await measure()
     }
     const closing = new AbortController()
-    const own = parts(stats, tried.patches.patchMs)
+    const own = parts(stats, { patchMs: tried.patches.patchMs })
     const renderer = new AvatarRenderer({
       ...own,
       capacity,

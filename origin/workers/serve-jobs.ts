@@ -1,6 +1,7 @@
 /** The worker's side of a `WorkerClient`, in a thread or in a process: sets up, reports `ready`, then does jobs one after another. */
 import process from 'node:process'
 import { parentPort, type Transferable, workerData } from 'node:worker_threads'
+import { IdleCollector } from './idle-memory.ts'
 import type { JobMessage, JobReply, ThreadData } from './job-worker.ts'
 
 export interface JobAnswer<Result> {
@@ -34,6 +35,8 @@ export async function serveJobs<Job, Result>(
     post({ fatal: messageOf(thrown) })
     return
   }
+  const idle = new IdleCollector()
+  idle.touch()
   let last: Promise<void> = Promise.resolve()
   onMessage((message) => {
     last = last.then(async () => {
@@ -47,6 +50,7 @@ export async function serveJobs<Job, Result>(
       } catch (thrown) {
         post({ id, error: messageOf(thrown) })
       }
+      idle.touch()
     })
   })
   post({ ready: true })

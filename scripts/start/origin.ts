@@ -19,6 +19,8 @@ export function spawnOrigin({ env, watch }: OriginOptions, { onAlive, onLeaving,
   return new Part({
     name: 'origin',
     args: [
+      // origin/workers/idle-memory.ts
+      '--expose-gc',
       ...(existsSync('.env') ? ['--env-file=.env'] : []),
       ...(watch ? ['--watch', '--watch-preserve-output'] : []),
       `--import=${new URL('heartbeat.ts', import.meta.url).href}`,

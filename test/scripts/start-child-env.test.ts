@@ -52,6 +52,12 @@ describe('the origin', () => {
     expect(notes).toEqual([])
   })
 
+  it('holds little memory, unless it is told otherwise', () => {
+    expect(settingsOf({}).env).toMatchObject({ MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: expect.stringMatching(/^\/.*node_modules/) })
+    const own = { MALLOC_ARENA_MAX: '8', NODE_COMPILE_CACHE: '/var/cache/node' }
+    expect(settingsOf(own).env).toMatchObject(own)
+  })
+
   it('goes through the proxy that is set, but not to this machine', () => {
     const { env, https, direct } = settingsOf({ HTTPS_PROXY: 'http://proxy:3128', no_proxy: 'intranet, 10.0.0.1', NODE_USE_ENV_PROXY: '1' })
     expect(https).toBe('http://proxy:3128/')

@@ -20,6 +20,8 @@ export interface PatchSourceOptions {
   device: string
   /** What is known of how long patches take, by model. */
   patchMs?: readonly number[]
+  /** Patches kept for reuse, all models together. @default 32 */
+  keeps?: number
 }
 
 /** A patch on loan: its memory is not reused before `release`. */
@@ -65,7 +67,7 @@ interface Lane {
  * largest batch; several threads share it.
  */
 const MAX_BATCH = { cpu: 8, accelerator: 32 }
-/** Patches kept for reuse, all models together. A closed mouth in a pause is the face that comes again. */
+/** A closed mouth in a pause is the face that comes again. Patches of 256 x 256 take 0.8 MB each. */
 const KEPT_PATCHES = 32
 
 /** Share of the newest run in the average of what a patch takes. */
@@ -78,11 +80,13 @@ export class PatchSource {
   /** By model and inputs, oldest use first; a patch still being drawn is here too, so that two sessions share it. */
   readonly #kept = new Map<string, { slot: Slot; ready: Promise<void>; queue: ModelQueue }>()
   readonly #maxBatch: number
+  readonly #keeps: number
   #scheduled = false
   /** The queue that the next free thread looks at first, so that none waits for ever. */
   #nextQueue = 0
 
-  constructor({ clients, models, stats, device, patchMs = [] }: PatchSourceOptions) {
+  constructor({ clients, models, stats, device, patchMs = [], keeps = KEPT_PATCHES }: PatchSourceOptions) {
+    this.#keeps = keeps
     this.#maxBatch = device === 'cpu' ? Math.ceil(MAX_BATCH.cpu / clients.length) : MAX_BATCH.accelerator
     this.#lanes = clients.map((client) => ({ client, current: undefined }))
     this.#stats = stats
@@ -174,7 +178,7 @@ export class PatchSource {
 
   #forgetOldest(): void {
     for (const [key, { slot, queue }] of this.#kept) {
-      if (this.#kept.size <= KEPT_PATCHES) return
+      if (this.#kept.size <= this.#keeps) return
       this.#kept.delete(key)
       this.#giveBack(queue, slot)
     }
