@@ -89,16 +89,21 @@ export class VendorAudio {
   }
 
   #noSound(text: Buffer, cause?: unknown): AvatarError {
-    const words = wordsOf(text.toString('utf8'))
-    const { key } = this.#options
-    const said = (key ? words.replaceAll(key, '[hidden]') : words).slice(0, MAX_WORDS)
-    return this.#failure(`answered with no sound but with text: ${JSON.stringify(said)}`, 'no_sound', cause)
+    return textFailure(text.toString('utf8'), this.#options, cause)
   }
 
   #failure(what: string, reason: string, cause?: unknown): AvatarError {
     const { provider } = this.#options
     return new AvatarError('PROVIDER_FAILED', `The provider (${provider}) ${what}.`, { provider, reason }, cause ? { cause } : {})
   }
+}
+
+/** For an answer that is an error's text, though it came as a success: with the vendor's words, bounded, without the key. */
+export function textFailure(text: string, { provider, key }: VendorAudioOptions, cause?: unknown): AvatarError {
+  const words = wordsOf(text)
+  const said = (key ? words.replaceAll(key, '[hidden]') : words).slice(0, MAX_WORDS)
+  const message = `The provider (${provider}) answered with no sound but with text: ${JSON.stringify(said)}.`
+  return new AvatarError('PROVIDER_FAILED', message, { provider, reason: 'no_sound' }, cause ? { cause } : {})
 }
 
 /** What vendors call by a name of its own is read as that; the rest as the bytes say. */

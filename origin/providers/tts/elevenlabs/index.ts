@@ -7,7 +7,7 @@ import { statusOf, type VendorHints, vendorFailure } from '../../vendor-failure.
 import { streamFromVendor } from '../../vendor-stream.ts'
 import { Pace } from '../speaking-rate.ts'
 import type { CharacterTime, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
-import { VendorAudio } from '../vendor-audio.ts'
+import { VendorAudio, type VendorAudioOptions } from '../vendor-audio.ts'
 import { CharacterClock } from './character-clock.ts'
 import { tolerantLines } from './tolerant-lines.ts'
 
@@ -169,16 +169,18 @@ export async function createElevenLabsVoice(options: ElevenLabsOptions): Promise
   const client = new ElevenLabsClient({
     apiKey: options.apiKey,
     baseUrl: options.baseUrl ?? ELEVENLABS_URL,
-    fetch: fetchTolerantly,
+    fetch: fetchTolerantly({ provider: 'elevenlabs', key: options.apiKey }),
   })
   const speech = new ElevenLabsSpeech(client, options)
   await speech.loadVoices()
   return speech
 }
 
-const fetchTolerantly: typeof fetch = async (input, init) => {
+const fetchTolerantly =
+  (options: VendorAudioOptions): typeof fetch =>
+  async (input, init) => {
   const response = await fetch(input, init)
   const timestamped = response.ok && response.body && new URL(response.url).pathname.endsWith('/with-timestamps')
   if (!timestamped) return response
-  return new Response(response.body.pipeThrough(tolerantLines()), { status: response.status, headers: response.headers })
+  return new Response(response.body.pipeThrough(tolerantLines(options)), { status: response.status, headers: response.headers })
 }
