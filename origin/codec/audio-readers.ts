@@ -206,6 +206,7 @@ export class RawReader implements AudioReader {
       if (guess === 'noise') {
         throw audioFailure('it is no file that is known, and read as 16-bit PCM it is noise; if it continues a file, send that from its beginning')
       }
+      if (guess === 'constant') throw audioFailure('read as 16-bit PCM it stands still at one value; say its `format`')
       if (guess !== 's16le' && guess !== 'silence' && guess !== 'unknown') {
         throw audioFailure(
           `without a header it would be read as 16-bit PCM, but it is ${sampleReader(guess).name} by its values; say its \`format\` and \`sample_rate\``,

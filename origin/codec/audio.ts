@@ -11,7 +11,7 @@ import { audioFailure, MAX_INPUT_BYTES, tooLarge, tooLong } from './audio-failur
 import { type AudioReader, CompressedReader, RawReader, WavReader } from './audio-readers.ts'
 import { FileBoundaries } from './file-boundaries.ts'
 import { SampleConverter } from './sample-converter.ts'
-import { beginsFile, type Container, containerOf, framedContainerOf, lacksBeginning, MIN_HEAD_BYTES, mayBeFrame, nonAudioOf } from './sniff.ts'
+import { beginsFile, type Container, containerOf, framedContainerInside, framedContainerOf, lacksBeginning, MIN_HEAD_BYTES, mayBeFrame, nonAudioOf } from './sniff.ts'
 import type { PcmFormat } from './wav.ts'
 
 /** Hz of raw samples whose rate is not said. */
@@ -172,7 +172,9 @@ export class AudioDecoder {
     const framed = guessed ? framedContainerOf(head) : undefined
     if (framed) return framed
     if (!last && head.length < (guessed ? HEAD_BYTES : MIN_HEAD_BYTES) && (guessed || mayBecomeFile(head))) return 'unknown'
-    if (!last && guessed && head.length < FRAMES_BYTES && mayBeFrame(head)) return 'unknown'
+    if (!last && guessed && head.length < FRAMES_BYTES && (encoding === 'file' || mayBeFrame(head))) return 'unknown'
+    const cut = encoding === 'file' ? framedContainerInside(head) : undefined
+    if (cut) return cut.container
     return 'raw'
   }
 

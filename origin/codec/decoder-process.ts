@@ -47,6 +47,8 @@ const DEMUXERS: Record<Container, string> = {
   mp4: 'mov',
   aiff: 'aiff',
   caf: 'caf',
+  au: 'au',
+  amr: 'amr',
 }
 /** No demuxer may follow a name in the file to other files or hosts. */
 const DEMUXER_OPTIONS = { protocol_whitelist: 'none', max_streams: '16', fflags: '+nobuffer' }

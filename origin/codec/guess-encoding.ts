@@ -16,21 +16,31 @@ const SILENT_RMS = 0.003
 const NOISE_RMS = 0.3
 /** dB of prediction gain from which samples are sound; that of noise is 0. */
 const SOUND_DB = 3
-/** dB by which another encoding must be easier to predict. */
-const MARGIN_DB = 5
-const OTHERS: readonly SampleEncoding[] = ['mulaw', 'alaw', 's16be', 'f32le', 's24le', 'u8']
+/** Mean of samples that stand still; of a microphone it is near 0. */
+const STANDING = 0.5
+/** dB by which another encoding must be easier to predict: more where tones of the right one can look like it. */
+const OTHERS: readonly (readonly [SampleEncoding, number])[] = [
+  ['mulaw', 5],
+  ['alaw', 5],
+  ['s16be', 5],
+  ['f32le', 5],
+  ['u8', 10],
+  ['s24le', 14],
+]
 
-export type Guess = SampleEncoding | 'silence' | 'noise' | 'unknown'
+export type Guess = SampleEncoding | 'silence' | 'constant' | 'noise' | 'unknown'
 
 /** What the bytes are, where that is clear. */
 export function guessEncoding(bytes: Uint8Array): Guess {
   const window = bytes.subarray(0, MAX_BYTES)
   const plain = statsOf(window, 's16le')
-  if (plain.rms < SILENT_RMS) return 'silence'
-  const [other, db] = OTHERS.map((encoding) => [encoding, likelihoodDb(window, encoding)] as const).reduce((best, one) =>
-    one[1] > best[1] ? one : best,
+  if (window.every((byte) => byte === 0xd5 || byte === 0x55)) return 'alaw'
+  if (plain.rms < SILENT_RMS) return Math.abs(plain.mean) > STANDING ? 'constant' : 'silence'
+  const likely = OTHERS.map(([encoding, marginDb]) => ({ encoding, db: likelihoodDb(window, encoding), marginDb })).filter(
+    ({ db, marginDb }) => db > SOUND_DB && db > plain.gainDb + marginDb,
   )
-  if (db > SOUND_DB && db > plain.gainDb + MARGIN_DB) return other
+  const [best] = likely.sort((one, other) => other.db - one.db)
+  if (best) return best.encoding
   if (plain.gainDb > SOUND_DB) return 's16le'
   return plain.rms > NOISE_RMS ? 'noise' : 'unknown'
 }
@@ -41,18 +51,16 @@ export function likelihoodDb(bytes: Uint8Array, encoding: SampleEncoding): numbe
   return rms > 1e-6 && rms < 1 ? gainDb : 0
 }
 
-export function statsOf(bytes: Uint8Array, encoding: SampleEncoding): { rms: number; gainDb: number } {
+/** Level around the mean, and prediction gain. */
+function statsOf(bytes: Uint8Array, encoding: SampleEncoding): { rms: number; mean: number; gainDb: number } {
   const { bytes: size, read } = sampleReader(encoding)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const samples = new Float64Array(Math.floor(bytes.length / size))
-  let square = 0
-  for (let i = 0; i < samples.length; i++) {
-    const value = read(view, i * size)
-    if (!Number.isFinite(value) || Math.abs(value) > 8) return { rms: Number.POSITIVE_INFINITY, gainDb: 0 }
-    samples[i] = value
-    square += value * value
-  }
-  return { rms: Math.sqrt(square / Math.max(1, samples.length)), gainDb: predictionGainDb(samples) }
+  const samples = Float64Array.from({ length: Math.floor(bytes.length / size) }, (_, i) => read(view, i * size))
+  if (!samples.every((value) => Math.abs(value) <= 8)) return { rms: Number.POSITIVE_INFINITY, mean: 0, gainDb: 0 }
+  const mean = samples.reduce((sum, value) => sum + value, 0) / Math.max(1, samples.length)
+  const around = samples.map((value) => value - mean)
+  const square = around.reduce((sum, value) => sum + value * value, 0)
+  return { rms: Math.sqrt(square / Math.max(1, samples.length)), mean, gainDb: predictionGainDb(around) }
 }
 
 /** Power of the samples over that of what the best linear predictor leaves of them (Levinson and Durbin). */

@@ -4,7 +4,7 @@
  */
 
 /** Containers that the decoder opens. */
-export type Container = 'wav' | 'mp3' | 'ogg' | 'webm' | 'flac' | 'aac' | 'mp4' | 'aiff' | 'caf'
+export type Container = 'wav' | 'mp3' | 'ogg' | 'webm' | 'flac' | 'aac' | 'mp4' | 'aiff' | 'caf' | 'au' | 'amr'
 
 interface Magic {
   at: number
@@ -23,6 +23,8 @@ const AUDIO: readonly (readonly [Container, Magic])[] = [
   ['mp4', { at: 4, text: 'ftyp' }],
   ['aiff', { at: 0, text: 'FORM', and: { at: 8, text: 'AIF' } }],
   ['caf', { at: 0, text: 'caff' }],
+  ['au', { at: 0, text: '.snd\x00' }],
+  ['amr', { at: 0, text: '#!AMR' }],
 ]
 const OTHERS: readonly (readonly [string, Magic])[] = [
   ['a PNG picture', { at: 0, text: '\x89PNG' }],
@@ -48,6 +50,8 @@ const BEGINNINGS: Partial<Record<Container, readonly string[]>> = {
   mp4: ['\x00\x00\x00?ftyp'],
   aiff: ['FORM????AIF'],
   caf: ['caff\x00\x01'],
+  au: ['.snd\x00\x00'],
+  amr: ['#!AMR'],
 }
 /** Streams that are cut from their beginning are named, not decoded. */
 const MIDDLES: readonly (readonly [string, Magic])[] = [
@@ -55,7 +59,6 @@ const MIDDLES: readonly (readonly [string, Magic])[] = [
   ['an MP4 fragment without the header of its file; send that first', { at: 4, text: 'moof' }],
   ['an MP4 fragment without the header of its file; send that first', { at: 4, text: 'styp' }],
   ['MPEG transport stream', { at: 0, text: '\x47', and: { at: 188, text: '\x47' } }],
-  ['an AMR file', { at: 0, text: '#!AMR' }],
 ]
 /** Bytes from which no beginning is missed. */
 export const MIN_HEAD_BYTES = 16
@@ -78,6 +81,22 @@ export function framedContainerOf(bytes: Uint8Array): 'mp3' | 'aac' | undefined 
   ] as const) {
     const length = frameBytes(bytes, 0)
     if (length !== undefined && (length === bytes.length || frameBytes(bytes, length) !== undefined)) return container
+  }
+  return undefined
+}
+
+/** As `framedContainerOf`, of a stream that was cut in the middle of a frame: three in a row must fit. */
+export function framedContainerInside(bytes: Uint8Array): { container: 'mp3' | 'aac'; at: number } | undefined {
+  for (let at = 0; at < bytes.length; at++) {
+    if (bytes[at] !== 0xff) continue
+    for (const [container, frameBytes] of [
+      ['aac', adtsFrameBytes],
+      ['mp3', mp3FrameBytes],
+    ] as const) {
+      const second = at + (frameBytes(bytes, at) ?? bytes.length)
+      const third = second + (frameBytes(bytes, second) ?? bytes.length)
+      if (frameBytes(bytes, third) !== undefined) return { container, at }
+    }
   }
   return undefined
 }

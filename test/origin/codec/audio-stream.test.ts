@@ -243,3 +243,51 @@ describe('telephone sound', () => {
     }
   })
 })
+
+describe('what else is sent', () => {
+  it.each<[string, Encoding, number]>([
+    ['AU', { codec: 'pcm_s16be', muxer: 'au' }, 0],
+    ['RF64', { codec: 'pcm_s16le', muxer: 'wav', options: { rf64: 'always' } }, 0],
+    ['QuickTime', { codec: 'aac', muxer: 'mov', sampleRate: 44_100 }, 0],
+    ['FLAC in Ogg', { codec: 'flac', muxer: 'ogg' }, 0],
+    ['MP3 of large frames', { codec: 'libmp3lame', muxer: 'mp3', bitRate: 320_000, sampleRate: 48_000 }, 0],
+    ['MP3 from the middle of a frame', { codec: 'libmp3lame', muxer: 'mp3', sampleRate: 44_100 }, 777],
+    ['AAC from the middle of a frame', { codec: 'aac', muxer: 'adts', sampleRate: 44_100 }, 333],
+  ])('is taken: %s', async (_what, encoding, from) => {
+    const bytes = await encodeAudio(speech, encoding)
+    expectSame(await decode(cut(bytes.subarray(from), 1024), from > 0 ? { format: encoding.muxer === 'mp3' ? 'mp3' : 'aac' } : {}), speech)
+  })
+
+  it('is taken: MP3 behind the picture of its cover', async () => {
+    const cover = Buffer.alloc(200_000, 0x55)
+    const tag = Buffer.from([0x49, 0x44, 0x33, 3, 0, 0, 0, (cover.length >> 14) & 127, (cover.length >> 7) & 127, cover.length & 127])
+    expectSame(await decode(cut(Buffer.concat([tag, cover, await encodeAudio(speech, { codec: 'libmp3lame', muxer: 'mp3' })]), 1024)), speech)
+  })
+
+  const repeat = (byte: number) => new Uint8Array(8_000).fill(byte)
+  const tone = (hz: number, shape: (sine: number, i: number) => number) =>
+    Int16Array.from({ length: RATE }, (_, i) => shape(Math.sin((2 * Math.PI * hz * i) / RATE), i))
+  it.each<[string, () => Int16Array]>([
+    ['a square wave', () => tone(7_000, (sine) => (sine > 0 ? 30_000 : -30_000))],
+    ['impulses', () => tone(1, (_sine, i) => (i % 240 === 0 ? 30_000 : 0))],
+    ['the highest tone', () => tone(1, (_sine, i) => (i % 2 ? 20_000 : -20_000))],
+    ['an offset', () => speech.map((value) => value / 2 + 8_000)],
+    ['a click', () => speech.slice(9_000, 9_060)],
+  ])('is 16-bit sound: %s', async (_what, make) => {
+    expect(await decode(cut(bytesOf(make()), 1_024))).toEqual(make())
+  })
+
+  it.each<[string, () => Uint8Array]>([
+    ['silence in A-law', () => repeat(0xd5)],
+    ['silence of 8 bits', () => repeat(0x80)],
+    ['base64 twice', () => Buffer.from(Buffer.from(encodeWav(speech, RATE)).toString('base64'))],
+    ['bytes that were read as UTF-8', () => Buffer.from(Buffer.from(encodeWav(speech, RATE)).toString('utf8'))],
+    ['gzip', () => Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, ...bytesOf(speech).subarray(0, 3_000)])],
+    ['an Ogg that is none', () => Buffer.from(`OggS${'\x07'.repeat(3_000)}`, 'latin1')],
+    ['an ID3 tag that is none', () => Buffer.from(`ID3${'\xff'.repeat(3_000)}`, 'latin1')],
+  ])('is refused with the first piece: %s', async (_what, make) => {
+    const decoder = new AudioDecoder()
+    await expect(decoder.push(make())).rejects.toMatchObject({ code: 'AUDIO_PROCESSING_ERROR' })
+    decoder.close()
+  })
+})
