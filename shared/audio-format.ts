@@ -47,7 +47,9 @@ const NAMES: Record<AudioFormat['encoding'], string> = {
   file: 'wav wave vndwave riff mp3 mpeg mpeg3 mpga ogg oga opus vorbis webm weba matroska mka flac aac aacp adts mp4 m4a m4b mov quicktime aiff aif caf au snd amr 3gpp 3gp',
 }
 const ENCODINGS = new Map(
-  Object.entries(NAMES).flatMap(([encoding, names]) => names.split(' ').map((name) => [name, encoding as AudioFormat['encoding']] as const)),
+  Object.entries(NAMES).flatMap(([encoding, names]) =>
+    names.split(' ').map((name) => [name, encoding as AudioFormat['encoding']] as const),
+  ),
 )
 /** Which of several words counts: a file's name before what is in it, and that before `raw`. */
 const WORD_ORDER = ['mulaw', 'alaw', 'file', 's16le'] as const
@@ -57,7 +59,10 @@ const RATES = /[_-](8000|11025|12000|16000|22050|24000|32000|44100|48000|96000|8
 /** Undefined for a name that is not known. @param name any case, with or without `audio/`, `x-` and parameters */
 export function parseAudioFormat(name: string): AudioFormat | undefined {
   const [type = '', ...parameters] = name.toLowerCase().split(';')
-  const short = type.trim().replace(/^(audio|video|application)\//, '').replace(/^x-/, '')
+  const short = type
+    .trim()
+    .replace(/^(audio|video|application)\//, '')
+    .replace(/^x-/, '')
   const rate = RATES.exec(short)
   const encoding = short === '' ? 'auto' : (ENCODINGS.get(short.replace(RATES, '').replace(/[._\s-]/g, '')) ?? encodingOfWords(short))
   if (encoding === undefined) return undefined

@@ -5,7 +5,7 @@ import { GUESS_BYTES, guessEncoding, likelihoodDb } from './guess-encoding.ts'
 import type { SampleConverter } from './sample-converter.ts'
 import { sampleReader } from './sample-encodings.ts'
 import type { Container } from './sniff.ts'
-import { type PcmFormat, readWavHeader, type WavHeader, WavError } from './wav.ts'
+import { type PcmFormat, readWavHeader, WavError, type WavHeader } from './wav.ts'
 
 export interface AudioReader {
   readonly container: Container | 'raw'
@@ -204,7 +204,9 @@ export class RawReader implements AudioReader {
       const guess = guessEncoding(this.#before)
       if (guess === 's16le' && this.#before.length >= TRUSTED_BYTES) this.#question = undefined
       if (guess === 'noise') {
-        throw audioFailure('it is no file that is known, and read as 16-bit PCM it is noise; if it continues a file, send that from its beginning')
+        throw audioFailure(
+          'it is no file that is known, and read as 16-bit PCM it is noise; if it continues a file, send that from its beginning',
+        )
       }
       if (guess === 'constant') throw audioFailure('read as 16-bit PCM it stands still at one value; say its `format`')
       if (guess !== 's16le' && guess !== 'silence' && guess !== 'unknown') {

@@ -11,7 +11,18 @@ import { audioFailure, MAX_INPUT_BYTES, tooLarge, tooLong } from './audio-failur
 import { type AudioReader, CompressedReader, RawReader, WavReader } from './audio-readers.ts'
 import { FileBoundaries } from './file-boundaries.ts'
 import { SampleConverter } from './sample-converter.ts'
-import { beginsFile, type Container, containerOf, framedContainerInside, framedContainerOf, lacksBeginning, MIN_HEAD_BYTES, mayBeFrame, nonAudioOf } from './sniff.ts'
+import {
+  beginsFile,
+  type Container,
+  containerOf,
+  framedContainerInside,
+  framedContainerOf,
+  lacksBeginning,
+  MIN_HEAD_BYTES,
+  mayBecomeFile,
+  mayBeFrame,
+  nonAudioOf,
+} from './sniff.ts'
 import type { PcmFormat } from './wav.ts'
 
 /** Hz of raw samples whose rate is not said. */
@@ -139,7 +150,8 @@ export class AudioDecoder {
 
   /** A piece that is the beginning of a file of another kind; one of the same kind is found wherever it begins. */
   #beginsOther(bytes: Uint8Array): boolean {
-    const began = beginsFile(bytes) ?? (this.#reader?.container === 'raw' && this.#format.encoding === 'auto' ? framedContainerOf(bytes) : undefined)
+    const began =
+      beginsFile(bytes) ?? (this.#reader?.container === 'raw' && this.#format.encoding === 'auto' ? framedContainerOf(bytes) : undefined)
     return began !== undefined && began !== this.#reader?.container
   }
 
@@ -165,7 +177,9 @@ export class AudioDecoder {
     const { encoding } = this.#format
     const certain = containerOf(head)
     if (certain && head.length >= MIN_HEAD_BYTES && lacksBeginning(head, certain)) {
-      throw audioFailure(`it looks like ${certain} but its beginning is missing or damaged; send the file from its first byte`, { container: certain })
+      throw audioFailure(`it looks like ${certain} but its beginning is missing or damaged; send the file from its first byte`, {
+        container: certain,
+      })
     }
     if (certain && (last || head.length >= MIN_HEAD_BYTES)) return certain
     const guessed = encoding === 'auto' || encoding === 'file'
@@ -211,12 +225,6 @@ export class AudioDecoder {
 
 /** Ends the decoder processes. */
 export { closeDecoders } from './compressed.ts'
-
-function mayBecomeFile(head: Uint8Array): boolean {
-  return /^(R|RI|RIF|RIFF.*|O|Og|Ogg|f|fL|fLa|\x1a|\x1aE|\x1aE\xdf|I|ID|ID3|\0\0\0.*|F|FO|FOR|FORM.*|c|ca|caf)$/s.test(
-    Buffer.from(head.subarray(0, MIN_HEAD_BYTES)).toString('latin1'),
-  )
-}
 
 /** A whole sound of any accepted form. A header in the bytes wins over the hint. @throws AvatarError as `AudioDecoder` */
 export async function decodeAudio(bytes: Uint8Array, hint: AudioHint): Promise<DecodedAudio> {

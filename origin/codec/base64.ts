@@ -17,10 +17,14 @@ export function decodeBase64Audio(text: string): Uint8Array {
   const [, digits = '', padding = '', rest = ''] = /^([A-Za-z0-9+/_-]*)(={0,2})(.?)/su.exec(content) ?? []
   if (rest !== '') {
     const place = digits.length + padding.length
-    const what = padding === '' ? `the character at ${place} is none of its alphabet` : 'characters follow its padding; send each part in a message of its own'
+    const what =
+      padding === ''
+        ? `the character at ${place} is none of its alphabet`
+        : 'characters follow its padding; send each part in a message of its own'
     throw audioFailure(`it is not valid base64: ${what}`)
   }
-  if (digits.length % 4 === 1) throw audioFailure(`it is not valid base64: it was cut, ${digits.length} characters are no whole number of bytes`)
+  if (digits.length % 4 === 1)
+    throw audioFailure(`it is not valid base64: it was cut, ${digits.length} characters are no whole number of bytes`)
   const bytes = Buffer.from(digits, 'base64')
   if (bytes.length > MAX_INPUT_BYTES) throw tooLarge(bytes.length)
   return bytes

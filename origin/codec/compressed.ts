@@ -145,7 +145,7 @@ export class CompressedStream {
     this.#closed = true
     this.#held = []
     const over = this.#running ? this.#process.client.run({ kind: 'close', stream: this.#stream }) : Promise.resolve()
-    over.catch(() => undefined).then(() => release(this.#process, this.#stream))
+    void over.catch(() => undefined).then(() => release(this.#process, this.#stream))
   }
 
   async #push(bytes: Uint8Array, last: boolean): Promise<Int16Array> {

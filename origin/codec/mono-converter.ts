@@ -53,14 +53,7 @@ export class MonoConverter {
 
   #open({ channelLayout, format, sampleRate }: Frame): SoftwareResampleContext {
     const swr = new SoftwareResampleContext()
-    const allocated = swr.allocSetOpts2(
-      AV_CHANNEL_LAYOUT_MONO,
-      AV_SAMPLE_FMT_S16,
-      this.#toHz,
-      channelLayout,
-      format as never,
-      sampleRate,
-    )
+    const allocated = swr.allocSetOpts2(AV_CHANNEL_LAYOUT_MONO, AV_SAMPLE_FMT_S16, this.#toHz, channelLayout, format as never, sampleRate)
     FFmpegError.throwIfError(allocated, 'its sample format')
     swr.setOption('filter_size', String(FILTER_TAPS))
     FFmpegError.throwIfError(swr.init(), 'its sample format')

@@ -118,6 +118,11 @@ export function beginsFile(bytes: Uint8Array): Container | undefined {
   return undefined
 }
 
+/** Whether a file may begin with these few bytes. */
+export function mayBecomeFile(bytes: Uint8Array): boolean {
+  return Object.values(BEGINNINGS).some((patterns) => patterns.some((pattern) => agrees(bytes, 0, pattern)))
+}
+
 /** Whether a file that is named by its first letters is cut or damaged in what must follow them. */
 export function lacksBeginning(bytes: Uint8Array, container: Container): boolean {
   if (container === 'mp3') return beginsFile(bytes) !== 'mp3' || bytes.subarray(6, 10).some((byte) => byte > 127)

@@ -72,7 +72,7 @@ const ENCODINGS: Record<string, SampleEncoding> = {
   '7:8': 'mulaw',
 }
 
-export function isWav(bytes: Uint8Array): boolean {
+function isWav(bytes: Uint8Array): boolean {
   return bytes.length >= 12 && ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 4) === 'WAVE'
 }
 

@@ -215,7 +215,7 @@ describe('speaking sound', () => {
     expect(sent[0]).toMatchObject({ format: 'pcm_s16le', sample_rate: 16_000 })
   })
 
-  it('sends a file of any size and a recorder\'s stream in pieces of one stream', async () => {
+  it("sends a file of any size and a recorder's stream in pieces of one stream", async () => {
     await session.connect()
     const file = new Uint8Array(7_000_000).fill(7)
     await session.speakAudio(file)

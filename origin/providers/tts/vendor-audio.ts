@@ -118,8 +118,12 @@ function hintOf(contentType: string | null | undefined): AudioHint {
 }
 
 function isText(contentType: string | null | undefined, bytes: Uint8Array): boolean {
-  if (/^\s*[[{<]/.test(Buffer.from(bytes.subarray(0, 16)).toString('latin1')) && /json|text|xml|html|^$/.test(contentType ?? '')) return true
-  return /^(text\/|application\/(problem\+)?(json|xml))/i.test(contentType ?? '') && bytes.subarray(0, 64).every((byte) => byte < 0x80 && byte >= 9)
+  if (/^\s*[[{<]/.test(Buffer.from(bytes.subarray(0, 16)).toString('latin1')) && /json|text|xml|html|^$/.test(contentType ?? ''))
+    return true
+  return (
+    /^(text\/|application\/(problem\+)?(json|xml))/i.test(contentType ?? '') &&
+    bytes.subarray(0, 64).every((byte) => byte < 0x80 && byte >= 9)
+  )
 }
 
 /** The message in an error's body, whatever the vendor calls it; else its words without markup. */
@@ -132,5 +136,8 @@ function wordsOf(text: string): string {
   } catch {
     // no JSON, or more than is kept of it
   }
-  return text.replace(/<(script|style)[\s\S]*?<\/\1>|<[^>]*>/gi, ' ').replace(/\s+/g, ' ').trim()
+  return text
+    .replace(/<(script|style)[\s\S]*?<\/\1>|<[^>]*>/gi, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
 }

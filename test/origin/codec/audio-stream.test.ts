@@ -7,7 +7,7 @@ import { concatPcm } from '../../../origin/dsp/pcm.ts'
 import { createFliteVoice } from '../../../origin/providers/tts/flite/index.ts'
 import { AvatarError } from '../../../shared/errors.ts'
 import { correlation, impurityDb } from '../../support/signals/compare-sound.ts'
-import { encodeAudio, type Encoding } from '../../support/signals/encode-audio.ts'
+import { type Encoding, encodeAudio } from '../../support/signals/encode-audio.ts'
 
 const RATE = 24_000
 /** 2.5 s of speech at RATE. */
@@ -88,22 +88,29 @@ describe('a file that comes in pieces', () => {
     for (const sizes of [[1024], [4063, 1697], [1, 37, 5000]]) expect(await decode(cut(bytes, ...sizes)), sizes.join()).toEqual(whole)
   })
 
-  it.each(['WebM by clusters', 'Ogg Opus', 'FLAC', 'WAV of unknown length', 'Ogg Vorbis'])('may be followed by others: %s', async (name) => {
-    const bytes = await encodeAudio(speech, files[name] as Encoding)
-    const thrice = concatPcm([speech, speech, speech])
-    for (const pieces of [[bytes, bytes, bytes], cut(Buffer.concat([bytes, bytes, bytes]), 1021)]) expectSame(await decode(pieces), thrice)
-  })
+  it.each(['WebM by clusters', 'Ogg Opus', 'FLAC', 'WAV of unknown length', 'Ogg Vorbis'])(
+    'may be followed by others: %s',
+    async (name) => {
+      const bytes = await encodeAudio(speech, files[name] as Encoding)
+      const thrice = concatPcm([speech, speech, speech])
+      for (const pieces of [[bytes, bytes, bytes], cut(Buffer.concat([bytes, bytes, bytes]), 1021)])
+        expectSame(await decode(pieces), thrice)
+    },
+  )
 
-  it.each(['MP3', 'ADTS', 'fragmented MP4', 'MP4 with its index at the end'])('may be followed by others, with what encoders pad: %s', async (name) => {
-    const bytes = await encodeAudio(speech, files[name] as Encoding)
-    const one = await decode([bytes])
-    const joined = await decode(cut(Buffer.concat([bytes, bytes, bytes]), 1021))
-    expect(Math.abs(joined.length / one.length - 3)).toBeLessThan(0.05)
-    for (const part of [0, 1, 2]) {
-      const at = Math.round((joined.length / 3) * part)
-      expect(correlation(speech, joined.subarray(at, at + speech.length))).toBeGreaterThan(0.9)
-    }
-  })
+  it.each(['MP3', 'ADTS', 'fragmented MP4', 'MP4 with its index at the end'])(
+    'may be followed by others, with what encoders pad: %s',
+    async (name) => {
+      const bytes = await encodeAudio(speech, files[name] as Encoding)
+      const one = await decode([bytes])
+      const joined = await decode(cut(Buffer.concat([bytes, bytes, bytes]), 1021))
+      expect(Math.abs(joined.length / one.length - 3)).toBeLessThan(0.05)
+      for (const part of [0, 1, 2]) {
+        const at = Math.round((joined.length / 3) * part)
+        expect(correlation(speech, joined.subarray(at, at + speech.length))).toBeGreaterThan(0.9)
+      }
+    },
+  )
 
   it('gives its sound as it comes', async () => {
     const bytes = await encodeAudio(speech, files['WebM by clusters'] as Encoding)
@@ -115,7 +122,11 @@ describe('a file that comes in pieces', () => {
   })
 
   it('may change to another kind, in a piece of its own', async () => {
-    const parts = [encodeWav(speech, RATE), await encodeAudio(speech, files.FLAC as Encoding), await encodeAudio(speech, files['Ogg Opus'] as Encoding)]
+    const parts = [
+      encodeWav(speech, RATE),
+      await encodeAudio(speech, files.FLAC as Encoding),
+      await encodeAudio(speech, files['Ogg Opus'] as Encoding),
+    ]
     expectSame(await decode([...parts, encodeWav(resample(speech, RATE, 16_000), 16_000)]), concatPcm([speech, speech, speech, speech]))
   })
 
@@ -171,7 +182,10 @@ describe('a WAV stream', () => {
 
 describe('raw samples in pieces', () => {
   const stereo = () => Int16Array.from({ length: speech.length * 2 }, (_, i) => speech[i >> 1] ?? 0)
-  const s24 = () => Uint8Array.from({ length: speech.length * 3 }, (_, i) => (i % 3 === 0 ? 0 : ((speech[Math.floor(i / 3)] ?? 0) >> (i % 3 === 1 ? 0 : 8)) & 255))
+  const s24 = () =>
+    Uint8Array.from({ length: speech.length * 3 }, (_, i) =>
+      i % 3 === 0 ? 0 : ((speech[Math.floor(i / 3)] ?? 0) >> (i % 3 === 1 ? 0 : 8)) & 255,
+    )
   it.each<[string, AudioHint, () => Uint8Array]>([
     ['s16 that is not said', {}, () => bytesOf(speech)],
     ['s16', { format: 'pcm_s16le' }, () => bytesOf(speech)],
@@ -183,7 +197,8 @@ describe('raw samples in pieces', () => {
     ['s24', { format: 'pcm_s24le' }, s24],
   ])('wait for the rest of a sample: %s', async (_what, hint, make) => {
     const bytes = make()
-    for (const sizes of [[4063, 1697], [1, 2, 4000], [bytes.length]]) expect(await decode(cut(bytes, ...sizes), hint), sizes.join()).toEqual(speech)
+    for (const sizes of [[4063, 1697], [1, 2, 4000], [bytes.length]])
+      expect(await decode(cut(bytes, ...sizes), hint), sizes.join()).toEqual(speech)
   })
 
   it.each([8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000])('have no seams at %i Hz', async (rate) => {
@@ -207,7 +222,8 @@ describe('telephone sound', () => {
   const encode = (pcm: Int16Array, table: Float32Array) =>
     Uint8Array.from(pcm, (value) => {
       let best = 0
-      for (let byte = 1; byte < 256; byte++) if (Math.abs((table[byte] ?? 9) - value / 32_768) < Math.abs((table[best] ?? 9) - value / 32_768)) best = byte
+      for (let byte = 1; byte < 256; byte++)
+        if (Math.abs((table[byte] ?? 9) - value / 32_768) < Math.abs((table[best] ?? 9) - value / 32_768)) best = byte
       return best
     })
 
@@ -238,7 +254,12 @@ describe('telephone sound', () => {
   it('leaves quiet and loud 16-bit sound alone', async () => {
     const quiet = speech.map((value) => value / 200)
     const clipped = speech.map((value) => Math.max(-32_768, Math.min(32_767, value * 20)))
-    for (const pcm of [quiet, clipped, new Int16Array(9_000), Int16Array.from({ length: 9_000 }, (_, i) => (i % 50 < 25 ? 20_000 : -20_000))]) {
+    for (const pcm of [
+      quiet,
+      clipped,
+      new Int16Array(9_000),
+      Int16Array.from({ length: 9_000 }, (_, i) => (i % 50 < 25 ? 20_000 : -20_000)),
+    ]) {
       expect(await decode(cut(bytesOf(pcm), 1_000))).toEqual(pcm)
     }
   })
@@ -261,7 +282,10 @@ describe('what else is sent', () => {
   it('is taken: MP3 behind the picture of its cover', async () => {
     const cover = Buffer.alloc(200_000, 0x55)
     const tag = Buffer.from([0x49, 0x44, 0x33, 3, 0, 0, 0, (cover.length >> 14) & 127, (cover.length >> 7) & 127, cover.length & 127])
-    expectSame(await decode(cut(Buffer.concat([tag, cover, await encodeAudio(speech, { codec: 'libmp3lame', muxer: 'mp3' })]), 1024)), speech)
+    expectSame(
+      await decode(cut(Buffer.concat([tag, cover, await encodeAudio(speech, { codec: 'libmp3lame', muxer: 'mp3' })]), 1024)),
+      speech,
+    )
   })
 
   const repeat = (byte: number) => new Uint8Array(8_000).fill(byte)

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { AudioDecoder, closeDecoders } from '../../../origin/codec/audio.ts'
 import { resample } from '../../../origin/codec/resample.ts'
 import { encodeWav } from '../../../origin/codec/wav.ts'
-import { createRig, type Rig } from '../../support/fakes/session-fakes.ts'
 import { listeningServices } from '../../support/fakes/listening-fakes.ts'
+import { createRig, type Rig } from '../../support/fakes/session-fakes.ts'
 import { encodeAudio } from '../../support/signals/encode-audio.ts'
 
 afterAll(closeDecoders)
@@ -13,7 +13,11 @@ const create = () => createRig({ openAudio: () => new AudioDecoder() })
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 
 /** Sends the bytes in pieces and waits for all answers. */
-async function append({ session, sink, runUntil }: Rig, bytes: Uint8Array, { size = 1024, client = 'a', format = 'auto' }: { size?: number; client?: string; format?: string } = {}): Promise<void> {
+async function append(
+  { session, sink, runUntil }: Rig,
+  bytes: Uint8Array,
+  { size = 1024, client = 'a', format = 'auto' }: { size?: number; client?: string; format?: string } = {},
+): Promise<void> {
   const answers = () => sink.of('audio_buffer_appended').length + sink.of('error').length
   const before = answers()
   let sent = 0
@@ -67,7 +71,8 @@ describe('the audio buffer', () => {
   it('keeps the streams of two clients apart', async () => {
     const rig = create()
     const wav = encodeWav(sound, 24_000)
-    for (let at = 0; at < wav.length; at += 8_001) for (const client of ['a', 'b']) await append(rig, wav.subarray(at, at + 8_001), { size: 8_001, client })
+    for (let at = 0; at < wav.length; at += 8_001)
+      for (const client of ['a', 'b']) await append(rig, wav.subarray(at, at + 8_001), { size: 8_001, client })
     await commit(rig)
     expect(rig.sink.of('audio_buffer_committed')).toMatchObject([{ duration_ms: 2_000 }])
   })

@@ -1,5 +1,14 @@
 /** Encodes sound into containers, as recorders and encoders of others write them. */
-import { AV_CHANNEL_LAYOUT_MONO, AV_LOG_QUIET, AV_SAMPLE_FMT_FLT, AV_SAMPLE_FMT_FLTP, AV_SAMPLE_FMT_S16, AV_SAMPLE_FMT_S16P, AVSEEK_END, AVSEEK_SIZE } from 'node-av/constants'
+import {
+  AV_CHANNEL_LAYOUT_MONO,
+  AV_LOG_QUIET,
+  AV_SAMPLE_FMT_FLT,
+  AV_SAMPLE_FMT_FLTP,
+  AV_SAMPLE_FMT_S16,
+  AV_SAMPLE_FMT_S16P,
+  AVSEEK_END,
+  AVSEEK_SIZE,
+} from 'node-av/constants'
 import { Codec, CodecContext, Dictionary, FFmpegError, FormatContext, Frame, IOContext, Log, Packet } from 'node-av/lib'
 import { resample } from '../../../origin/codec/resample.ts'
 
@@ -27,7 +36,10 @@ const FORMATS: Record<string, number> = {
 Log.setLevel(AV_LOG_QUIET)
 
 /** @param pcm 24 kHz mono */
-export async function encodeAudio(pcm: Int16Array, { codec: name, muxer, sampleRate = 24_000, bitRate = 64_000, options = {}, live = false }: Encoding): Promise<Uint8Array> {
+export async function encodeAudio(
+  pcm: Int16Array,
+  { codec: name, muxer, sampleRate = 24_000, bitRate = 64_000, options = {}, live = false }: Encoding,
+): Promise<Uint8Array> {
   const check = (code: number, doing: string): void => FFmpegError.throwIfError(code, doing)
   const codec = Codec.findEncoderByName(name as never)
   if (!codec) throw new Error(`no encoder ${name}`)

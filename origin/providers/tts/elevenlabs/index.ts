@@ -179,8 +179,8 @@ export async function createElevenLabsVoice(options: ElevenLabsOptions): Promise
 const fetchTolerantly =
   (options: VendorAudioOptions): typeof fetch =>
   async (input, init) => {
-  const response = await fetch(input, init)
-  const timestamped = response.ok && response.body && new URL(response.url).pathname.endsWith('/with-timestamps')
-  if (!timestamped) return response
-  return new Response(response.body.pipeThrough(tolerantLines(options)), { status: response.status, headers: response.headers })
-}
+    const response = await fetch(input, init)
+    const timestamped = response.ok && response.body && new URL(response.url).pathname.endsWith('/with-timestamps')
+    if (!timestamped) return response
+    return new Response(response.body.pipeThrough(tolerantLines(options)), { status: response.status, headers: response.headers })
+  }

@@ -17,7 +17,12 @@ const KEY = 'sk-secret-of-the-operator'
 const sound = Int16Array.from({ length: 24_000 }, (_, i) => 12_000 * Math.sin((2 * Math.PI * (200 + i / 60) * i) / 24_000))
 const bytesOf = (pcm: Int16Array) => new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)
 const ulaw = (pcm: Int16Array) =>
-  Uint8Array.from(pcm, (value) => MULAW.reduce((best, level, byte) => (Math.abs(level - value / 32_768) < Math.abs((MULAW[best] ?? 9) - value / 32_768) ? byte : best), 0))
+  Uint8Array.from(pcm, (value) =>
+    MULAW.reduce(
+      (best, level, byte) => (Math.abs(level - value / 32_768) < Math.abs((MULAW[best] ?? 9) - value / 32_768) ? byte : best),
+      0,
+    ),
+  )
 /** By Park and Miller's minimal standard generator. */
 const randomBytes = (length: number) => {
   let state = 20_261_129
@@ -86,8 +91,18 @@ describe('the answer of a voice', () => {
   })
 
   it.each<[string, string | undefined, string | Uint8Array, RegExp]>([
-    ['JSON', 'application/json', JSON.stringify({ error: { message: `The voice is busy, ${KEY}`, type: 'x' } }), /"The voice is busy, \[hidden\]"/],
-    ['JSON that is called sound', 'audio/pcm', JSON.stringify({ detail: { message: 'quota of the month is used up, ask again later' } }), /quota of the month/],
+    [
+      'JSON',
+      'application/json',
+      JSON.stringify({ error: { message: `The voice is busy, ${KEY}`, type: 'x' } }),
+      /"The voice is busy, \[hidden\]"/,
+    ],
+    [
+      'JSON that is called sound',
+      'audio/pcm',
+      JSON.stringify({ detail: { message: 'quota of the month is used up, ask again later' } }),
+      /quota of the month/,
+    ],
     ['short JSON without a type', undefined, '{"error":"no"}', /"no"/],
     ['a page', 'text/html', `<html><style>a{}</style><body><h1>502</h1> Bad gateway ${'x'.repeat(9_000)}</body></html>`, /502 Bad gateway/],
     ['words', 'text/plain; charset=utf-8', 'model is loading', /model is loading/],
