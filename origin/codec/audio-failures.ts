@@ -1,6 +1,7 @@
 /** What clients are told of sound that is not taken. */
 import { AvatarError } from '../../shared/errors.ts'
 import { MAX_AUDIO_BUFFER_MS } from '../../shared/media.ts'
+import { nonAudioOf } from './sniff.ts'
 
 /** Bytes of one input: 60 s of 48 kHz stereo float fit. */
 export const MAX_INPUT_BYTES = 32 * 1024 * 1024
@@ -32,4 +33,10 @@ export function tooLarge(bytes: number): AvatarError {
     bytes,
     max_bytes: MAX_INPUT_BYTES,
   })
+}
+
+/** @throws AvatarError when the bytes are certainly no sound */
+export function refuseNonAudio(bytes: Uint8Array): void {
+  const found = nonAudioOf(bytes)
+  if (found) throw audioFailure(`it is ${found}`)
 }

@@ -1,5 +1,5 @@
 /** What reads one file, or raw samples, of a stream of sound: bytes in pieces of any length in, mono PCM at SAMPLE_RATE out. */
-import { audioFailure } from './audio-failures.ts'
+import { audioFailure, refuseNonAudio } from './audio-failures.ts'
 import { CompressedStream } from './compressed.ts'
 import { GUESS_BYTES, guessEncoding, likelihoodDb } from './guess-encoding.ts'
 import type { SampleConverter } from './sample-converter.ts'
@@ -118,6 +118,7 @@ export class WavReader implements AudioReader {
       const size = new DataView(tail.buffer, tail.byteOffset).getUint32(4, true)
       const id = String.fromCharCode(...tail.subarray(0, 4))
       if (!/^[\w ]{4}$/.test(id) || (size > MAX_CHUNK_BYTES && id !== 'data')) {
+        refuseNonAudio(tail)
         this.#data = Number.POSITIVE_INFINITY
         const more = await this.#takeSamples(tail)
         return [...parts, ...more.parts]

@@ -7,7 +7,7 @@ import { type AudioFormat, parseAudioFormat, type SampleEncoding } from '../../s
 import type { AudioData } from '../../shared/events.ts'
 import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../../shared/media.ts'
 import { concatPcm, toMs } from '../dsp/pcm.ts'
-import { audioFailure, MAX_INPUT_BYTES, tooLarge, tooLong } from './audio-failures.ts'
+import { audioFailure, MAX_INPUT_BYTES, refuseNonAudio, tooLarge, tooLong } from './audio-failures.ts'
 import { type AudioReader, CompressedReader, RawReader, WavReader } from './audio-readers.ts'
 import { FileBoundaries } from './file-boundaries.ts'
 import { SampleConverter } from './sample-converter.ts'
@@ -21,7 +21,6 @@ import {
   MIN_HEAD_BYTES,
   mayBecomeFile,
   mayBeFrame,
-  nonAudioOf,
 } from './sniff.ts'
 import type { PcmFormat } from './wav.ts'
 
@@ -136,6 +135,7 @@ export class AudioDecoder {
       return
     }
     if (!this.#boundaries) {
+      refuseNonAudio(bytes)
       this.#parts.push(...(await this.#reader.push(bytes)))
       return
     }
@@ -200,8 +200,7 @@ export class AudioDecoder {
   /** @throws AvatarError when the bytes are certainly no sound */
   #openRaw(head: Uint8Array): RawReader {
     const { encoding, sampleRate, channels } = this.#format
-    const found = nonAudioOf(head)
-    if (found) throw audioFailure(`it is ${found}`)
+    refuseNonAudio(head)
     if (encoding === 'file') throw audioFailure('it is no file of a known kind, as its `format` says')
     const known: SampleEncoding = encoding === 'auto' || encoding === 'l16' ? 's16le' : encoding
     const question = encoding === 'auto' ? 'encoding' : encoding === 'l16' ? 'order' : undefined

@@ -10,7 +10,7 @@ interface Magic {
   at: number
   /** Bytes as Latin-1 text. */
   text: string
-  and?: { at: number; text: string }
+  and?: Magic
 }
 
 const AUDIO: readonly (readonly [Container, Magic])[] = [
@@ -58,7 +58,7 @@ const MIDDLES: readonly (readonly [string, Magic])[] = [
   ['a WebM cluster without the header of its file; send that first', { at: 0, text: '\x1f\x43\xb6\x75' }],
   ['an MP4 fragment without the header of its file; send that first', { at: 4, text: 'moof' }],
   ['an MP4 fragment without the header of its file; send that first', { at: 4, text: 'styp' }],
-  ['MPEG transport stream', { at: 0, text: '\x47', and: { at: 188, text: '\x47' } }],
+  ['MPEG transport stream', { at: 0, text: '\x47', and: { at: 188, text: '\x47', and: { at: 376, text: '\x47' } } }],
 ]
 /** Bytes from which no beginning is missed. */
 export const MIN_HEAD_BYTES = 16

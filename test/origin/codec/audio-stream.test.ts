@@ -171,6 +171,13 @@ describe('a WAV stream', () => {
     expect(await decode(cut(Buffer.concat([noted, noted]), 777))).toEqual(concatPcm([speech, speech]))
   })
 
+  it.each([
+    ['a WAV', () => encodeWav(speech, RATE)],
+    ['raw samples', () => bytesOf(speech)],
+  ])('is not continued by text: %s', async (_what, make) => {
+    expect((await refusal([make(), Buffer.from('no sound at all, just words')])).details.found).toBe('it is text')
+  })
+
   it('may have a header in every piece, without a seam at any rate', async () => {
     const tone = Int16Array.from({ length: 16_000 }, (_, i) => 20_000 * Math.sin((2 * Math.PI * 440 * i) / 16_000))
     const pieces = cut(bytesOf(tone), 640).map((bytes) => encodeWav(new Int16Array(bytes.slice().buffer), 16_000))
