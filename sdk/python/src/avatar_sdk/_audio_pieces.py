@@ -20,7 +20,9 @@ AudioSource = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]", Async
 """Sound as one piece, a file's path, or as it comes: raw PCM, or as its format says."""
 
 
-async def audio_pieces(source: AudioSource, format: Optional[RawFormat], sample_rate: Optional[int], channels: int) -> AsyncIterator[AudioData]:
+async def audio_pieces(
+    source: AudioSource, format: Optional[RawFormat], sample_rate: Optional[int], channels: int
+) -> AsyncIterator[AudioData]:
     """The `data` of the messages to send, in order. Raises AudioError for a file that cannot be read."""
 
     def message(piece: bytes, kind: str) -> AudioData:
