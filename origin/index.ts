@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { VERSION } from '../shared/version.ts'
-import { closeDecoder, decodeAudioData } from './codec/audio.ts'
+import { AudioDecoder, closeDecoders } from './codec/audio.ts'
 import { EncoderPool } from './codec/encoder-pool.ts'
 import { ControlLink } from './edge/control-link.ts'
 import { type Env, readEnv } from './env.ts'
@@ -87,13 +87,13 @@ async function build(env: Env): Promise<Origin> {
     listening: { stt, vad: readVadWeights(env.VAD_MODEL) },
     rtc: { answer: (offer, options) => rtc.answer(offer, options), encoders },
     avatars: renderer,
-    decodeAudio: decodeAudioData,
+    openAudio: () => new AudioDecoder(),
     turnRecorder: load,
   }
   const memory = new GrowthCollector({ isBusy: () => loop.sessions.size > 0 })
   const close = async (): Promise<void> => {
     memory.close()
-    const closing = [renderer.close(), tts.close(), stt?.close(), pronouncer?.close(), lipSync.close(), encoders.close(), closeDecoder()]
+    const closing = [renderer.close(), tts.close(), stt?.close(), pronouncer?.close(), lipSync.close(), encoders.close(), closeDecoders()]
     await Promise.allSettled(closing)
   }
   return { env, renderer, loop, load, services, close }

@@ -1,5 +1,6 @@
 /** WebSocket events, both ways. Clients ignore types and fields they do not know; the server refuses unknown types. */
 import * as z from 'zod'
+import { AUDIO_FORMATS, parseAudioFormat } from './audio-format.ts'
 import { ToolCall } from './chat.ts'
 import { ERROR_CODES } from './errors.ts'
 import { SessionId, TaskId } from './ids.ts'
@@ -33,15 +34,24 @@ export const SocketOptions = z
   .meta({ id: 'SocketOptions' })
 export type SocketOptions = z.infer<typeof SocketOptions>
 
-/** Raw audio without a container: how to read it. Ignored where the bytes carry their own header. */
+/** Sound of a client. All messages of one client until its commit, or until it stops listening, are one stream. */
 export const AudioData = z.object({
-  audio: z.string().min(1).meta({ description: 'base64: WAV, MP3, Ogg, WebM or FLAC, or raw PCM as described by `format`.' }),
+  audio: z.string().min(1).meta({
+    description:
+      'base64 of a part of a file (WAV, MP3, Ogg, WebM, FLAC, AAC, MP4, AIFF), cut anywhere, or of raw samples as `format` says. Line ends, missing padding, the URL-safe alphabet and a `data:` prefix are taken.',
+  }),
   format: z
-    .enum(['auto', 'pcm_s16le', 'pcm_f32le'])
+    .string()
+    .max(100)
+    .refine((name) => parseAudioFormat(name) !== undefined, { error: `is no known format; known are ${AUDIO_FORMATS.join(', ')}` })
     .default('auto')
-    .meta({ description: 'auto: what the bytes say, else raw 16-bit PCM.' }),
-  sample_rate: z.int().min(8_000).max(192_000).default(24_000),
-  channels: z.int().min(1).max(2).default(1),
+    .meta({
+      description: `${AUDIO_FORMATS.join(', ')}, or what vendors call them (g711_ulaw, ulaw_8000, pcm_16000, audio/x-mulaw, audio/webm;codecs=opus). auto: what the bytes say, else 16-bit little-endian PCM. A file in the bytes is read as such whatever this says.`,
+    }),
+  sample_rate: z.int().min(4_000).max(192_000).optional().meta({
+    description: 'Hz of raw samples. Default: what `format` says, else 24000, of mulaw and alaw 8000.',
+  }),
+  channels: z.int().min(1).max(2).optional().meta({ description: 'Of raw samples, interleaved. Default 1.' }),
 })
 export type AudioData = z.infer<typeof AudioData>
 

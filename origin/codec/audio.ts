@@ -1,47 +1,40 @@
 /**
- * Sound of clients, in whatever form it comes, as 24 kHz mono 16-bit PCM. Uncompressed sound is read here, in plain
- * TypeScript; compressed sound in a process of its own. What is refused says what it is and what would be taken.
+ * Sound of clients and vendors, in whatever form it comes, as 24 kHz mono 16-bit PCM. All bytes of one stream go through one
+ * decoder: files cut anywhere, files joined, raw samples cut inside a sample. Uncompressed sound is read here, compressed sound in a
+ * process of its own. What is refused says what it is and what would be taken.
  */
-import { setImmediate } from 'node:timers/promises'
-import { AvatarError } from '../../shared/errors.ts'
+import { type AudioFormat, parseAudioFormat, type SampleEncoding } from '../../shared/audio-format.ts'
 import type { AudioData } from '../../shared/events.ts'
 import { MAX_AUDIO_BUFFER_MS, SAMPLE_RATE } from '../../shared/media.ts'
 import { concatPcm, toMs } from '../dsp/pcm.ts'
-import { log } from '../log.ts'
-import { processWorker } from '../workers/job-worker.ts'
-import { JobError, WorkerClient } from '../workers/worker-client.ts'
-import type { Decoded, DecodeJob } from './decoder-process.ts'
-import { createResampler, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from './resample.ts'
-import { type Container, containerOf, framedContainerOf, nonAudioOf } from './sniff.ts'
-import { isWav, type PcmSource, parseWav, rawPcm, WavError } from './wav.ts'
+import { audioFailure, MAX_INPUT_BYTES, refuseNonAudio, tooLarge, tooLong } from './audio-failures.ts'
+import { type AudioReader, CompressedReader, RawReader, WavReader } from './audio-readers.ts'
+import { FileBoundaries } from './file-boundaries.ts'
+import { SampleConverter } from './sample-converter.ts'
+import {
+  beginsFile,
+  type Container,
+  containerOf,
+  framedContainerInside,
+  framedContainerOf,
+  lacksBeginning,
+  MIN_HEAD_BYTES,
+  mayBecomeFile,
+  mayBeFrame,
+} from './sniff.ts'
+import type { PcmFormat } from './wav.ts'
 
-/** Bytes of one input: 60 s of 48 kHz stereo float fit. */
-const MAX_INPUT_BYTES = 32 * 1024 * 1024
-const ACCEPTED = [
-  'WAV',
-  'MP3',
-  'Ogg (Vorbis, Opus)',
-  'WebM',
-  'FLAC',
-  'AAC',
-  'MP4',
-  'AIFF',
-  'raw PCM (16-bit or 32-bit float, little-endian)',
-]
-/** s of sound that are converted before others get the event loop: 1 to 4 ms. */
-const SLICE_S = 0.5
-/** ms for one compressed input; a minute of Opus takes 0.3 s on a free core. */
-const DECODE_TIMEOUT_MS = 10_000
-const MAX_QUEUED_DECODES = 32
-/** ms after which the idle decoder process is ended. */
-const DECODER_IDLE_MS = 60_000
-/** The decoder process grows by about 60 KB with every input. */
-const DECODES_PER_PROCESS = 500
-/** Share of damaged packets from which sound is refused; single bad ones are usual at the cut edges of MP3. */
-const MAX_DAMAGED_SHARE = 0.1
+/** Hz of raw samples whose rate is not said. */
+const TELEPHONE_RATE = 8_000
+/** Bytes from which text is told from samples. */
+const HEAD_BYTES = 64
+/** Bytes in which two frames of MP3 or AAC must fit together. */
+const FRAMES_BYTES = 4096
+/** A sound of the full length may have a little more: encoders pad, resamplers round. */
+const MAX_SAMPLES = (MAX_AUDIO_BUFFER_MS / 1000 + 0.2) * SAMPLE_RATE
 
 /** How to read sound without a header. */
-export type AudioHint = Pick<AudioData, 'format' | 'sample_rate' | 'channels'>
+export type AudioHint = Partial<Omit<AudioData, 'audio'>>
 
 export interface DecodedAudio {
   /** Mono, SAMPLE_RATE Hz. */
@@ -51,139 +44,196 @@ export interface DecodedAudio {
   container: Container | 'raw'
 }
 
-const decoder = new WorkerClient<DecodeJob, Decoded>({
-  name: 'decoder',
-  spawn: () => processWorker(new URL('./decoder-process.ts', import.meta.url)),
-  maxPending: 1,
-  maxQueued: MAX_QUEUED_DECODES,
-  timeoutMs: DECODE_TIMEOUT_MS,
-  idleMs: DECODER_IDLE_MS,
-  jobsPerWorker: DECODES_PER_PROCESS,
-  onCrash: ({ message }) => log.error({ why: message }, 'the decoder process ended; the next sound starts a new one'),
-})
-
-/** Sound as an event carries it. @throws AvatarError `AUDIO_PROCESSING_ERROR`, `AUDIO_BUFFER_FULL`, `PAYLOAD_TOO_LARGE` */
-export async function decodeAudioData({ audio, ...hint }: AudioData): Promise<DecodedAudio> {
-  return decodeAudio(decodeBase64Audio(audio), hint)
+interface RawFormat extends Omit<PcmFormat, 'encoding'> {
+  encoding: AudioFormat['encoding']
 }
 
-/**
- * Bytes of a base64 text (RFC 4648 section 4). Padding is required and white space refused, so that a text that was cut
- * or mangled on its way is noticed.
- *
- * @throws AvatarError `AUDIO_PROCESSING_ERROR`, `PAYLOAD_TOO_LARGE`
- */
-export function decodeBase64Audio(text: string): Uint8Array {
-  if (text.length > Math.ceil(MAX_INPUT_BYTES / 3) * 4) throw tooLarge(Math.floor((text.length * 3) / 4))
-  if (text === '') throw failure('the audio is empty')
-  if (text.startsWith('data:')) throw failure('it is a data: URL; send only what follows the comma')
-  if (/[-_]/.test(text)) throw failure('it is URL-safe base64; send standard base64 (with + and /)')
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw failure('it is not valid base64')
-  return Buffer.from(text, 'base64')
+/** One stream of sound. Calls must not overlap. After an error it is as new. */
+export class AudioDecoder {
+  readonly #converter = new SampleConverter()
+  #hint = ''
+  #format: RawFormat = { encoding: 'auto', sampleRate: SAMPLE_RATE, channels: 1 }
+  #reader: AudioReader | undefined
+  #boundaries: FileBoundaries | undefined
+  /** First bytes that do not say yet what they are. */
+  #head: Uint8Array = new Uint8Array(0)
+  #parts: Int16Array[] = []
+  /** Of the last file. */
+  container: DecodedAudio['container'] | undefined
+
+  /** ms of raw samples that were taken and come with what follows. */
+  get heldMs(): number {
+    return this.#converter.heldMs
+  }
+
+  /**
+   * The sound that is complete with these bytes.
+   *
+   * @throws AvatarError `AUDIO_PROCESSING_ERROR` naming what was found and what is accepted; `AUDIO_BUFFER_FULL` when it is more than a
+   *   minute; `CAPACITY_EXCEEDED`; `PAYLOAD_TOO_LARGE`
+   */
+  push(bytes: Uint8Array, hint: AudioHint = {}): Promise<Int16Array> {
+    return this.#guarded(async () => {
+      if (bytes.length > MAX_INPUT_BYTES) throw tooLarge(bytes.length)
+      if (bytes.length === 0) throw audioFailure('the audio is empty')
+      await this.#useHint(hint)
+      await this.#read(bytes)
+    })
+  }
+
+  /** No more bytes: the sound that is left. Then another stream may begin. @throws AvatarError as `push` */
+  finish(): Promise<Int16Array> {
+    return this.#guarded(async () => {
+      await this.#endFile()
+      this.#parts.push(...this.#converter.finish())
+    })
+  }
+
+  /** Gives everything back. Safe to call twice. */
+  close(): void {
+    this.#reader?.close()
+    this.#reader = undefined
+    this.#boundaries = undefined
+    this.#head = new Uint8Array(0)
+    this.#parts = []
+    this.#converter.close()
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<Int16Array> {
+    try {
+      await work()
+      const pcm = concatPcm(this.#parts)
+      this.#parts = []
+      if (pcm.length > MAX_SAMPLES) throw tooLong()
+      return pcm
+    } catch (thrown) {
+      this.close()
+      throw thrown
+    }
+  }
+
+  async #useHint(hint: AudioHint): Promise<void> {
+    const key = JSON.stringify([hint.format, hint.sample_rate, hint.channels])
+    if (key === this.#hint) return
+    await this.#endFile()
+    const said = parseAudioFormat(hint.format ?? 'auto')
+    if (!said) throw audioFailure('its `format` is not known')
+    const telephone = said.encoding === 'mulaw' || said.encoding === 'alaw'
+    this.#hint = key
+    this.#format = {
+      encoding: said.encoding,
+      sampleRate: hint.sample_rate ?? said.sampleRate ?? (telephone ? TELEPHONE_RATE : SAMPLE_RATE),
+      channels: hint.channels ?? said.channels ?? 1,
+    }
+  }
+
+  async #read(bytes: Uint8Array): Promise<void> {
+    if (this.#reader && this.#beginsOther(bytes)) await this.#endFile()
+    if (!this.#reader) {
+      this.#head = this.#head.length > 0 ? Buffer.concat([this.#head, bytes]) : bytes
+      await this.#openFile(false)
+      return
+    }
+    if (!this.#boundaries) {
+      refuseNonAudio(bytes)
+      this.#parts.push(...(await this.#reader.push(bytes)))
+      return
+    }
+    for (const { bytes: part, begins } of this.#boundaries.split(bytes)) {
+      if (begins) {
+        await this.#endReader()
+        this.#reader = this.#openReader()
+      }
+      if (part.length > 0) this.#parts.push(...((await this.#reader?.push(part)) ?? []))
+    }
+  }
+
+  /** A piece that is the beginning of a file of another kind; one of the same kind is found wherever it begins. */
+  #beginsOther(bytes: Uint8Array): boolean {
+    const began =
+      beginsFile(bytes) ?? (this.#reader?.container === 'raw' && this.#format.encoding === 'auto' ? framedContainerOf(bytes) : undefined)
+    return began !== undefined && began !== this.#reader?.container
+  }
+
+  /** Decides what the first bytes are, once that is certain. */
+  async #openFile(last: boolean): Promise<void> {
+    const head = this.#head
+    const container = this.#containerOf(head, last)
+    if (container === 'unknown') return
+    this.#head = new Uint8Array(0)
+    if (container === 'raw') {
+      this.#reader = this.#openRaw(head)
+      this.container = 'raw'
+      this.#parts.push(...(await this.#reader.push(head)))
+      return
+    }
+    this.#boundaries = new FileBoundaries(container, head)
+    this.container = container
+    this.#reader = this.#openReader()
+    await this.#read(head)
+  }
+
+  #containerOf(head: Uint8Array, last: boolean): Container | 'raw' | 'unknown' {
+    const { encoding } = this.#format
+    const certain = containerOf(head)
+    if (certain && head.length >= MIN_HEAD_BYTES && lacksBeginning(head, certain)) {
+      throw audioFailure(`it looks like ${certain} but its beginning is missing or damaged; send the file from its first byte`, {
+        container: certain,
+      })
+    }
+    if (certain && (last || head.length >= MIN_HEAD_BYTES)) return certain
+    const guessed = encoding === 'auto' || encoding === 'file'
+    const framed = guessed ? framedContainerOf(head) : undefined
+    if (framed) return framed
+    if (!last && head.length < (guessed ? HEAD_BYTES : MIN_HEAD_BYTES) && (guessed || mayBecomeFile(head))) return 'unknown'
+    if (!last && guessed && head.length < FRAMES_BYTES && (encoding === 'file' || mayBeFrame(head))) return 'unknown'
+    const cut = encoding === 'file' ? framedContainerInside(head) : undefined
+    if (cut) return cut.container
+    return 'raw'
+  }
+
+  #openReader(): AudioReader {
+    const kind = this.container
+    return kind === 'wav' ? new WavReader(this.#converter) : new CompressedReader(kind as Container)
+  }
+
+  /** @throws AvatarError when the bytes are certainly no sound */
+  #openRaw(head: Uint8Array): RawReader {
+    const { encoding, sampleRate, channels } = this.#format
+    refuseNonAudio(head)
+    if (encoding === 'file') throw audioFailure('it is no file of a known kind, as its `format` says')
+    const known: SampleEncoding = encoding === 'auto' || encoding === 'l16' ? 's16le' : encoding
+    const question = encoding === 'auto' ? 'encoding' : encoding === 'l16' ? 'order' : undefined
+    return new RawReader(this.#converter, { encoding: known, sampleRate, channels }, question)
+  }
+
+  async #endFile(): Promise<void> {
+    if (this.#head.length > 0) await this.#openFile(true)
+    const held = this.#boundaries?.flush()
+    if (held && held.length > 0 && this.#reader) this.#parts.push(...(await this.#reader.push(held)))
+    await this.#endReader()
+    this.#boundaries = undefined
+  }
+
+  async #endReader(): Promise<void> {
+    const reader = this.#reader
+    this.#reader = undefined
+    if (reader) this.#parts.push(...(await reader.finish()))
+  }
 }
 
-/**
- * Sound of any accepted form. A header in the bytes wins over the hint.
- *
- * @throws AvatarError `AUDIO_PROCESSING_ERROR` naming what was found and what is accepted; `AUDIO_BUFFER_FULL` past one minute; `PAYLOAD_TOO_LARGE`
- */
+/** Ends the decoder processes. */
+export { closeDecoders } from './compressed.ts'
+
+/** A whole sound of any accepted form. A header in the bytes wins over the hint. @throws AvatarError as `AudioDecoder` */
 export async function decodeAudio(bytes: Uint8Array, hint: AudioHint): Promise<DecodedAudio> {
-  if (bytes.length > MAX_INPUT_BYTES) throw tooLarge(bytes.length)
-  if (bytes.length === 0) throw failure('the audio is empty')
-  const container = containerOf(bytes) ?? (hint.format === 'auto' ? framedContainerOf(bytes) : undefined)
-  if (container === undefined) return decodeRaw(bytes, hint)
-  const pcm = (isWav(bytes) ? await decodeWav(bytes) : undefined) ?? (await decodeCompressed(bytes, container))
-  return result(pcm, container)
-}
-
-/** Ends the decoder process; inputs that wait are refused. */
-export function closeDecoder(): Promise<void> {
-  return decoder.close()
-}
-
-async function decodeRaw(bytes: Uint8Array, { format, sample_rate, channels }: AudioHint): Promise<DecodedAudio> {
-  const found = nonAudioOf(bytes)
-  if (found) throw failure(`it is ${found}`)
-  const sampleFormat = format === 'pcm_f32le' ? 'f32' : 's16'
-  const frameBytes = (sampleFormat === 'f32' ? 4 : 2) * channels
-  if (bytes.length % frameBytes !== 0) {
-    throw failure(`${bytes.length} bytes are no whole number of samples (${frameBytes} bytes for ${channels} channel(s) of ${format})`)
-  }
-  return result(await convert(rawPcm(bytes, sampleFormat, sample_rate, channels)), 'raw')
-}
-
-/** Undefined when the codec inside is one for the decoder process (A-law, ADPCM). */
-async function decodeWav(bytes: Uint8Array): Promise<Int16Array | undefined> {
+  const decoder = new AudioDecoder()
   try {
-    return await convert(parseWav(bytes))
-  } catch (thrown) {
-    if (!(thrown instanceof WavError)) throw thrown
-    if (thrown.otherCodec) return undefined
-    throw failure(`its WAV header is damaged: ${thrown.message}`, { container: 'wav' })
-  }
-}
-
-async function decodeCompressed(bytes: Uint8Array, container: Container): Promise<Int16Array> {
-  const maxSamples = (MAX_AUDIO_BUFFER_MS / 1000) * SAMPLE_RATE
-  let decoded: Decoded
-  try {
-    decoded = await decoder.run({ bytes, container, toHz: SAMPLE_RATE, maxSamples })
-  } catch (thrown) {
-    if (!(thrown instanceof JobError)) throw thrown
-    if (thrown.kind === 'busy' || thrown.kind === 'closed') {
-      throw new AvatarError('CAPACITY_EXCEEDED', 'Too much sound is being decoded at once; try again in a moment.', {}, { cause: thrown })
-    }
-    throw failure(`it looks like ${container} but cannot be decoded`, { container, reason: thrown.message }, thrown)
-  }
-  const { pcm, packets, damaged, codec } = decoded
-  if (pcm.length > maxSamples) throw tooLong()
-  if (pcm.length === 0 || damaged > Math.max(1, packets * MAX_DAMAGED_SHARE)) {
-    throw failure(`it looks like ${container} but is damaged`, { container, codec, packets, damaged_packets: damaged })
-  }
-  return pcm
-}
-
-/** Uncompressed sound to mono and the one rate, in slices. */
-async function convert(source: PcmSource): Promise<Int16Array> {
-  const { sampleRate, frames } = source
-  if (sampleRate < MIN_SAMPLE_RATE || sampleRate > MAX_SAMPLE_RATE) {
-    throw failure(`it says ${sampleRate} Hz; ${MIN_SAMPLE_RATE} to ${MAX_SAMPLE_RATE} are possible`)
-  }
-  if ((frames / sampleRate) * 1000 > MAX_AUDIO_BUFFER_MS) throw tooLong()
-  if (frames === 0) throw failure('it has no samples')
-  const slice = Math.ceil(sampleRate * SLICE_S)
-  const parts: Int16Array[] = []
-  const resampler = sampleRate === SAMPLE_RATE ? undefined : createResampler(sampleRate, SAMPLE_RATE, { from: 'f32' })
-  try {
-    for (let at = 0; at < frames; at += slice) {
-      if (at > 0) await setImmediate()
-      parts.push(resampler ? resampler.push(source.readF32(at, at + slice)) : source.readS16(at, at + slice))
-    }
-    if (resampler) parts.push(resampler.flush())
+    const pcm = concatPcm([await decoder.push(bytes, hint), await decoder.finish()])
+    if (pcm.length > MAX_SAMPLES) throw tooLong()
+    if (pcm.length === 0) throw audioFailure('it has no samples')
+    return { pcm, durationMs: toMs(pcm.length), container: decoder.container ?? 'raw' }
   } finally {
-    resampler?.close()
+    decoder.close()
   }
-  return concatPcm(parts)
-}
-
-function result(pcm: Int16Array, container: DecodedAudio['container']): DecodedAudio {
-  return { pcm, durationMs: toMs(pcm.length), container }
-}
-
-function failure(found: string, details: Record<string, unknown> = {}, cause?: unknown): AvatarError {
-  const message = `Failed to process audio input: ${found}. Send ${ACCEPTED.join(', ')}.`
-  return new AvatarError('AUDIO_PROCESSING_ERROR', message, { found, accepted: ACCEPTED, ...details }, cause ? { cause } : undefined)
-}
-
-function tooLong(): AvatarError {
-  const maxS = MAX_AUDIO_BUFFER_MS / 1000
-  const message = `The sound is longer than ${maxS} s, which is all that is held; send less, and commit it before the next.`
-  return new AvatarError('AUDIO_BUFFER_FULL', message, { max_ms: MAX_AUDIO_BUFFER_MS })
-}
-
-function tooLarge(bytes: number): AvatarError {
-  return new AvatarError('PAYLOAD_TOO_LARGE', `The audio has ${bytes} bytes; at most ${MAX_INPUT_BYTES} are taken at once.`, {
-    bytes,
-    max_bytes: MAX_INPUT_BYTES,
-  })
 }

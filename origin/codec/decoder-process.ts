@@ -1,51 +1,40 @@
 /**
- * The process that opens compressed sound of strangers. Native decoders read every byte of it, so it has none of our
- * environment or memory, opens only the container that it is told, and may die without taking the origin along.
+ * The process that opens compressed sound of strangers, stream by stream: bytes go in as they come, and each push gives the
+ * sound that is complete by then. Native decoders read every byte, so the process has none of our environment or memory,
+ * opens only the container that it is told, and may die without taking the origin along.
  */
-import {
-  AV_CHANNEL_LAYOUT_MONO,
-  AV_CHANNEL_LAYOUT_STEREO,
-  AV_LOG_QUIET,
-  AV_SAMPLE_FMT_S16,
-  AVERROR_EAGAIN,
-  AVERROR_EOF,
-  AVMEDIA_TYPE_AUDIO,
-  AVSEEK_CUR,
-  AVSEEK_END,
-  AVSEEK_SET,
-  AVSEEK_SIZE,
-} from 'node-av/constants'
-import {
-  Codec,
-  CodecContext,
-  Dictionary,
-  FFmpegError,
-  FormatContext,
-  Frame,
-  InputFormat,
-  IOContext,
-  Log,
-  Packet,
-  SoftwareResampleContext,
-} from 'node-av/lib'
-import { concatPcm } from '../dsp/pcm.ts'
+import { AV_LOG_QUIET, AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_AUDIO } from 'node-av/constants'
+import { Codec, CodecContext, Dictionary, FFmpegError, FormatContext, Frame, InputFormat, Log, Packet } from 'node-av/lib'
 import { serveJobs } from '../workers/serve-jobs.ts'
+import { DemuxerInput } from './demuxer-input.ts'
+import { MonoConverter } from './mono-converter.ts'
 import type { Container } from './sniff.ts'
 
-export interface DecodeJob {
+/** Bytes of one stream; `last` ends it. The first job of a number opens the stream. */
+export interface PushJob {
+  kind: 'push'
+  stream: number
   bytes: Uint8Array
+  last: boolean
   container: Container
+  /** The bytes are all there is, and the demuxer may go back in them. */
+  seekable: boolean
   /** Hz of the result. */
   toHz: number
-  /** Samples at which decoding stops: the sound is longer. */
+  /** Samples of one result at which decoding stops: the sound is longer. */
   maxSamples: number
 }
+export type DecodeJob = PushJob | { kind: 'close'; stream: number }
+
 export interface Decoded {
   pcm: Int16Array
-  codec: string
-  /** Packets read, and those that were damaged. */
+  /** Undefined until the header was read. */
+  codec: string | undefined
+  /** Packets of the stream that were read, and those that were damaged. */
   packets: number
   damaged: number
+  /** Nothing more is read: `complete` at the end of the file, `broken` where it can be read no further. */
+  ended: 'complete' | 'broken' | undefined
 }
 
 const DEMUXERS: Record<Container, string> = {
@@ -58,172 +47,126 @@ const DEMUXERS: Record<Container, string> = {
   mp4: 'mov',
   aiff: 'aiff',
   caf: 'caf',
+  au: 'au',
+  amr: 'amr',
 }
-const IO_BUFFER_BYTES = 64 * 1024
 /** No demuxer may follow a name in the file to other files or hosts. */
-const DEMUXER_OPTIONS = { protocol_whitelist: 'none', max_streams: '16', probesize: String(1 << 20), analyzeduration: '5000000' }
+const DEMUXER_OPTIONS = { protocol_whitelist: 'none', max_streams: '16', fflags: '+nobuffer' }
 
-/** Input that lives in memory, for FFmpeg to read and seek. */
-function memoryInput(bytes: Uint8Array): IOContext {
-  let position = 0
-  const io = new IOContext()
-  io.allocContextWithCallbacks(
-    IO_BUFFER_BYTES,
-    0,
-    (size) => {
-      if (position >= bytes.length) return AVERROR_EOF
-      const part = Buffer.from(bytes.subarray(position, position + size))
-      position += part.length
-      return part
-    },
-    null,
-    (offset, whence) => {
-      if (whence === AVSEEK_SIZE) return BigInt(bytes.length)
-      const base = whence === AVSEEK_CUR ? position : whence === AVSEEK_END ? bytes.length : 0
-      if (whence !== AVSEEK_SET && whence !== AVSEEK_CUR && whence !== AVSEEK_END) return -1n
-      position = Math.max(0, Math.min(bytes.length, base + Number(offset)))
-      return BigInt(position)
-    },
-  )
-  return io
-}
+class DecodeStream {
+  readonly #job: PushJob
+  readonly #input: DemuxerInput
+  readonly #mono: MonoConverter
+  readonly #decoded = { codec: undefined as string | undefined, packets: 0, damaged: 0, ended: undefined as Decoded['ended'] }
+  #failure: unknown
+  readonly #done: Promise<void>
 
-async function decode({ bytes, container, toHz, maxSamples }: DecodeJob): Promise<Decoded> {
-  const input = new FormatContext()
-  const io = memoryInput(bytes)
-  const decoder = new CodecContext()
-  const packet = new Packet()
-  const frame = new Frame()
-  const mono = new MonoConverter(toHz)
-  const options = Dictionary.fromObject(DEMUXER_OPTIONS)
-  let opened = false
-  try {
-    packet.alloc()
-    frame.alloc()
-    input.allocContext()
-    input.pb = io
-    FFmpegError.throwIfError(await input.openInput('', InputFormat.findInputFormat(DEMUXERS[container]), options), 'its header')
-    opened = true
-    FFmpegError.throwIfError(await input.findStreamInfo(null), 'its streams')
-    const index = input.findBestStream(AVMEDIA_TYPE_AUDIO)
-    const stream = input.streams[index]
-    if (index < 0 || !stream) throw new Error('it has no sound track')
-    const codec = Codec.findDecoder(stream.codecpar.codecId)
-    if (!codec) throw new Error('its codec is not known')
-    decoder.allocContext3(codec)
-    FFmpegError.throwIfError(decoder.parametersToContext(stream.codecpar), 'its codec parameters')
-    decoder.threadCount = 1
-    FFmpegError.throwIfError(await decoder.open2(codec, null), 'its codec')
-    let packets = 0
-    let damaged = 0
-    for (;;) {
-      const read = await input.readFrame(packet)
-      // A damaged file ends where it can be read no further.
-      const ended = read < 0
-      if (ended || packet.streamIndex === index) {
-        if (!ended) packets++
-        if ((await decoder.sendPacket(ended ? null : packet)) < 0 && !ended) damaged++
-      }
-      packet.unref()
-      for (;;) {
-        const received = await decoder.receiveFrame(frame)
-        if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break
-        if (received < 0) {
-          damaged++
-          break
-        }
-        mono.push(frame)
-        frame.unref()
-      }
-      if (ended || mono.samples > maxSamples) break
-    }
-    return { pcm: mono.finish(), codec: codec.name ?? 'unknown', packets, damaged }
-  } finally {
-    mono.close()
-    frame.free()
-    packet.free()
-    decoder.freeContext()
-    if (opened) await input.closeInput()
-    io.freeContext()
-    options.free()
-  }
-}
-
-/** Frames of any layout, rate and format in, mono 16-bit PCM of one rate out. */
-class MonoConverter {
-  readonly #toHz: number
-  #swr: SoftwareResampleContext | undefined
-  #key = ''
-  readonly #parts: Int16Array[] = []
-  samples = 0
-
-  constructor(toHz: number) {
-    this.#toHz = toHz
+  constructor(job: PushJob) {
+    this.#job = job
+    this.#input = new DemuxerInput(job.seekable)
+    this.#mono = new MonoConverter(job.toHz)
+    this.#done = this.#decode().catch((thrown: unknown) => {
+      this.#failure = thrown
+    })
   }
 
-  push(frame: Frame): void {
-    // Plain PCM says how many channels it has and not which; the converter wants to know.
-    if (frame.channels === 1) frame.channelLayout = AV_CHANNEL_LAYOUT_MONO
-    if (frame.channels === 2) frame.channelLayout = AV_CHANNEL_LAYOUT_STEREO
-    // A stream may change its layout on the way: the converter starts anew.
-    const key = `${frame.sampleRate} ${frame.format} ${frame.channels}`
-    if (key !== this.#key) {
-      this.#drain()
-      const swr = new SoftwareResampleContext()
-      this.#swr = swr
-      this.#key = key
-      FFmpegError.throwIfError(
-        swr.allocSetOpts2(
-          AV_CHANNEL_LAYOUT_MONO,
-          AV_SAMPLE_FMT_S16,
-          this.#toHz,
-          frame.channelLayout,
-          frame.format as never,
-          frame.sampleRate,
-        ),
-        'its sample format',
-      )
-      FFmpegError.throwIfError(swr.init(), 'its sample format')
-    }
-    this.#convert(frame)
+  /** The sound that is complete with these bytes. */
+  async push({ bytes, last }: PushJob): Promise<Decoded> {
+    if (this.#decoded.ended === undefined) this.#input.push(bytes, last)
+    // the demuxer asks for more only when everything before was decoded
+    await (last ? this.#done : Promise.race([this.#done, this.#input.starved()]))
+    if (this.#failure !== undefined) throw this.#failure
+    return { pcm: this.#mono.take(), ...this.#decoded }
   }
 
-  finish(): Int16Array {
-    this.#drain()
-    return concatPcm(this.#parts)
+  async close(): Promise<void> {
+    this.#input.end()
+    await this.#done
   }
 
-  close(): void {
-    this.#swr?.free()
-    this.#swr = undefined
-  }
-
-  #drain(): void {
-    if (!this.#swr) return
-    this.#convert(null)
-    this.close()
-  }
-
-  #convert(frame: Frame | null): void {
-    const out = new Frame()
+  async #decode(): Promise<void> {
+    const input = new FormatContext()
+    const decoder = new CodecContext()
+    const packet = new Packet()
+    const frame = new Frame()
+    const options = Dictionary.fromObject(DEMUXER_OPTIONS)
+    let opened = false
     try {
-      out.alloc()
-      out.format = AV_SAMPLE_FMT_S16
-      out.sampleRate = this.#toHz
-      out.channelLayout = AV_CHANNEL_LAYOUT_MONO
-      const converted = this.#swr?.convertFrame(out, frame) ?? 0
-      FFmpegError.throwIfError(converted, 'its samples')
-      const data = out.data?.[0]
-      if (!data || out.nbSamples <= 0) return
-      const pcm = new Int16Array(out.nbSamples)
-      Buffer.from(pcm.buffer).set(data.subarray(0, pcm.byteLength))
-      this.#parts.push(pcm)
-      this.samples += pcm.length
+      packet.alloc()
+      frame.alloc()
+      input.allocContext()
+      input.pb = this.#input.io
+      const format = InputFormat.findInputFormat(DEMUXERS[this.#job.container])
+      FFmpegError.throwIfError(await input.openInput('', format, options), 'its header')
+      opened = true
+      // by its kind: the best one is only known of streams that were read ahead, which would delay the first sound
+      const stream = input.streams?.find(({ codecpar }) => codecpar.codecType === AVMEDIA_TYPE_AUDIO)
+      if (!stream) throw new Error('it has no sound track')
+      const codec = Codec.findDecoder(stream.codecpar.codecId)
+      if (!codec) throw new Error('its codec is not known')
+      decoder.allocContext3(codec)
+      FFmpegError.throwIfError(decoder.parametersToContext(stream.codecpar), 'its codec parameters')
+      decoder.threadCount = 1
+      FFmpegError.throwIfError(await decoder.open2(codec, null), 'its codec')
+      this.#decoded.codec = codec.name ?? 'unknown'
+      for (;;) {
+        const read = await input.readFrame(packet)
+        // a damaged file ends where it can be read no further
+        const ended = read < 0
+        if (ended || packet.streamIndex === stream.index) {
+          if (!ended) this.#decoded.packets++
+          if ((await decoder.sendPacket(ended ? null : packet)) < 0 && !ended) this.#decoded.damaged++
+        }
+        packet.unref()
+        for (;;) {
+          const received = await decoder.receiveFrame(frame)
+          if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break
+          if (received < 0) {
+            this.#decoded.damaged++
+            break
+          }
+          this.#mono.push(frame)
+          frame.unref()
+        }
+        if (!ended && this.#mono.waiting <= this.#job.maxSamples) continue
+        this.#decoded.ended = !ended || read === AVERROR_EOF ? 'complete' : 'broken'
+        break
+      }
+      this.#mono.drain()
     } finally {
-      out.free()
+      this.#mono.close()
+      frame.free()
+      packet.free()
+      decoder.freeContext()
+      if (opened) await input.closeInput()
+      this.#input.free()
+      options.free()
     }
+  }
+}
+
+const streams = new Map<number, DecodeStream>()
+
+async function work(job: DecodeJob): Promise<Decoded> {
+  let stream = streams.get(job.stream)
+  if (job.kind === 'close') {
+    streams.delete(job.stream)
+    await stream?.close()
+    return { pcm: new Int16Array(0), codec: undefined, packets: 0, damaged: 0, ended: 'complete' }
+  }
+  if (!stream) {
+    stream = new DecodeStream(job)
+    streams.set(job.stream, stream)
+  }
+  try {
+    const decoded = await stream.push(job)
+    if (job.last) streams.delete(job.stream)
+    return decoded
+  } catch (thrown) {
+    streams.delete(job.stream)
+    throw thrown
   }
 }
 
 Log.setLevel(AV_LOG_QUIET)
-await serveJobs<DecodeJob, Decoded>(() => async (job) => ({ result: await decode(job) }))
+await serveJobs<DecodeJob, Decoded>(() => async (job) => ({ result: await work(job) }))

@@ -2,14 +2,13 @@
 import { AV_CHANNEL_LAYOUT_MONO, AV_SAMPLE_FMT_FLT, AV_SAMPLE_FMT_S16 } from 'node-av/constants'
 import { SoftwareResampleContext } from 'node-av/lib'
 import { concatPcm } from '../dsp/pcm.ts'
+import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from './sample-encodings.ts'
 
 /**
  * Taps of the polyphase filter. The library's default of 32 leaves images 27 dB down close to the Nyquist frequency
  * when it raises the rate; 64 puts them at 74 dB or lower, for no more time.
  */
-const FILTER_TAPS = 64
-export const MIN_SAMPLE_RATE = 4_000
-export const MAX_SAMPLE_RATE = 384_000
+export const FILTER_TAPS = 64
 
 export interface Resampler {
   /** The samples that became certain, at the new rate; time starts at 0 in both. */

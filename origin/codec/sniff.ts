@@ -4,13 +4,13 @@
  */
 
 /** Containers that the decoder opens. */
-export type Container = 'wav' | 'mp3' | 'ogg' | 'webm' | 'flac' | 'aac' | 'mp4' | 'aiff' | 'caf'
+export type Container = 'wav' | 'mp3' | 'ogg' | 'webm' | 'flac' | 'aac' | 'mp4' | 'aiff' | 'caf' | 'au' | 'amr'
 
 interface Magic {
   at: number
   /** Bytes as Latin-1 text. */
   text: string
-  and?: { at: number; text: string }
+  and?: Magic
 }
 
 const AUDIO: readonly (readonly [Container, Magic])[] = [
@@ -23,6 +23,8 @@ const AUDIO: readonly (readonly [Container, Magic])[] = [
   ['mp4', { at: 4, text: 'ftyp' }],
   ['aiff', { at: 0, text: 'FORM', and: { at: 8, text: 'AIF' } }],
   ['caf', { at: 0, text: 'caff' }],
+  ['au', { at: 0, text: '.snd\x00' }],
+  ['amr', { at: 0, text: '#!AMR' }],
 ]
 const OTHERS: readonly (readonly [string, Magic])[] = [
   ['a PNG picture', { at: 0, text: '\x89PNG' }],
@@ -35,6 +37,31 @@ const OTHERS: readonly (readonly [string, Magic])[] = [
   ['gzip-compressed data', { at: 0, text: '\x1f\x8b\x08' }],
   ['a RIFF file that is not WAVE', { at: 0, text: 'RIFF' }],
 ]
+/**
+ * How a file begins, strictly enough to be found in the middle of others: `?` is any byte, the rest Latin-1. An Ogg page that
+ * begins a stream, a FLAC stream's own description, an ID3 tag of version 2 to 4.
+ */
+const BEGINNINGS: Partial<Record<Container, readonly string[]>> = {
+  wav: ['RIFF????WAVE'],
+  ogg: ['OggS\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00'],
+  flac: ['fLaC?\x00\x00\x22'],
+  webm: ['\x1a\x45\xdf\xa3'],
+  mp3: ['ID3\x02\x00', 'ID3\x03\x00', 'ID3\x04\x00'],
+  mp4: ['\x00\x00\x00?ftyp'],
+  aiff: ['FORM????AIF'],
+  caf: ['caff\x00\x01'],
+  au: ['.snd\x00\x00'],
+  amr: ['#!AMR'],
+}
+/** Streams that are cut from their beginning are named, not decoded. */
+const MIDDLES: readonly (readonly [string, Magic])[] = [
+  ['a WebM cluster without the header of its file; send that first', { at: 0, text: '\x1f\x43\xb6\x75' }],
+  ['an MP4 fragment without the header of its file; send that first', { at: 4, text: 'moof' }],
+  ['an MP4 fragment without the header of its file; send that first', { at: 4, text: 'styp' }],
+  ['MPEG transport stream', { at: 0, text: '\x47', and: { at: 188, text: '\x47', and: { at: 376, text: '\x47' } } }],
+]
+/** Bytes from which no beginning is missed. */
+export const MIN_HEAD_BYTES = 16
 /** Bytes that must all be printable before they are called text; sound of that many samples never is. */
 const MIN_TEXT_BYTES = 24
 
@@ -58,13 +85,114 @@ export function framedContainerOf(bytes: Uint8Array): 'mp3' | 'aac' | undefined 
   return undefined
 }
 
+/** As `framedContainerOf`, of a stream that was cut in the middle of a frame: three in a row must fit. */
+export function framedContainerInside(bytes: Uint8Array): { container: 'mp3' | 'aac'; at: number } | undefined {
+  for (let at = 0; at < bytes.length; at++) {
+    if (bytes[at] !== 0xff) continue
+    for (const [container, frameBytes] of [
+      ['aac', adtsFrameBytes],
+      ['mp3', mp3FrameBytes],
+    ] as const) {
+      const second = at + (frameBytes(bytes, at) ?? bytes.length)
+      const third = second + (frameBytes(bytes, second) ?? bytes.length)
+      if (frameBytes(bytes, third) !== undefined) return { container, at }
+    }
+  }
+  return undefined
+}
+
 /** In words, what the bytes are that are certainly no sound. */
 export function nonAudioOf(bytes: Uint8Array): string | undefined {
-  const known = OTHERS.find(([, magic]) => matches(bytes, magic))?.[0]
+  const known = [...OTHERS, ...MIDDLES].find(([, magic]) => matches(bytes, magic))?.[0]
   if (known) return known
   const head = bytes.subarray(0, 512)
   const printable = (byte: number) => (byte >= 0x20 && byte < 0x7f) || byte === 0x09 || byte === 0x0a || byte === 0x0d
   return head.length >= MIN_TEXT_BYTES && head.every(printable) ? 'text' : undefined
+}
+
+/** Whether a file of any kind begins with these bytes, beyond doubt. */
+export function beginsFile(bytes: Uint8Array): Container | undefined {
+  for (const [container, patterns] of Object.entries(BEGINNINGS) as [Container, readonly string[]][]) {
+    if (patterns.some((pattern) => bytes.length >= pattern.length && agrees(bytes, 0, pattern))) return container
+  }
+  return undefined
+}
+
+/** Whether a file may begin with these few bytes. */
+export function mayBecomeFile(bytes: Uint8Array): boolean {
+  return Object.values(BEGINNINGS).some((patterns) => patterns.some((pattern) => agrees(bytes, 0, pattern)))
+}
+
+/** Whether a file that is named by its first letters is cut or damaged in what must follow them. */
+export function lacksBeginning(bytes: Uint8Array, container: Container): boolean {
+  if (container === 'mp3') return beginsFile(bytes) !== 'mp3' || bytes.subarray(6, 10).some((byte) => byte > 127)
+  return (container === 'ogg' || container === 'flac') && beginsFile(bytes) !== container
+}
+
+/** Where the next file of the same kind begins, at `from` or later. */
+export function nextBeginning(bytes: Uint8Array, from: number, container: Container): number | undefined {
+  const places = (BEGINNINGS[container] ?? []).map((pattern) => firstPlace(bytes, from, pattern))
+  if (container === 'mp3') places.push(nextInfoFrame(bytes, from))
+  const found = places.filter((place) => place !== undefined)
+  return found.length > 0 ? Math.min(...found) : undefined
+}
+
+/** Bytes at the end that may be a beginning whose rest is still to come. */
+export function unfinishedBeginning(bytes: Uint8Array, container: Container): number {
+  if (container === 'mp3') return Math.min(bytes.length, INFO_OFFSETS[0] + 3)
+  let most = 0
+  for (const pattern of BEGINNINGS[container] ?? []) {
+    for (let length = Math.min(pattern.length - 1, bytes.length); length > most; length--) {
+      if (agrees(bytes, bytes.length - length, pattern)) most = length
+    }
+  }
+  return most
+}
+
+/** Bytes of the ID3v2 tag that a file begins with, and 0 without one. */
+export function id3Bytes(bytes: Uint8Array): number {
+  if (!matches(bytes, { at: 0, text: 'ID3' }) || bytes.length < 10) return 0
+  const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(6, 10)
+  return 10 + ((a & 127) << 21) + ((b & 127) << 14) + ((c & 127) << 7) + (d & 127)
+}
+
+/** Whether an MPEG frame begins here, as far as its header can say. */
+export function mayBeFrame(bytes: Uint8Array): boolean {
+  return adtsFrameBytes(bytes, 0) !== undefined || mp3FrameBytes(bytes, 0) !== undefined
+}
+
+/** Where `Info` or `Xing` stands in the first frame of an MP3: after the side information of stereo, mono, and low-rate mono. */
+const INFO_OFFSETS = [36, 21, 13] as const
+
+function nextInfoFrame(bytes: Uint8Array, from: number): number | undefined {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let first: number | undefined
+  for (const word of ['Info', 'Xing']) {
+    for (let at = buffer.indexOf(word, from, 'latin1'); at >= 0; at = buffer.indexOf(word, at + 1, 'latin1')) {
+      const start = INFO_OFFSETS.map((offset) => at - offset).find((place) => place >= from && mp3FrameBytes(bytes, place) !== undefined)
+      if (start !== undefined && start < (first ?? Number.POSITIVE_INFINITY)) first = start
+    }
+  }
+  return first
+}
+
+function firstPlace(bytes: Uint8Array, from: number, pattern: string): number | undefined {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const until = bytes.length - pattern.length
+  // by its first certain bytes, which a search finds fast
+  const word = pattern.match(/[^?]{3,}/)?.[0] ?? pattern
+  const offset = pattern.indexOf(word)
+  for (let at = buffer.indexOf(word, from + offset, 'latin1'); at >= 0; at = buffer.indexOf(word, at + 1, 'latin1')) {
+    if (at - offset <= until && agrees(bytes, at - offset, pattern)) return at - offset
+  }
+  return undefined
+}
+
+/** Whether the bytes from `at` on are those of the pattern, as far as there are any. */
+function agrees(bytes: Uint8Array, at: number, pattern: string): boolean {
+  const length = Math.min(pattern.length, bytes.length - at)
+  for (let i = 0; i < length; i++) if (pattern[i] !== '?' && bytes[at + i] !== pattern.charCodeAt(i)) return false
+  return true
 }
 
 function matches(bytes: Uint8Array, { at, text, and }: Magic): boolean {

@@ -7,26 +7,25 @@
  * Not left to FFmpeg, which runs in a process that is started on demand: 2 s of WAV take 6 ms here, and 0.5 s by that process where it
  * has to be started first. Clients that send PCM never start it.
  */
+import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, type SampleEncoding, sampleReader } from './sample-encodings.ts'
 
 const FORMAT_PCM = 1
 const FORMAT_FLOAT = 3
+const FORMAT_ALAW = 6
+const FORMAT_MULAW = 7
 const FORMAT_EXTENSIBLE = 0xfffe
 /** Offset of the sub-format in an extensible `fmt ` chunk; its first two bytes are the plain format's number. */
 const SUBFORMAT_OFFSET = 24
 const HEADER_BYTES = 44
 const MAX_CHANNELS = 8
+/** Bytes of one chunk before the samples: notes and pictures of editors. */
+const MAX_HEADER_BYTES = 4 * 1024 * 1024
 /** Data sizes that say "until the end": written by programs that stream. */
 const UNKNOWN_SIZES = [0, 0xffff_ffff, 0x7fff_ffff]
 
 /** What stands in the way of reading a WAV, in words for the caller. */
 export class WavError extends Error {
   override readonly name = 'WavError'
-  /** True when the container is sound and only its codec is another one. */
-  readonly otherCodec: boolean
-  constructor(message: string, otherCodec = false) {
-    super(message)
-    this.otherCodec = otherCodec
-  }
 }
 
 /** Uncompressed sound, wherever its samples lie. */
@@ -44,30 +43,36 @@ export interface PcmSource {
   readF32(from: number, to: number): Float32Array
 }
 
-interface SampleFormat {
-  bytes: number
-  encoding: string
-  /** A sample between -1 and 1 (floats may go beyond). */
-  read(view: DataView, at: number): number
+export interface PcmFormat {
+  encoding: SampleEncoding
+  sampleRate: number
+  channels: number
 }
 
-const PCM_16: SampleFormat = { bytes: 2, encoding: '16-bit PCM', read: (view, at) => view.getInt16(at, true) / 0x8000 }
-const FLOAT_32: SampleFormat = { bytes: 4, encoding: '32-bit float', read: (view, at) => view.getFloat32(at, true) }
+/** What stands before the samples. */
+export interface WavHeader {
+  /** Undefined when the codec inside is one for the decoder process (ADPCM, GSM). */
+  format: PcmFormat | undefined
+  codec: number
+  /** Where the samples begin. */
+  dataStart: number
+  /** Bytes of samples; undefined where the file does not say: until its end. */
+  dataBytes: number | undefined
+}
+
 /** By `format:bits`. */
-const SAMPLE_FORMATS: Record<string, SampleFormat> = {
-  '1:8': { bytes: 1, encoding: '8-bit PCM', read: (view, at) => (view.getUint8(at) - 128) / 128 },
-  '1:16': PCM_16,
-  '1:24': {
-    bytes: 3,
-    encoding: '24-bit PCM',
-    read: (view, at) => (view.getUint16(at, true) + view.getInt8(at + 2) * 0x10000) / 0x80_0000,
-  },
-  '1:32': { bytes: 4, encoding: '32-bit PCM', read: (view, at) => view.getInt32(at, true) / 0x8000_0000 },
-  '3:32': FLOAT_32,
-  '3:64': { bytes: 8, encoding: '64-bit float', read: (view, at) => view.getFloat64(at, true) },
+const ENCODINGS: Record<string, SampleEncoding> = {
+  '1:8': 'u8',
+  '1:16': 's16le',
+  '1:24': 's24le',
+  '1:32': 's32le',
+  '3:32': 'f32le',
+  '3:64': 'f64le',
+  '6:8': 'alaw',
+  '7:8': 'mulaw',
 }
 
-export function isWav(bytes: Uint8Array): boolean {
+function isWav(bytes: Uint8Array): boolean {
   return bytes.length >= 12 && ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 4) === 'WAVE'
 }
 
@@ -77,71 +82,72 @@ export function isWav(bytes: Uint8Array): boolean {
  * @throws WavError
  */
 export function parseWav(bytes: Uint8Array): PcmSource {
+  const header = readWavHeader(bytes)
+  if (!header) throw new WavError('it has no data chunk')
+  const { format, codec, dataStart, dataBytes } = header
+  if (!format) throw new WavError(`its codec is ${hex(codec)}`)
+  const room = bytes.length - dataStart
+  return pcmSource(bytes.subarray(dataStart, dataStart + Math.min(dataBytes ?? room, room)), format)
+}
+
+/** Undefined while its data chunk has not begun. @throws WavError when it never will */
+export function readWavHeader(bytes: Uint8Array): WavHeader | undefined {
   if (!isWav(bytes)) throw new WavError('it does not start with a RIFF/WAVE header')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let format: { tag: number; channels: number; sampleRate: number; bits: number; blockBytes: number } | undefined
+  let found: Pick<WavHeader, 'format' | 'codec'> | undefined
   let at = 12
   while (at + 8 <= bytes.length) {
     const id = ascii(bytes, at, 4)
     const size = view.getUint32(at + 4, true)
     const body = at + 8
-    if (id === 'fmt ' && body + 16 <= bytes.length && size >= 16) {
-      const tag = view.getUint16(body, true)
-      const extended = tag === FORMAT_EXTENSIBLE && size >= SUBFORMAT_OFFSET + 2 && body + SUBFORMAT_OFFSET + 2 <= bytes.length
-      format = {
-        tag: extended ? view.getUint16(body + SUBFORMAT_OFFSET, true) : tag,
-        channels: view.getUint16(body + 2, true),
-        sampleRate: view.getUint32(body + 4, true),
-        blockBytes: view.getUint16(body + 12, true),
-        bits: view.getUint16(body + 14, true),
-      }
-    } else if (id === 'data') {
-      if (!format) throw new WavError('its data comes before its format')
-      const room = bytes.length - body
-      return describe(view, format, body, UNKNOWN_SIZES.includes(size) ? room : Math.min(size, room))
+    if (id === 'data') {
+      if (!found) throw new WavError('its data comes before its format')
+      return { ...found, dataStart: body, dataBytes: UNKNOWN_SIZES.includes(size) ? undefined : size }
+    }
+    if (size > MAX_HEADER_BYTES) throw new WavError(`a part of its header says that it has ${size} bytes`)
+    if (id === 'fmt ') {
+      if (size < 16) throw new WavError(`its format chunk has ${size} bytes`)
+      if (body + size > bytes.length) return undefined
+      found = readFormat(view, body, size)
     }
     // Chunks are padded to even sizes.
     at = body + size + (size % 2)
   }
-  throw new WavError(format ? 'it has no data chunk' : 'it has no format chunk')
+  return undefined
 }
 
-function describe(
-  view: DataView,
-  { tag, channels, sampleRate, bits, blockBytes }: { tag: number; channels: number; sampleRate: number; bits: number; blockBytes: number },
-  dataStart: number,
-  dataBytes: number,
-): PcmSource {
-  if (tag !== FORMAT_PCM && tag !== FORMAT_FLOAT) throw new WavError(`its codec is 0x${tag.toString(16).padStart(4, '0')}`, true)
+function readFormat(view: DataView, body: number, size: number): Pick<WavHeader, 'format' | 'codec'> {
+  const plain = view.getUint16(body, true)
+  const codec = plain === FORMAT_EXTENSIBLE && size >= SUBFORMAT_OFFSET + 2 ? view.getUint16(body + SUBFORMAT_OFFSET, true) : plain
+  const channels = view.getUint16(body + 2, true)
+  const sampleRate = view.getUint32(body + 4, true)
+  const blockBytes = view.getUint16(body + 12, true)
+  const bits = view.getUint16(body + 14, true)
+  if (![FORMAT_PCM, FORMAT_FLOAT, FORMAT_ALAW, FORMAT_MULAW].includes(codec)) return { codec, format: undefined }
   if (channels < 1 || channels > MAX_CHANNELS) throw new WavError(`it says ${channels} channels`)
+  if (sampleRate < MIN_SAMPLE_RATE || sampleRate > MAX_SAMPLE_RATE) {
+    throw new WavError(`it says ${sampleRate} Hz; ${MIN_SAMPLE_RATE} to ${MAX_SAMPLE_RATE} are possible`)
+  }
   // Containers of 20-bit sound and the like are read by the size of their blocks.
   const sampleBits = blockBytes > 0 && blockBytes % channels === 0 && blockBytes / channels >= bits / 8 ? (blockBytes / channels) * 8 : bits
-  const sample = SAMPLE_FORMATS[`${tag}:${sampleBits}`]
-  if (!sample) throw new WavError(`it says ${bits} bits a sample${tag === FORMAT_FLOAT ? ' (float)' : ''}`)
-  return pcmSource(view, { sample, channels, sampleRate, dataStart, frames: Math.floor(dataBytes / (sample.bytes * channels)) })
+  const encoding = ENCODINGS[`${codec}:${sampleBits}`]
+  if (!encoding) throw new WavError(`it says ${bits} bits a sample${codec === FORMAT_FLOAT ? ' (float)' : ''}`)
+  return { codec, format: { encoding, sampleRate, channels } }
 }
 
-/** Raw little-endian samples without any header. */
-export function rawPcm(bytes: Uint8Array, format: 's16' | 'f32', sampleRate: number, channels: number): PcmSource {
-  const sample = format === 'f32' ? FLOAT_32 : PCM_16
+function hex(codec: number): string {
+  return `0x${codec.toString(16).padStart(4, '0')}`
+}
+
+/** Samples without any header; what is no whole frame at the end is not read. */
+export function pcmSource(bytes: Uint8Array, { encoding, sampleRate, channels }: PcmFormat): PcmSource {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return pcmSource(view, { sample, channels, sampleRate, dataStart: 0, frames: Math.floor(bytes.length / (sample.bytes * channels)) })
-}
-
-function pcmSource(
-  view: DataView,
-  {
-    sample,
-    channels,
-    sampleRate,
-    dataStart,
-    frames,
-  }: { sample: SampleFormat; channels: number; sampleRate: number; dataStart: number; frames: number },
-): PcmSource {
+  const sample = sampleReader(encoding)
+  const frames = Math.floor(bytes.length / (sample.bytes * channels))
   const read = <Out extends Int16Array | Float32Array>(from: number, to: number, make: (length: number) => Out, scale: number): Out => {
     const start = Math.max(0, Math.min(from, frames))
     const out = make(Math.max(0, Math.min(to, frames) - start))
-    let at = dataStart + start * sample.bytes * channels
+    let at = start * sample.bytes * channels
     for (let i = 0; i < out.length; i++) {
       let sum = 0
       for (let channel = 0; channel < channels; channel++) {
@@ -157,7 +163,7 @@ function pcmSource(
     sampleRate,
     channels,
     frames,
-    encoding: sample.encoding,
+    encoding: sample.name,
     readF32: (from, to) => read(from, to, (length) => new Float32Array(length), 1),
     readS16: (from, to) => read(from, to, (length) => new Int16Array(length), 0x8000),
   }

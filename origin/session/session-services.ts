@@ -1,5 +1,5 @@
 /** What all sessions of the process share; `index.ts` builds it. Each part of a session is handed only the services that it uses. */
-import type { AudioData } from '../../shared/events.ts'
+import type { AudioDecoder } from '../codec/audio.ts'
 import type { ListeningServices } from '../listening/listener.ts'
 import type { RtcServices } from '../media/peer-output.ts'
 import type { Renderer } from '../render/types.ts'
@@ -11,6 +11,6 @@ export interface SessionServices extends SpeechServices {
   rtc?: RtcServices | undefined
   /** What is known of the avatars' models. */
   avatars: Pick<Renderer, 'soundOf' | 'canNod'>
-  /** Any container or codec that clients may send to mono PCM at SAMPLE_RATE. */
-  decodeAudio: (data: AudioData) => Promise<{ pcm: Int16Array }>
+  /** A decoder for one stream of a client's sound: any accepted form to mono PCM at SAMPLE_RATE. */
+  openAudio: () => Pick<AudioDecoder, 'push' | 'finish' | 'close' | 'heldMs'>
 }

@@ -52,7 +52,7 @@ export class Session {
 
   constructor({ config, services, sink, log: processLog }: SessionOptions) {
     const { session_id, avatar_id, quality, ice_servers: iceServers } = config
-    const { avatars, listening, decodeAudio, rtc } = services
+    const { avatars, listening, openAudio, rtc } = services
     const log = processLog.child({ session_id })
     const onChange = (): void => this.#status.update()
     this.id = session_id
@@ -77,7 +77,7 @@ export class Session {
     this.speech = speech
     this.#listener = listener
     this.#status = new SessionStatus({ speech, listener, events, sink })
-    this.#clientEvents = new ClientEvents({ decodeAudio, events, speech, listener })
+    this.#clientEvents = new ClientEvents({ openAudio, events, speech, listener })
   }
 
   /** Undefined without a WebRTC connection. */
@@ -198,6 +198,7 @@ export class Session {
     this.#events.close()
     this.#audioWindow?.close()
     this.#listener.close()
+    this.#clientEvents.close()
     this.#webrtc?.close()
     this.#sink.end(reason)
   }

@@ -263,10 +263,22 @@ export class Speech implements SpeechControl {
     return this.#queue.add({
       kind,
       userSpeech,
-      segments: ({ signal, metrics }) =>
-        pipeline.fromText(text, { voiceId, settings, signal, onFirstSound: () => metrics.mark('tts_first_byte') }),
+      segments: ({ signal, metrics, taskId }) =>
+        pipeline.fromText(text, {
+          voiceId,
+          settings,
+          signal,
+          onFirstSound: () => metrics.mark('tts_first_byte'),
+          onClauseFailed: (error) => this.#clauseFailed(taskId, error),
+        }),
       estimateS: (whole) => tts.estimateDurationS(whole, voiceId, settings),
     })
+  }
+
+  #clauseFailed(taskId: string, error: AvatarError): void {
+    const { log, events } = this.#options
+    log.warn({ err: error.cause ?? error, code: error.code, task_id: taskId, clause: error.details.clause }, 'a clause could not be said')
+    events.error(error, { taskId })
   }
 
   #failed(turn: Turn, error: AvatarError): void {

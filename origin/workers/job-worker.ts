@@ -70,9 +70,9 @@ export function threadWorker(entry: URL, name: string, data?: unknown): JobWorke
   }
 }
 
-/** A process of its own, without our environment: for native code that reads bytes of strangers. */
-export function processWorker(entry: URL): JobWorker {
-  const child = fork(entry, { execArgv: [], env: {}, serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+/** A process of its own, without our environment: for native code that reads bytes of strangers. @param env all that it gets of one */
+export function processWorker(entry: URL, env: Record<string, string> = {}): JobWorker {
+  const child = fork(entry, { execArgv: [], env, serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   let gone = (_cause: Error) => {}
   child.on('error', (error) => gone(error))
   child.on('exit', (code, signal) => gone(new Error(signal ?? `exit code ${code}`)))

@@ -212,7 +212,22 @@ describe('speaking sound', () => {
       [1, 0],
       [2, 0, 3, 0],
     ])
-    expect(sent[0]).toMatchObject({ format: 'pcm_s16le', sample_rate: 16_000, channels: 1 })
+    expect(sent[0]).toMatchObject({ format: 'pcm_s16le', sample_rate: 16_000 })
+  })
+
+  it("sends a file of any size and a recorder's stream in pieces of one stream", async () => {
+    await session.connect()
+    const file = new Uint8Array(7_000_000).fill(7)
+    await session.speakAudio(file)
+    await session.speakAudio(
+      (async function* () {
+        yield Uint8Array.of(0x1a, 0x45, 0xdf)
+      })(),
+      { format: 'audio/webm;codecs=opus' },
+    )
+    const sent = api.received.flatMap((event) => (event.type === 'audio_buffer_append' ? [event.data] : []))
+    expect(Buffer.concat(sent.slice(0, -1).map(({ audio }) => Buffer.from(audio, 'base64'))).length).toBe(file.length)
+    expect(sent.at(-1)).toEqual({ audio: 'GkXf', format: 'audio/webm;codecs=opus' })
   })
 
   it('can be given up while its source gives nothing', async () => {

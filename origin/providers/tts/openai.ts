@@ -1,11 +1,11 @@
-/** TTS by OpenAI's speech endpoint, or a compatible server: one request a clause, streamed as PCM. */
+/** TTS by OpenAI's speech endpoint, or a compatible server: one request a clause, asked for as PCM and streamed in whatever comes. */
 import type OpenAI from 'openai'
 import type { VoiceInfo, VoiceSettings } from '../../../shared/api.ts'
 import { createOpenAiClient, openAiFailure } from '../openai-client.ts'
 import { streamFromVendor } from '../vendor-stream.ts'
-import { PcmPieces } from './pcm-pieces.ts'
 import { Pace } from './speaking-rate.ts'
 import type { SpeechPiece, SpeechProvider, SpeechRequest } from './types.ts'
+import { VendorAudio } from './vendor-audio.ts'
 
 /** The built-in voices of OpenAI. */
 const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'fable', 'marin', 'nova', 'onyx', 'sage', 'shimmer', 'verse', 'cedar']
@@ -47,11 +47,13 @@ class OpenAiSpeech implements SpeechProvider {
     signal.throwIfAborted()
     const speed = speedOf(settings)
     const request = { model, voice: voiceId, input: text, response_format: 'pcm', ...(speed === 1 ? {} : { speed }) } as const
+    let contentType: string | null = null
     const chunks = streamFromVendor<Uint8Array>({
       provider: this.name,
       open: async (both) => {
-        const { body } = await this.#client.audio.speech.create(request, { signal: both, maxRetries: 0 })
+        const { body, headers } = await this.#client.audio.speech.create(request, { signal: both, maxRetries: 0 })
         if (!body) throw new Error('The answer has no body.')
+        contentType = headers.get('content-type')
         return body
       },
       failure: (thrown) => openAiFailure(thrown, { apiKey, notFound: 'OPENAI_TTS_MODEL, OPENAI_TTS_VOICE and OPENAI_TTS_BASE_URL' }),
@@ -59,10 +61,20 @@ class OpenAiSpeech implements SpeechProvider {
       firstByteTimeoutMs,
       stallTimeoutMs,
     })
-    const pieces = new PcmPieces()
-    for await (const bytes of chunks) for (const pcm of pieces.push(bytes)) yield { pcm }
-    this.#pace.learn(text, voiceId, speed, pieces.receivedSamples)
-    for (const pcm of pieces.flush()) yield { pcm }
+    const audio = new VendorAudio({ provider: this.name, key: apiKey })
+    try {
+      for await (const bytes of chunks) for (const pcm of await audio.push(bytes, contentType)) yield { pcm }
+      const rest = await audio.finish()
+      this.#pace.learn(text, voiceId, speed, audio.receivedSamples)
+      for (const pcm of rest) yield { pcm }
+    } catch (thrown) {
+      signal.throwIfAborted()
+      // what came is said
+      for (const pcm of await audio.salvage()) yield { pcm }
+      throw thrown
+    } finally {
+      audio.close()
+    }
   }
 
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number {

@@ -220,7 +220,7 @@ describe('a model that breaks', () => {
 
 describe('a voice that fails in the middle of a sentence', () => {
   const failsOnce = async (one: Rig, breakIt: () => Promise<unknown>) => {
-    const { task_id } = one.session.speech.speak({ text: 'This is the sentence that is not said to its end, for something breaks.' })
+    const { task_id } = one.session.speech.speak({ text: 'This is the sentence that is not said to its end.' })
     await breakIt()
     await ended(one, 1)
     expect(one.sink.of('error')).toMatchObject([{ task_id, code: 'PROVIDER_FAILED' }])

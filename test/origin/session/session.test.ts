@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { fakeTranscription, listeningServices } from '../../support/fakes/listening-fakes.ts'
-import { createRig, fakeLlm, settle } from '../../support/fakes/session-fakes.ts'
+import { createRig, fakeAudio, fakeLlm, settle } from '../../support/fakes/session-fakes.ts'
 
 const SESSION = '550e8400-e29b-41d4-a716-446655440000'
 const say = (text: string) => ({ session_id: SESSION, text })
@@ -196,7 +196,7 @@ describe('client audio', () => {
   })
 
   it('keeps what it had when the buffer would overflow', async () => {
-    const { session, sink } = createRig({ decodeAudio: async () => ({ pcm: new Int16Array(24_000 * 40) }) })
+    const { session, sink } = createRig({ openAudio: () => fakeAudio(24_000 * 40) })
     const data = { audio: 'AAAA', format: 'auto' as const, sample_rate: 24_000, channels: 1 }
     session.handleEvent({ type: 'audio_buffer_append', data }, 'cli_a')
     session.handleEvent({ type: 'audio_buffer_append', data }, 'cli_a')

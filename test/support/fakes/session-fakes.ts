@@ -126,7 +126,7 @@ export function createRig(
     pipeline: createSpeechPipeline({ tts, lipSync, mouthFromPhones, mouthFromText }),
     listening: listeningServices(),
     avatars: { soundOf: () => undefined, canNod: () => true, ...avatars },
-    decodeAudio: async () => ({ pcm: new Int16Array(SAMPLE_RATE) }),
+    openAudio: () => fakeAudio(SAMPLE_RATE),
     persona: 'persona',
     turnRecorder: { addLatency: () => undefined, addTurn: () => undefined },
     ...own,
@@ -160,6 +160,11 @@ export function createRig(
     })
   }
   return { session, sink, services, wants, run, runUntil }
+}
+
+/** A decoder that gives so many samples for every message. */
+export function fakeAudio(samples: number): ReturnType<SessionServices['openAudio']> {
+  return { heldMs: 0, push: async () => new Int16Array(samples), finish: async () => new Int16Array(0), close: () => undefined }
 }
 
 const phonesToRows: MouthFromPhones = (_phones, durationS) => rows(durationS * SAMPLE_RATE)

@@ -5,9 +5,9 @@ import { SAMPLE_RATE } from '../../../../shared/media.ts'
 import { log } from '../../../log.ts'
 import { statusOf, type VendorHints, vendorFailure } from '../../vendor-failure.ts'
 import { streamFromVendor } from '../../vendor-stream.ts'
-import { PcmPieces } from '../pcm-pieces.ts'
 import { Pace } from '../speaking-rate.ts'
 import type { CharacterTime, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
+import { VendorAudio, type VendorAudioOptions } from '../vendor-audio.ts'
 import { CharacterClock } from './character-clock.ts'
 import { tolerantLines } from './tolerant-lines.ts'
 
@@ -71,7 +71,7 @@ class ElevenLabsSpeech implements SpeechProvider {
       firstByteTimeoutMs,
       stallTimeoutMs,
     })
-    const pieces = new PcmPieces()
+    const audio = new VendorAudio({ provider: this.name, key: this.#options.apiKey })
     const clock = new CharacterClock()
     let characters: CharacterTime[] = []
     const toPiece = (pcm: Int16Array): SpeechPiece => {
@@ -79,13 +79,23 @@ class ElevenLabsSpeech implements SpeechProvider {
       characters = []
       return piece
     }
-    for await (const chunk of chunks) {
-      const alignment = chunk.normalizedAlignment ?? chunk.alignment
-      if (alignment) characters.push(...clock.place(alignment, pieces.receivedSamples / SAMPLE_RATE))
-      for (const pcm of pieces.push(Buffer.from(chunk.audioBase64, 'base64'))) yield toPiece(pcm)
+    try {
+      for await (const chunk of chunks) {
+        const alignment = chunk.normalizedAlignment ?? chunk.alignment
+        if (alignment) characters.push(...clock.place(alignment, audio.receivedSamples / SAMPLE_RATE))
+        for (const pcm of await audio.push(Buffer.from(chunk.audioBase64, 'base64'))) yield toPiece(pcm)
+      }
+      const rest = await audio.finish()
+      this.#pace.learn(text, voiceId, speedOf(settings), audio.receivedSamples)
+      for (const pcm of rest) yield toPiece(pcm)
+    } catch (thrown) {
+      signal.throwIfAborted()
+      // what came is said
+      for (const pcm of await audio.salvage()) yield toPiece(pcm)
+      throw thrown
+    } finally {
+      audio.close()
     }
-    this.#pace.learn(text, voiceId, speedOf(settings), pieces.receivedSamples)
-    for (const pcm of pieces.flush()) yield toPiece(pcm)
   }
 
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number {
@@ -159,16 +169,18 @@ export async function createElevenLabsVoice(options: ElevenLabsOptions): Promise
   const client = new ElevenLabsClient({
     apiKey: options.apiKey,
     baseUrl: options.baseUrl ?? ELEVENLABS_URL,
-    fetch: fetchTolerantly,
+    fetch: fetchTolerantly({ provider: 'elevenlabs', key: options.apiKey }),
   })
   const speech = new ElevenLabsSpeech(client, options)
   await speech.loadVoices()
   return speech
 }
 
-const fetchTolerantly: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init)
-  const timestamped = response.ok && response.body && new URL(response.url).pathname.endsWith('/with-timestamps')
-  if (!timestamped) return response
-  return new Response(response.body.pipeThrough(tolerantLines()), { status: response.status, headers: response.headers })
-}
+const fetchTolerantly =
+  (options: VendorAudioOptions): typeof fetch =>
+  async (input, init) => {
+    const response = await fetch(input, init)
+    const timestamped = response.ok && response.body && new URL(response.url).pathname.endsWith('/with-timestamps')
+    if (!timestamped) return response
+    return new Response(response.body.pipeThrough(tolerantLines(options)), { status: response.status, headers: response.headers })
+  }

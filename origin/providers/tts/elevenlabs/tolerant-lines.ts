@@ -2,18 +2,19 @@
  * Lines of a timestamped answer as the package expects them. Its own reader drops a last line without a line end,
  * and fails the whole answer over a line without sound or with names in the spelling of the vendor's sockets.
  */
+import { textFailure, type VendorAudioOptions } from '../vendor-audio.ts'
 
 /** Longest line, characters: minutes of sound. Beyond it the answer is not what was asked for. */
 const MAX_LINE_CHARS = 32 * 1024 * 1024
 
 type Json = Record<string, unknown>
 
-/** @throws Error in the stream when a line is no JSON object or is endless */
-export function tolerantLines(): TransformStream<Uint8Array, Uint8Array> {
+/** @throws in the stream, AvatarError `PROVIDER_FAILED` with the vendor's words when a line is an error, Error when it is endless */
+export function tolerantLines(options: VendorAudioOptions): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder()
   const encoder = new TextEncoder()
   let rest = ''
-  const normalized = (line: string): string => (line.trim() === '' ? '' : `${JSON.stringify(normalizeLine(JSON.parse(line)))}\n`)
+  const normalized = (line: string): string => (line.trim() === '' ? '' : `${JSON.stringify(normalizeLine(parseLine(line, options)))}\n`)
   return new TransformStream({
     transform(bytes, controller) {
       const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
@@ -29,11 +30,26 @@ export function tolerantLines(): TransformStream<Uint8Array, Uint8Array> {
   })
 }
 
-function normalizeLine(line: unknown): Json {
-  if (!isObject(line)) throw new Error('A line of the answer is no object.')
+function parseLine(text: string, options: VendorAudioOptions): Json {
+  let line: unknown
+  try {
+    line = JSON.parse(text)
+  } catch (thrown) {
+    throw textFailure(text, options, thrown)
+  }
+  if (!isObject(line)) throw textFailure(text, options)
+  if (audioOf(line) === undefined && ['error', 'detail', 'message'].some((name) => name in line)) throw textFailure(text, options)
+  return line
+}
+
+function audioOf(line: Json): string | undefined {
   const audio = line.audio_base64 ?? line.audioBase64 ?? line.audio
+  return typeof audio === 'string' ? audio : undefined
+}
+
+function normalizeLine(line: Json): Json {
   return {
-    audio_base64: typeof audio === 'string' ? audio : '',
+    audio_base64: audioOf(line) ?? '',
     alignment: normalizeAlignment(line.alignment),
     normalized_alignment: normalizeAlignment(line.normalized_alignment ?? line.normalizedAlignment),
   }

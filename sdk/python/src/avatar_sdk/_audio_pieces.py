@@ -4,7 +4,7 @@ import asyncio
 import base64
 import os
 from pathlib import Path
-from typing import AsyncIterable, AsyncIterator, Iterable, Literal, Optional, Union
+from typing import AsyncIterable, AsyncIterator, Iterable, Optional, Union
 
 from ._wav import read_wav, wav_of
 from .errors import avatar_error
@@ -12,25 +12,29 @@ from .types import AudioData
 
 PIECE_BYTES = 192 * 1024
 """Sound in one message, bytes: small enough that the first is being read while the next is sent."""
-MAX_WHOLE_BYTES = 6_000_000
-"""Largest file that cannot be cut (MP3, Ogg, ...), bytes: its base64 has to fit the server's 8 MiB message."""
+SAMPLE_BYTES = {"pcm_s16le": 2, "pcm_f32le": 4}
 
-RawFormat = Literal["pcm_s16le", "pcm_f32le"]
+RawFormat = str
+"""`pcm_s16le`, `pcm_f32le`, `mulaw`, `alaw`, ... (`AudioData` lists all), or `auto` for a stream of a file's bytes."""
 AudioSource = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]", AsyncIterable[bytes], Iterable[bytes]]
-"""Sound as one piece, a file's path, or raw PCM as it comes."""
+"""Sound as one piece, a file's path, or as it comes: raw PCM, or as its format says."""
 
 
-async def audio_pieces(source: AudioSource, format: Optional[RawFormat], sample_rate: int, channels: int) -> AsyncIterator[AudioData]:
-    """The `data` of the messages to send, in order. Raises AudioError for a file that is too large."""
+async def audio_pieces(
+    source: AudioSource, format: Optional[RawFormat], sample_rate: Optional[int], channels: int
+) -> AsyncIterator[AudioData]:
+    """The `data` of the messages to send, in order. Raises AudioError for a file that cannot be read."""
 
-    def message(piece: bytes, kind: Literal["auto", "pcm_s16le", "pcm_f32le"]) -> AudioData:
-        audio = base64.b64encode(piece).decode("ascii")
-        return {"audio": audio, "format": kind, "sample_rate": sample_rate, "channels": channels}
+    def message(piece: bytes, kind: str) -> AudioData:
+        data: AudioData = {"audio": base64.b64encode(piece).decode("ascii"), "format": kind, "channels": channels}
+        if sample_rate is not None:
+            data["sample_rate"] = sample_rate
+        return data
 
     content = await _whole(source)
     if content is None or format is not None:
         kind = format or "pcm_s16le"
-        block_align = (4 if kind == "pcm_f32le" else 2) * channels
+        block_align = SAMPLE_BYTES.get(kind, 1) * channels
         chunks = chunks_of(source if content is None else [content])
         async for piece in _raw_pieces(chunks, block_align):
             yield message(piece, kind)
@@ -41,11 +45,8 @@ async def audio_pieces(source: AudioSource, format: Optional[RawFormat], sample_
         for at in range(0, len(wav.data), step):
             yield message(wav_of(wav.format, wav.data[at : at + step]), "auto")
         return
-    if len(content) > MAX_WHOLE_BYTES:
-        text = f"A file of {len(content)} bytes is too large for one message; send WAV or raw PCM, which can be cut."
-        raise avatar_error("AUDIO_PROCESSING_ERROR", text, details={"max_bytes": MAX_WHOLE_BYTES})
-    if content:
-        yield message(content, "auto")
+    for at in range(0, len(content), PIECE_BYTES):
+        yield message(content[at : at + PIECE_BYTES], "auto")
 
 
 async def _whole(source: AudioSource) -> Optional[bytes]:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import AsyncIterable, AsyncIterator, Iterable, Literal, Union
 
-from ._audio_pieces import RawFormat, chunks_of
+from ._audio_pieces import SAMPLE_BYTES, RawFormat, chunks_of
 
 VoiceSource = Union[AsyncIterable[bytes], Iterable[bytes]]
 """Raw samples as they come: a microphone, or a file that is read piece by piece."""
@@ -15,7 +15,7 @@ AHEAD_S = 0.5
 
 async def paced(source: VoiceSource, format: RawFormat, sample_rate: int, channels: Literal[1, 2]) -> AsyncIterator[bytes]:
     """Pieces of whole samples, none sooner than a microphone would give it."""
-    bytes_per_s = sample_rate * channels * (4 if format == "pcm_f32le" else 2)
+    bytes_per_s = sample_rate * channels * SAMPLE_BYTES.get(format, 1 if format in ("mulaw", "alaw") else 2)
     block_align = bytes_per_s // sample_rate
     piece_bytes = bytes_per_s * PIECE_MS // 1000 // block_align * block_align
     loop = asyncio.get_running_loop()

@@ -25,15 +25,16 @@ class SessionAudio(SessionConnection):
         source: AudioSource,
         *,
         format: Optional[RawFormat] = None,
-        sample_rate: int = 24_000,
+        sample_rate: Optional[int] = None,
         channels: Literal[1, 2] = 1,
     ) -> SpeakAudioResult:
         """Lets the avatar speak this sound, of at most 60 s.
 
         Args:
             source: a file's content or path (WAV, MP3, Ogg, WebM, FLAC), or an iterable, async or not, of raw samples.
-            format: how raw samples are written; without it a file says what it is, and a stream is `pcm_s16le`.
-            sample_rate: Hz of raw samples.
+            format: how raw samples are written (`pcm_s16le`, `pcm_f32le`, `mulaw`, `alaw`, ...), or `auto` for a stream of
+                a file's bytes; without it a file says what it is, and a stream is `pcm_s16le`.
+            sample_rate: Hz of raw samples; by default 24000, of mulaw and alaw 8000.
             channels: of raw samples.
         """
         self._require_open()
@@ -68,7 +69,7 @@ class SessionAudio(SessionConnection):
         source: AudioSource,
         *,
         format: Optional[RawFormat] = None,
-        sample_rate: int = 24_000,
+        sample_rate: Optional[int] = None,
         channels: Literal[1, 2] = 1,
     ) -> None:
         """The user's voice, while listening; the same sources as `speak_audio`."""

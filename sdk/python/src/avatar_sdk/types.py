@@ -432,14 +432,16 @@ class StartSessionRequest(TypedDict):
 
 class _AudioDataRequired(TypedDict):
     audio: str
-    """base64: WAV, MP3, Ogg, WebM or FLAC, or raw PCM as described by `format`."""
+    """base64 of a part of a file (WAV, MP3, Ogg, WebM, FLAC, AAC, MP4, AIFF), cut anywhere, or of raw samples as `format` says. Line ends, missing padding, the URL-safe alphabet and a `data:` prefix are taken."""
 
 
 class AudioData(_AudioDataRequired, total=False):
-    format: Literal["auto", "pcm_s16le", "pcm_f32le"]
-    """auto: what the bytes say, else raw 16-bit PCM."""
+    format: str
+    """auto, pcm_s16le, pcm_s16be, pcm_s24le, pcm_s32le, pcm_f32le, pcm_u8, mulaw, alaw, wav, mp3, ogg, webm, flac, aac, mp4, aiff, or what vendors call them (g711_ulaw, ulaw_8000, pcm_16000, audio/x-mulaw, audio/webm;codecs=opus). auto: what the bytes say, else 16-bit little-endian PCM. A file in the bytes is read as such whatever this says."""
     sample_rate: int
+    """Hz of raw samples. Default: what `format` says, else 24000, of mulaw and alaw 8000."""
     channels: int
+    """Of raw samples, interleaved. Default 1."""
 
 
 class AudioBufferAppend(TypedDict):

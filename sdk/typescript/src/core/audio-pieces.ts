@@ -1,22 +1,23 @@
 /** Cuts any sound into messages that the server takes. */
 import type { AudioData } from '../../../../shared/events.ts'
 import { joined, readWav, toBase64, wavOf } from './bytes.ts'
-import { avatarError } from './errors.ts'
 
 /** Sound in one message, bytes: small enough that the first is being read while the next is sent. */
 const PIECE_BYTES = 192 * 1024
-/** Largest file that cannot be cut (MP3, Ogg, ...), bytes: its base64 has to fit the server's 8 MiB message. */
-const MAX_WHOLE_BYTES = 6_000_000
+const SAMPLE_BYTES: Record<string, number> = { pcm_s16le: 2, pcm_f32le: 4 }
 
-/** Sound as one piece, or as it comes: a stream is raw PCM. */
+/** Sound as one piece, or as it comes: a stream is raw PCM, or as its `format` says. */
 export type AudioSource = Blob | ArrayBuffer | Uint8Array | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
 
 export interface RawFormat {
-  /** How raw samples are written; without it, the bytes say what they are (WAV, MP3, Ogg, WebM, FLAC). */
-  format?: 'pcm_s16le' | 'pcm_f32le'
-  /** Hz of raw samples. @default 24000 */
+  /**
+   * How raw samples are written: `pcm_s16le`, `pcm_f32le`, `mulaw`, `alaw`, ... (`AudioData` lists all), or `auto` for a stream of a
+   * file's bytes, as of a MediaRecorder. Without it a file says what it is, and a stream is `pcm_s16le`.
+   */
+  format?: string
+  /** Hz of raw samples. @default 24000, of mulaw and alaw 8000 */
   sample_rate?: number
-  /** @default 1 */
+  /** Of raw samples. @default 1 */
   channels?: 1 | 2
 }
 
@@ -37,19 +38,15 @@ export async function* audioPieces(source: AudioSource, raw: RawFormat = {}): As
     for (let at = 0; at < wav.data.length; at += step) yield message(wavOf(wav.format, wav.data.subarray(at, at + step)), 'auto', raw)
     return
   }
-  if (bytes.length > MAX_WHOLE_BYTES) {
-    const text = `A file of ${bytes.length} bytes is too large for one message; send WAV or raw PCM, which can be cut.`
-    throw avatarError({ code: 'AUDIO_PROCESSING_ERROR', message: text, details: { max_bytes: MAX_WHOLE_BYTES } })
-  }
-  if (bytes.length > 0) yield message(bytes, 'auto', raw)
+  yield* rawPieces([bytes], { ...raw, format: 'auto' })
 }
 
-/** Pieces of whole samples; what a chunk has over waits for the next. */
+/** Pieces of whole samples, where their size is known; what a chunk has over waits for the next. */
 async function* rawPieces(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  raw: RawFormat & { format: 'pcm_s16le' | 'pcm_f32le' },
+  raw: RawFormat & { format: string },
 ): AsyncGenerator<AudioData> {
-  const blockAlign = (raw.format === 'pcm_f32le' ? 4 : 2) * (raw.channels ?? 1)
+  const blockAlign = (SAMPLE_BYTES[raw.format] ?? 1) * (raw.channels ?? 1)
   let rest: Uint8Array = new Uint8Array()
   for await (const chunk of chunks) {
     const bytes = joined(rest, chunk)
@@ -59,8 +56,13 @@ async function* rawPieces(
   }
 }
 
-function message(bytes: Uint8Array, format: AudioData['format'], { sample_rate = 24_000, channels = 1 }: RawFormat): AudioData {
-  return { audio: toBase64(bytes), format, sample_rate, channels }
+function message(bytes: Uint8Array, format: string, { sample_rate, channels }: RawFormat): AudioData {
+  return {
+    audio: toBase64(bytes),
+    format,
+    ...(sample_rate === undefined ? {} : { sample_rate }),
+    ...(channels === undefined ? {} : { channels }),
+  }
 }
 
 function isStream(source: AudioSource): source is AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> {

@@ -55,6 +55,20 @@ describe('a session that speaks with ElevenLabs', () => {
     expect(one.sink.of('speech_finished')).toMatchObject([{ reason: 'completed', played_ms: 2400 }])
   })
 
+  it('gives the words of an error that came as a success', async () => {
+    vendor.answer(async (exchange) => {
+      exchange.head(200)
+      await exchange.send('{"detail":{"status":"voice_limit","message":"Your voice slots are full."}}\n')
+      exchange.end()
+    })
+    const one = rig()
+    one.session.speech.speak(say('Hello.'))
+    await finished(one)
+    expect(one.sink.of('error')).toMatchObject([{ code: 'PROVIDER_FAILED', details: { provider: 'elevenlabs', clause: 0 } }])
+    expect(one.sink.of('error')[0]?.message).toContain('Your voice slots are full.')
+    expect(one.sink.of('speech_finished')).toMatchObject([{ reason: 'failed' }])
+  })
+
   it('takes its default voice for one that the account does not have, and says so', async () => {
     vendor.answer(says(0.4))
     const one = rig()
