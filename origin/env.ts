@@ -13,6 +13,12 @@ export const Variables = z.object({
   }),
   OPENAI_BASE_URL: z.url().optional().meta({ description: 'where that server is', shown: 'OpenAI', example: 'https://api.openai.com/v1' }),
   OPENAI_MODEL: z.string().default('gpt-5.4-mini').meta({ description: 'its model, where a chat names none' }),
+  LLM_FIRST_TOKEN_TIMEOUT_S: z.coerce
+    .number()
+    .min(1)
+    .max(120)
+    .default(60)
+    .meta({ description: 's that a model may take to its first token; a local server may have to load it first' }),
   PERSONA: z
     .string()
     .max(8_000)

@@ -80,7 +80,12 @@ async function build(env: Env): Promise<Origin> {
   const services: SessionServices = {
     tts,
     llm: env.OPENAI_API_KEY
-      ? createOpenAiChat({ apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL, model: env.OPENAI_MODEL })
+      ? createOpenAiChat({
+          apiKey: env.OPENAI_API_KEY,
+          baseUrl: env.OPENAI_BASE_URL,
+          model: env.OPENAI_MODEL,
+          firstTokenTimeoutMs: env.LLM_FIRST_TOKEN_TIMEOUT_S * 1000,
+        })
       : createDemoPersona(),
     persona: env.PERSONA,
     pipeline: createSpeechPipeline({ tts, lipSync, mouthFromPhones, mouthFromText }),

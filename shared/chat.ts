@@ -83,7 +83,7 @@ export const ChatRequest = z
   .meta({ id: 'ChatRequest' })
 export type ChatRequest = z.infer<typeof ChatRequest>
 
-export const FinishReason = z.enum(['stop', 'length', 'tool_calls', 'interrupted'])
+export const FinishReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter', 'interrupted'])
 export type FinishReason = z.infer<typeof FinishReason>
 
 export const ChatChunk = z

@@ -42,7 +42,7 @@ export class ChatCompletion {
   #completeCalls = 0
   #text = ''
   #started = false
-  #finishReason: 'stop' | 'length' | 'tool_calls' = 'stop'
+  #finishReason: Extract<ReplyPart, { type: 'finish' }>['reason'] = 'stop'
 
   constructor(options: ChatCompletionOptions) {
     this.#options = options
@@ -58,6 +58,15 @@ export class ChatCompletion {
 
   get text(): string {
     return this.#text
+  }
+
+  /** The model's server would not answer this. */
+  get isFiltered(): boolean {
+    return this.#finishReason === 'content_filter'
+  }
+
+  get #wasCut(): boolean {
+    return this.#finishReason === 'length' || this.#finishReason === 'content_filter'
   }
 
   /** Calls that are complete. */
@@ -86,9 +95,9 @@ export class ChatCompletion {
   /** Ends the reply. @param reason @default the LLM's */
   finish(reason?: 'interrupted'): ChatResponse {
     // a call whose arguments were cut off is incomplete
-    if (reason === undefined && this.#finishReason !== 'length') this.#completeUpTo(this.#calls.length)
+    if (reason === undefined && !this.#wasCut) this.#completeUpTo(this.#calls.length)
     const calls = this.toolCalls
-    const finish_reason: FinishReason = reason ?? (this.#finishReason === 'length' ? 'length' : calls.length > 0 ? 'tool_calls' : 'stop')
+    const finish_reason: FinishReason = reason ?? (this.#wasCut ? this.#finishReason : calls.length > 0 ? 'tool_calls' : 'stop')
     this.#send({}, finish_reason)
     const message = { role: 'assistant' as const, content: this.#text === '' && calls.length > 0 ? null : this.#text }
     return {

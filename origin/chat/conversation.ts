@@ -1,6 +1,7 @@
 /** The session's conversation, and which part of it goes to the LLM. Of interrupted replies it keeps the spoken part only. */
 import { type ChatMessage, type ToolCall, textOf } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
+import type { ContextLimit } from './fitting-reply.ts'
 
 /** Messages of history that are kept; the oldest go first. */
 const MAX_HISTORY = 60
@@ -37,6 +38,8 @@ export interface Prepared {
 
 export class Conversation {
   readonly #persona: ChatMessage
+  /** Learnt from the model's refusals. */
+  readonly limit: ContextLimit = {}
   #history: Exchange[] = []
 
   constructor(persona: string) {
@@ -72,6 +75,11 @@ export class Conversation {
     let count = this.#history.reduce((sum, { messages }) => sum + messages.length, 0)
     while (count > MAX_HISTORY && this.#history.length > 1) count -= this.#history.shift()?.messages.length ?? 0
     return exchange
+  }
+
+  /** A request that failed or was refused leaves no trace: later ones must not fail for it. */
+  forget(exchange: Exchange): void {
+    this.#history = this.#history.filter((other) => other !== exchange)
   }
 }
 

@@ -9,6 +9,7 @@ import type { ChatProvider } from '../providers/llm/types.ts'
 import type { Turn } from '../turn/turn.ts'
 import { answeringModel, ChatCompletion, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
+import { replyThatFits } from './fitting-reply.ts'
 
 /** A chat with the session's avatar. */
 export type ChatTask = Omit<ChatRequest, 'session_id' | 'stream' | 'mode'> & Partial<Pick<ChatRequest, 'stream' | 'mode'>>
@@ -59,7 +60,9 @@ export class ReplyRunner {
   /** A turn has ended: the conversation keeps the part of it that was spoken. */
   ended(turn: Turn): void {
     const exchange = this.#exchanges.get(turn)
-    if (exchange) exchange.said = turn.spokenText
+    if (!exchange) return
+    exchange.said = turn.spokenText
+    if (turn.failure && exchange.said === '' && exchange.toolCalls.length === 0) this.#conversation.forget(exchange)
   }
 
   /**
@@ -73,6 +76,7 @@ export class ReplyRunner {
     const { prompt, fresh } = this.#conversation.prepare(task.messages)
     const tokens = new Channel<string>({ capacity: MAX_REPLY_CHARS, weigh: (token) => token.length })
     const turn = begin(tokens, options.userSpeech)
+    turn.waitsForModel = true
     const exchange = this.#conversation.open(fresh)
     this.#exchanges.set(turn, exchange)
     const said = userText(fresh)
@@ -100,11 +104,12 @@ export class ReplyRunner {
     const request = { ...settingsOf(task), messages, model: reply.model, tools: task.tools ?? config.tools }
     try {
       signal.throwIfAborted()
-      for await (const part of llm.reply(request, signal)) {
+      for await (const part of replyThatFits(llm, request, this.#conversation.limit, signal)) {
         signal.throwIfAborted()
         const more = reply.take(part)
         exchange.toolCalls = reply.toolCalls
         if (part.type === 'text') {
+          turn.waitsForModel = false
           turn.metrics.mark('llm_first_token')
           exchange.said = reply.text
           await tokens.push(part.text, signal)
@@ -113,6 +118,7 @@ export class ReplyRunner {
       }
       signal.throwIfAborted()
       turn.expectText(reply.text)
+      if (reply.isFiltered) this.#conversation.forget(exchange)
       const response = reply.finish()
       exchange.toolCalls = reply.toolCalls
       return response
@@ -123,9 +129,11 @@ export class ReplyRunner {
         return reply.finish('interrupted')
       }
       const error = toAvatarError(thrown)
+      if (exchange.said === '' && exchange.toolCalls.length === 0) this.#conversation.forget(exchange)
       tokens.fail(error)
       throw error
     } finally {
+      turn.waitsForModel = false
       tokens.close()
       cancelled?.removeEventListener('abort', leave)
     }

@@ -164,8 +164,11 @@ export class TurnQueue {
   }
 
   /** @throws AvatarError `PROVIDER_FAILED` */
-  #failWhenOverdue({ startedMs, expectedMs, pausedMs: heldMs }: Turn): void {
+  #failWhenOverdue(turn: Turn): void {
+    const { startedMs, expectedMs, pausedMs: heldMs } = turn
     const nowMs = performance.now()
+    // the LLM provider bounds its own waiting: a model may have to be loaded first
+    if (turn.waitsForModel) this.#starvedSinceMs = nowMs
     this.#starvedSinceMs ??= nowMs
     const waitedMs = nowMs - this.#starvedSinceMs
     if (waitedMs > STALL_MS) {

@@ -63,6 +63,8 @@ export class Turn {
   expectedMs: number | undefined
   /** ms that it was paused. */
   pausedMs = 0
+  /** The model has not given its first word yet: the LLM provider says when that took too long. */
+  waitsForModel = false
   /** Why it ended as failed. */
   failure: AvatarError | undefined
   readonly #estimateS: TurnOptions['estimateS']

@@ -6,8 +6,9 @@ import { type Failure, fail, noOrigin, type Result, succeed } from './result.ts'
 /** How long the origin may take to answer, ms. */
 export const ANSWER_MS = 10_000
 /** How long a chat may take in total, and how long it may send nothing, ms. */
-export const CHAT_MS = 120_000
-const CHAT_SILENCE_MS = 30_000
+export const CHAT_MS = 240_000
+/** Longer than LLM_FIRST_TOKEN_TIMEOUT_S may be. */
+const CHAT_SILENCE_MS = 130_000
 /** Largest backlog of a slow reader of a streamed chat, bytes. */
 const MAX_UNREAD_BYTES = 1_048_576
 

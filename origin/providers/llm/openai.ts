@@ -1,10 +1,16 @@
 /** Replies from any OpenAI-compatible server (Chat Completions, streamed). */
 import type OpenAI from 'openai'
 import { type ChatMessage, type ChatTool, textOf } from '../../../shared/chat.ts'
-import { createOpenAiClient, FIRST_BYTE_TIMEOUT_MS, openAiFailure } from '../openai-client.ts'
+import { AvatarError } from '../../../shared/errors.ts'
+import { createOpenAiClient, openAiFailure } from '../openai-client.ts'
 import { streamFromVendor } from '../vendor-stream.ts'
+import { answerStream } from './answer-stream.ts'
+import { contextTokens, refusalReason } from './refusal.ts'
+import { ReplyReader } from './reply-parts.ts'
 import type { ChatProvider, ReplyPart, ReplyRequest } from './types.ts'
 
+/** ms until the first part: a local server may load its model first. */
+const FIRST_TOKEN_TIMEOUT_MS = 60_000
 /** ms between two parts of the server's answer. */
 const STALL_TIMEOUT_MS = 20_000
 
@@ -12,7 +18,8 @@ export interface OpenAiOptions {
   apiKey: string
   baseUrl?: string | undefined
   model: string
-  firstByteTimeoutMs?: number | undefined
+  /** ms until the first part of a reply. @default 60 s */
+  firstTokenTimeoutMs?: number | undefined
   stallTimeoutMs?: number | undefined
 }
 
@@ -20,7 +27,7 @@ export function createOpenAiChat({
   apiKey,
   baseUrl,
   model,
-  firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS,
+  firstTokenTimeoutMs = FIRST_TOKEN_TIMEOUT_MS,
   stallTimeoutMs = STALL_TIMEOUT_MS,
 }: OpenAiOptions): ChatProvider {
   const client = createOpenAiClient({ apiKey, baseUrl })
@@ -28,36 +35,36 @@ export function createOpenAiChat({
     name: 'openai',
     defaultModel: model,
     async *reply(request, signal) {
-      const chunks = streamFromVendor({
+      yield* streamFromVendor({
         provider: 'openai',
-        open: (both) => client.chat.completions.create(toVendor(request), { signal: both, maxRetries: 0 }),
-        failure: (thrown) => openAiFailure(thrown, { apiKey, notFound: 'OPENAI_MODEL and OPENAI_BASE_URL' }),
+        open: async (both) => {
+          const controller = new AbortController()
+          const ends = AbortSignal.any([both, controller.signal])
+          const options = { signal: ends, maxRetries: 0, timeout: firstTokenTimeoutMs }
+          return partsOf(answerStream(client, await client.chat.completions.create(toVendor(request), options).asResponse(), controller))
+        },
+        failure: (thrown) => failureOf(thrown, apiKey),
         signal,
-        firstByteTimeoutMs,
+        firstByteTimeoutMs: firstTokenTimeoutMs,
         stallTimeoutMs,
       })
-      for await (const chunk of chunks) yield* partsOf(chunk)
     },
   }
 }
 
-function* partsOf({ choices }: OpenAI.ChatCompletionChunk): Generator<ReplyPart> {
-  const [choice] = choices
-  if (!choice) return
-  // servers differ in what they leave out
-  const { content, tool_calls } = choice.delta ?? {}
-  if (content) yield { type: 'text', text: content }
-  for (const [i, call] of (tool_calls ?? []).entries()) {
-    yield {
-      type: 'tool_call',
-      index: call.index ?? i,
-      id: call.id ?? undefined,
-      name: call.function?.name ?? undefined,
-      arguments: call.function?.arguments ?? undefined,
-    }
-  }
-  const reason = choice.finish_reason
-  if (reason) yield { type: 'finish', reason: reason === 'length' || reason === 'tool_calls' ? reason : 'stop' }
+async function* partsOf(chunks: AsyncIterable<unknown>): AsyncGenerator<ReplyPart> {
+  const reader = new ReplyReader()
+  for await (const chunk of chunks) yield* reader.read(chunk)
+}
+
+/** The server's refusal, with its reason where the words tell it. */
+function failureOf(thrown: unknown, apiKey: string): AvatarError {
+  const failure = openAiFailure(thrown, { apiKey, notFound: 'OPENAI_MODEL and OPENAI_BASE_URL' })
+  const { vendor_message: words } = failure.details
+  const reason = typeof words === 'string' ? refusalReason(words) : undefined
+  if (typeof words !== 'string' || reason === undefined) return failure
+  const about = reason === 'context_length' ? { reason, ...contextTokens(words) } : { reason }
+  return new AvatarError(failure.code, failure.message, { ...failure.details, ...about }, { cause: failure.cause })
 }
 
 function toVendor(request: ReplyRequest): OpenAI.ChatCompletionCreateParamsStreaming {

@@ -5,7 +5,7 @@ import type { ChatMessage, ChatRequest } from '../../../shared/chat.ts'
 export type ReplyPart =
   | { type: 'text'; text: string }
   | { type: 'tool_call'; index: number; id?: string | undefined; name?: string | undefined; arguments?: string | undefined }
-  | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' }
+  | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' | 'content_filter' }
 
 export interface ReplyRequest {
   temperature?: ChatRequest['temperature']
@@ -21,6 +21,11 @@ export interface ChatProvider {
   readonly name: string
   /** The model that answers when the caller names none. */
   readonly defaultModel: string
-  /** Parts of the reply as they come. @throws AvatarError `PROVIDER_FAILED`; rejects with the signal's reason when aborted */
+  /**
+   * Parts of the reply as they come; it bounds its own waiting for the first and for each that follows.
+   *
+   * @throws AvatarError `PROVIDER_FAILED`, with the server's own words in `details.vendor_message` where it gave some, and with
+   *   `details.reason` `context_length`, `content_filter` or `timeout` where that is the reason; the signal's reason when aborted
+   */
   reply(request: ReplyRequest, signal: AbortSignal): AsyncIterable<ReplyPart>
 }

@@ -252,7 +252,7 @@ describe('the history', () => {
     await ask(one, user('Count'))
     one.session.speech.interrupt()
     await ask(one, user('Go on'))
-    expect(promptOf(llm, 1)?.slice(1)).toEqual(['user: Count', 'user: Go on'])
+    expect(promptOf(llm, 1)?.slice(1)).toEqual(['user: Count\n\nGo on'])
   })
 
   it('keeps the order of what was asked and said, while it is being said too', async () => {
@@ -263,15 +263,8 @@ describe('the history', () => {
     await ask(one, user('b'))
     await one.run(100)
     await ask(one, user('c'))
-    expect(promptOf(llm, 1)?.slice(1)).toEqual(['user: a', 'assistant: First.', 'assistant: In between.', 'user: b'])
-    expect(promptOf(llm, 2)?.slice(1)).toEqual([
-      'user: a',
-      'assistant: First.',
-      'assistant: In between.',
-      'user: b',
-      'assistant: Second.',
-      'user: c',
-    ])
+    expect(promptOf(llm, 1)?.slice(1)).toEqual(['user: a', 'assistant: First.\n\nIn between.', 'user: b'])
+    expect(promptOf(llm, 2)?.slice(1)).toEqual(['user: a', 'assistant: First.\n\nIn between.', 'user: b', 'assistant: Second.', 'user: c'])
   })
 
   it('is the caller’s where the caller keeps it', async () => {

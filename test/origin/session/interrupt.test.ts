@@ -156,9 +156,13 @@ describe.each(MOMENTS)('an interrupt $when', (moment) => {
       expect(one.sink.of('speech_finished')[1]).toMatchObject({ reason: 'completed', played_ms: 200 })
       expect(mind.exchanges.at(-1)?.body.messages).toEqual([
         { role: 'system', content: 'persona' },
-        { role: 'user', content: 'Hello' },
-        ...(spoken_text === '' ? [] : [{ role: 'assistant', content: spoken_text }]),
-        { role: 'user', content: 'Hello' },
+        ...(spoken_text === ''
+          ? [{ role: 'user', content: 'Hello\n\nHello' }]
+          : [
+              { role: 'user', content: 'Hello' },
+              { role: 'assistant', content: spoken_text },
+              { role: 'user', content: 'Hello' },
+            ]),
       ])
     },
   )

@@ -17,7 +17,7 @@ RETRY_BASE_S = 0.25
 RETRY_MAX_S = 4.0
 MAX_RETRY_AFTER_S = 5.0
 """A longer wait than this is the caller's decision."""
-STREAM_SILENCE_S = 120.0
+STREAM_SILENCE_S = 130.0
 """Longest pause within a streamed answer."""
 
 logger = logging.getLogger("avatar_sdk")
@@ -150,7 +150,8 @@ class Http:
 
             async def attempt() -> httpx.Response:
                 request = self._request(client, path, body)
-                response = await asyncio.wait_for(client.send(request, stream=True), self._timeout)
+                # a model may have to be loaded first
+                response = await asyncio.wait_for(client.send(request, stream=True), max(self._timeout, STREAM_SILENCE_S))
                 if not response.is_success:
                     try:
                         await asyncio.wait_for(response.aread(), self._timeout)

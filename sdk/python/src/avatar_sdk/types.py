@@ -181,7 +181,7 @@ ServerEventType = Literal[
 ]
 
 
-FinishReason = Literal["stop", "length", "tool_calls", "interrupted"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "interrupted"]
 
 
 TaskMode = Literal["queue", "interrupt"]

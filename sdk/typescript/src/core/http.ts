@@ -19,6 +19,9 @@ export interface HttpOptions {
   logger: Logger
 }
 
+/** ms until a streamed answer begins: a model may have to be loaded first. */
+const STREAM_START_MS = 130_000
+
 export interface CallOptions {
   body?: unknown
   signal?: AbortSignal | undefined
@@ -26,6 +29,8 @@ export interface CallOptions {
   repeatable?: boolean
   /** @default the client's */
   maxRetries?: number | undefined
+  /** Longest wait, ms. @default the client's */
+  timeoutMs?: number
 }
 
 export class Http {
@@ -51,7 +56,8 @@ export class Http {
 
   /** The body of a streamed answer; the time limit is for its beginning. */
   async stream(path: string, options: CallOptions): Promise<ReadableStream<Uint8Array>> {
-    return await this.#withRetries(options, async (_limited, begin) => {
+    const timeoutMs = Math.max(STREAM_START_MS, this.#options.timeoutMs)
+    return await this.#withRetries({ ...options, timeoutMs }, async (_limited, begin) => {
       const response = await begin(this.#send(path, options.body, options.signal))
       if (response.body) return response.body
       throw avatarError({ code: 'INVALID_RESPONSE', message: 'The server sent no stream.', status: response.status })
@@ -59,12 +65,12 @@ export class Http {
   }
 
   async #withRetries<T>(
-    { signal, repeatable = false, maxRetries = this.#options.maxRetries }: CallOptions,
+    { signal, repeatable = false, maxRetries = this.#options.maxRetries, timeoutMs = this.#options.timeoutMs }: CallOptions,
     attempt: (signal: AbortSignal, begin: <R>(promise: Promise<R>) => Promise<R>) => Promise<T>,
   ): Promise<T> {
     for (let tries = 1; ; tries++) {
       signal?.throwIfAborted()
-      const timeout = AbortSignal.timeout(this.#options.timeoutMs)
+      const timeout = AbortSignal.timeout(timeoutMs)
       const begin = <R>(promise: Promise<R>): Promise<R> =>
         Promise.race([
           promise,
@@ -74,7 +80,7 @@ export class Http {
         return await attempt(signal ? AbortSignal.any([signal, timeout]) : timeout, begin)
       } catch (thrown) {
         if (signal?.aborted) throw signal.reason
-        const error = this.#translate(thrown, timeout)
+        const error = this.#translate(thrown, timeout, timeoutMs)
         const waitMs = this.#pauseBeforeRetry(error, tries, repeatable)
         if (tries > maxRetries || waitMs === undefined) throw error
         this.#options.logger.debug('calling again', { code: error.code, attempt: tries, wait_ms: Math.round(waitMs) })
@@ -93,10 +99,10 @@ export class Http {
     return retryAfterS > MAX_RETRY_AFTER_S ? undefined : retryAfterS * 1000 + Math.random() * RETRY_BASE_MS
   }
 
-  #translate(thrown: unknown, timeout: AbortSignal): AvatarError {
+  #translate(thrown: unknown, timeout: AbortSignal, timeoutMs: number): AvatarError {
     if (isAvatarError(thrown)) return thrown
     if (timeout.aborted) {
-      const message = `No answer within ${this.#options.timeoutMs} ms.`
+      const message = `No answer within ${timeoutMs} ms.`
       return avatarError({ code: 'TIMEOUT', message, cause: thrown })
     }
     if (thrown instanceof SyntaxError) {

@@ -118,7 +118,7 @@ describe('failures of an OpenAI-compatible server', () => {
       apiKey: KEY,
       baseUrl: `${vendor.url}/v1`,
       model: 'some-model',
-      firstByteTimeoutMs: when === 'never begins' ? 60 : 60_000,
+      firstTokenTimeoutMs: when === 'never begins' ? 60 : 60_000,
       stallTimeoutMs: 60,
     })
     vendor.answer(async (exchange) => {
