@@ -207,6 +207,8 @@ export const SessionUp = z.discriminatedUnion('type', [
   z.object({ type: z.literal('task'), task: TaskMark }),
   /** The avatar is busy (speaking, thinking, listening): the idle deadline moves. */
   z.object({ type: z.literal('activity'), busy: z.boolean() }),
+  /** Clients and viewers with a WebRTC connection, those still connecting included: whoever fell silent does not count any more. */
+  z.object({ type: z.literal('peers'), count: z.int().min(0) }),
   z.object({ type: z.literal('closed'), reason: SessionEndReason }),
 ])
 export type SessionUp = z.infer<typeof SessionUp>

@@ -41,6 +41,7 @@ export class SessionLink implements SessionSink {
   #undelivered: string[] = []
   #lostTimer: NodeJS.Timeout | undefined
   #busy = false
+  #peers = 0
   #over = false
 
   constructor(options: SessionLinkOptions) {
@@ -56,6 +57,7 @@ export class SessionLink implements SessionSink {
         this.#lostTimer = undefined
         this.#send({ type: 'hello', protocol_version: PROTOCOL_VERSION, origin_id: originId, boot_id: bootId })
         this.#send({ type: 'activity', busy: this.#busy })
+        this.#send({ type: 'peers', count: this.#peers })
         for (const message of this.#undelivered.splice(0)) this.#socket.send(message)
       },
       onText: (text) => this.#receive(text),
@@ -84,6 +86,11 @@ export class SessionLink implements SessionSink {
   sendActivity(busy: boolean): void {
     this.#busy = busy
     this.#send({ type: 'activity', busy })
+  }
+
+  sendPeers(count: number): void {
+    this.#peers = count
+    this.#send({ type: 'peers', count })
   }
 
   end(reason: SessionEndReason): void {

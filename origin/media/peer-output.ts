@@ -87,6 +87,11 @@ export class PeerOutput {
     return this.#connection?.peer.state === 'connected'
   }
 
+  /** True from an answered offer until the connection has failed: a client that is silent for 30 s is gone. */
+  get alive(): boolean {
+    return this.#connection !== undefined || this.#pending !== undefined
+  }
+
   /** True while frames are needed, also while the first connection is being made. */
   get wantsFrames(): boolean {
     return (this.#connection ?? this.#pending)?.video !== undefined

@@ -11,6 +11,11 @@ export class WebrtcOutput {
     this.viewers = new Viewers(options)
   }
 
+  /** Connections that live, those still being made included. */
+  get peers(): number {
+    return this.viewers.size + (this.client.alive ? 1 : 0)
+  }
+
   get wantsFrames(): boolean {
     return this.client.wantsFrames || this.viewers.wantsFrames
   }

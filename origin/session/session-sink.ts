@@ -8,6 +8,8 @@ export interface SessionSink extends EventSink, Omit<MediaSink, 'sendEvent'> {
   /** What was sent to sockets. */
   readonly meter: SocketMeter
   sendActivity(busy: boolean): void
+  /** How many clients and viewers are connected by WebRTC has changed. */
+  sendPeers(count: number): void
   /** The session is over: sends the last message, then closes the socket. */
   end(reason: SessionEndReason): void
 }

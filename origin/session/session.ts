@@ -49,6 +49,7 @@ export class Session {
   readonly #audioWindow: AudioWindow | undefined
   /** Media that sockets want, and the part of it that they also want while WebRTC carries the media. */
   #wants = { all: NO_WANTS, beside: NO_WANTS }
+  #toldPeers = 0
 
   constructor({ config, services, sink, log: processLog }: SessionOptions) {
     const { session_id, avatar_id, quality, ice_servers: iceServers } = config
@@ -157,6 +158,7 @@ export class Session {
   /** Sends a tick's sound and events; its frame may be ready with them or a little later. */
   deliverSound(tick: PreparedTick): void {
     this.#endWhenDue()
+    this.#tellPeers()
     // after an interrupt, the tick that was prepared before it fades out
     this.#webrtc?.sound(tick.sound?.pcm, tick.dueMs, { stale: tick.generation !== this.#events.generation })
     this.speech.deliver(tick)
@@ -174,6 +176,14 @@ export class Session {
   }
 
   // --- inside -----------------------------------------------------------------------------------------------------
+
+  /** The edge ends a session that nobody receives any more. */
+  #tellPeers(): void {
+    const peers = this.#webrtc?.peers ?? 0
+    if (peers === this.#toldPeers || this.#lifetime.ended) return
+    this.#toldPeers = peers
+    this.#sink.sendPeers(peers)
+  }
 
   #requireWebrtc(): WebrtcOutput {
     if (this.#webrtc) return this.#webrtc

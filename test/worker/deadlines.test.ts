@@ -98,6 +98,61 @@ describe('deadlines', () => {
     await expect.poll(async () => await listedIds()).toEqual([])
   })
 
+  it('keeps a session while somebody receives by WebRTC, and for 30 s after', async () => {
+    session.peer.send({ type: 'peers', count: 2 })
+    await busy(true)
+    await jumpSession(sessionId, 500)
+    session.peer.send({ type: 'peers', count: 1 })
+    await busy(true)
+    await evictSession(sessionId)
+    await jumpSession(sessionId, 500)
+    expect(await listedIds()).toEqual([sessionId])
+    // the avatar listens for ever: that keeps nobody's session
+    session.peer.send({ type: 'peers', count: 0 })
+    await busy(true)
+    await jumpSession(sessionId, 29)
+    expect(await listedIds()).toEqual([sessionId])
+    await jumpSession(sessionId, 2)
+    expect(await session.peer.next('close')).toMatchObject({ reason: 'idle_timeout', after_speech: false })
+  })
+
+  it('does not end a session whose last socket has closed while a peer is there', async () => {
+    const { client } = await openClient(sessionId)
+    session.peer.send({ type: 'peers', count: 1 })
+    await busy(true)
+    client.ws.close(1000)
+    await session.unwatched()
+    await jumpSession(sessionId, 500)
+    expect(await listedIds()).toEqual([sessionId])
+    session.peer.send({ type: 'peers', count: 0 })
+    await busy(true)
+    await jumpSession(sessionId, 31)
+    await expect.poll(async () => await listedIds()).toEqual([])
+  })
+
+  it.each([
+    ['pings', '{"type": "ping"}', true],
+    ['acknowledges frames', '{"type":"frame_ack","frame_id":1}', true],
+    ['only ever spoke', '{"type":"interrupt"}', false],
+  ])('closes the socket of a client that %s and is silent for 90 s: %j', async (_what, message, tells) => {
+    const { client } = await openClient(sessionId)
+    await busy(true)
+    client.send(message)
+    // refused, after the message before it was taken
+    client.send('x')
+    await client.next('error')
+    await jumpSession(sessionId, 60)
+    await jumpSession(sessionId, 40)
+    if (tells) {
+      expect(await client.closing()).toMatchObject({ code: 4408 })
+      await jumpSession(sessionId, 31)
+      await expect.poll(async () => await listedIds()).toEqual([])
+    } else {
+      await jumpSession(sessionId, 500)
+      expect(await listedIds()).toEqual([sessionId])
+    }
+  })
+
   it('ends at once when the origin says so', async () => {
     const { client } = await openClient(sessionId)
     session.peer.send({ type: 'closed', reason: 'error' })

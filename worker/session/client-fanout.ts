@@ -9,6 +9,9 @@ import type { EventLog } from './event-log.ts'
 /** An event that the edge itself makes. */
 export type EdgeEvent = OriginEvent extends infer Event ? (Event extends { session_id: string } ? Omit<Event, 'session_id'> : never) : never
 
+/** ms without a message or a ping after which a client is gone; a page in the background may ping once a minute only. */
+const SILENT_MS = 90_000
+
 /** Byte offset of `frame_id` in a binary frame. */
 const FRAME_ID_OFFSET = 8
 const KINDS = { [BINARY_KIND.frame]: 'frame', [BINARY_KIND.clause]: 'clause', [BINARY_KIND.chunk]: 'chunk' } as const
@@ -123,6 +126,20 @@ export class ClientFanout {
 
   tellError(client: ClientSocket, { code, message, details }: Pick<AvatarError, 'code' | 'message' | 'details'>): void {
     this.tell(client, { type: 'error', code, message, details })
+  }
+
+  /**
+   * Clients that used to tell that they are there, and have been silent for SILENT_MS. One that never pings nor acknowledges says
+   * nothing about itself, and is not among them.
+   *
+   * @param pongedAt when the platform last answered a ping of a socket, Unix ms
+   */
+  silent(now: number, pongedAt: (ws: WebSocket) => number | undefined): ClientSocket[] {
+    return [...this.#clients.values()].filter((client) => {
+      const ponged = pongedAt(client.ws)
+      const heardAt = Math.max(ponged ?? 0, client.heardAt ?? 0)
+      return (ponged !== undefined || client.tellsPresence) && now - heardAt >= SILENT_MS
+    })
   }
 
   closeAll(code: number, reason: string): void {

@@ -26,6 +26,7 @@ export class ClientInbox {
   take(client: ClientSocket, message: string | ArrayBuffer): void {
     const { state } = this.#options.store
     const now = Date.now()
+    client.heardAt = now
     try {
       if (client.slidingWindow.take(now)) {
         this.#act(client, parseClientMessage(message), now)
@@ -48,6 +49,7 @@ export class ClientInbox {
       return
     }
     if (event.type === 'ping') {
+      client.pinged()
       client.send('{"type":"pong"}')
       return
     }

@@ -14,6 +14,8 @@ export const ClientAttachment = z.object({
   options: SocketOptions.omit({ token: true, resume_from: true }),
   /** Has sent a frame_ack. */
   acks: z.boolean(),
+  /** Has sent a ping that was not answered by the platform. */
+  pings: z.boolean().default(false),
   /** WebRTC carries the media of the session. */
   webrtc: z.boolean().default(false),
 })
@@ -29,6 +31,8 @@ export class ClientSocket {
   readonly id: string
   readonly slidingWindow: SlidingWindow
   readonly frameBackpressure: FrameBackpressure
+  /** When its last message came, Unix ms; after a hibernation, when the session awoke. */
+  heardAt = Date.now()
   #attachment: ClientAttachment
 
   constructor(ws: WebSocket, attachment: ClientAttachment, messagesPerSecond: number) {
@@ -37,6 +41,16 @@ export class ClientSocket {
     this.slidingWindow = new SlidingWindow(messagesPerSecond)
     this.frameBackpressure = new FrameBackpressure(attachment.acks)
     this.#attachment = attachment
+  }
+
+  /** Acknowledges frames or pings by itself: its silence means something. */
+  get tellsPresence(): boolean {
+    return this.#attachment.acks || this.#attachment.pings
+  }
+
+  /** It has pinged, in words that the platform does not answer by itself. */
+  pinged(): void {
+    if (!this.#attachment.pings) this.#change({ pings: true })
   }
 
   get besideWebRtc(): boolean {
@@ -50,8 +64,7 @@ export class ClientSocket {
 
   set webRtc(carries: boolean) {
     if (carries === this.#attachment.webrtc) return
-    this.#attachment = { ...this.#attachment, webrtc: carries }
-    this.ws.serializeAttachment(this.#attachment)
+    this.#change({ webrtc: carries })
   }
 
   /** Whether it gets this kind of media now: it wants it, and WebRTC does not carry it instead. */
@@ -69,9 +82,7 @@ export class ClientSocket {
   }
 
   ack(frameId: number, now: number): void {
-    if (!this.frameBackpressure.ack(frameId, now)) return
-    this.#attachment = { ...this.#attachment, acks: true }
-    this.ws.serializeAttachment(this.#attachment)
+    if (this.frameBackpressure.ack(frameId, now)) this.#change({ acks: true })
   }
 
   /** False when the socket is closing: its close handler follows. */
@@ -81,6 +92,12 @@ export class ClientSocket {
 
   close(code: number, reason: string): void {
     closeQuietly(this.ws, code, reason)
+  }
+
+  /** Kept on the socket, which outlives this object. */
+  #change(changes: Partial<ClientAttachment>): void {
+    this.#attachment = { ...this.#attachment, ...changes }
+    this.ws.serializeAttachment(this.#attachment)
   }
 }
 

@@ -154,7 +154,9 @@ export class OriginConnection {
     // the avatar's status ended with that process; the next one begins idle and does not announce it
     clientFanout()?.announce({ type: 'status', status: 'idle', message: 'Avatar is idle.' }, { kept: true })
     const lostAt = state.phase === 'reconnecting' ? state.lostAt : Date.now()
-    store.enter(enter({ ...state, openTasks: [] }, { phase: 'reconnecting', placement: null, lostAt }))
+    // WebRTC connections ended with the process
+    const clientsLeftAt = state.peers > 0 && (clientFanout()?.size ?? 0) === 0 ? Date.now() : state.clientsLeftAt
+    store.enter(enter({ ...state, openTasks: [], peers: 0, clientsLeftAt }, { phase: 'reconnecting', placement: null, lostAt }))
     return this.place(state.config, PLACE_MS)
   }
 

@@ -60,12 +60,24 @@ export class OriginInbox {
       case 'activity':
         store.change({ busy: answer.busy, lastActivityAt: Date.now(), warnedIdleS: 0 })
         break
+      case 'peers':
+        this.#peersAre(answer.count)
+        break
       case 'closed':
         closed(answer.reason)
         break
       default:
         log.warn('origin message not understood', { session_id: store.state?.config.session_id, length: message.length })
     }
+  }
+
+  /** The last client is gone when no socket is open and no peer is left. */
+  #peersAre(peers: number): void {
+    const { store, clientFanout } = this.#options
+    const { state } = store
+    if (state === undefined || peers === state.peers) return
+    const left = peers === 0 && (clientFanout()?.size ?? 0) === 0
+    store.change({ peers, ...(peers > 0 ? { joined: true } : {}), ...(left ? { clientsLeftAt: Date.now() } : {}) })
   }
 }
 

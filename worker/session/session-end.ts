@@ -15,6 +15,8 @@ export interface SessionEndOptions {
   clientFanout(): ClientFanout | undefined
   /** Closes every socket and deletes the session. */
   forget(): Promise<void>
+  /** Closes the sockets of clients that are gone. */
+  probe(now: number): void
 }
 
 export class SessionEnd {
@@ -33,6 +35,9 @@ export class SessionEnd {
         return
       case 'end':
         return this.#close(deadline.reason, deadline.afterSpeech)
+      case 'probe':
+        this.#options.probe(now)
+        return
       case 'origin_lost':
         return this.#options.originConnection.replace()
       case 'closed':

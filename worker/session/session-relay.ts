@@ -73,7 +73,7 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
       openTasks,
       clientFanout,
     }
-    this.#sessionEnd = new SessionEnd({ ...parts, forget: () => this.#forget() })
+    this.#sessionEnd = new SessionEnd({ ...parts, forget: () => this.#forget(), probe: (now) => this.#probe(now) })
     this.#clientInbox = new ClientInbox(parts)
     this.#originInbox = new OriginInbox({ ...parts, closed: (reason) => detached('end of session', this.#sessionEnd.closed(reason)) })
     // a restart, unlike an eviction, closes the sockets without an event
@@ -106,7 +106,7 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
     this.#store.touch(Date.now())
     const result = await this.#pendingCalls.ask(requestId, call, call.method === 'chat' ? CHAT_MS : ANSWER_MS)
     if (!result.ok) return result
-    if (call.method === 'start' || call.method === 'watch') this.#store.change({ joined: true, started: true })
+    if (call.method === 'start' || call.method === 'watch') this.#store.change({ joined: true })
     return result
   }
 
@@ -228,7 +228,7 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
     this.ctx.acceptWebSocket(ws, ['client'])
     this.#store.change({ joined: true, clientsLeftAt: null })
     this.#store.touch(Date.now())
-    const attachment = { v: 1, role: 'client', client_id: newId('cli'), options, acks: false } as const
+    const attachment = { v: 1, role: 'client', client_id: newId('cli'), options, acks: false, pings: false } as const
     clientFanout.join(ws, attachment, this.#originConnection.connected ? 'live' : 'reconnecting', resumeFrom)
     this.#clientsChanged()
     return undefined
@@ -238,6 +238,17 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
     if (this.#originConnection.closed(ws) || this.#clientFanout?.leave(ws) !== true) return
     if (this.#clientFanout.size === 0) this.#store.change({ clientsLeftAt: Date.now() })
     this.#clientsChanged()
+  }
+
+  /** Closes sockets whose client has gone without closing them. */
+  #probe(now: number): void {
+    this.#store.change({ probedAt: now })
+    const gone = this.#clientFanout?.silent(now, (ws) => this.ctx.getWebSocketAutoResponseTimestamp(ws)?.getTime()) ?? []
+    for (const client of gone) {
+      client.close(ERRORS.SLOW_CLIENT.close, 'silent')
+      // the other side may never answer the close
+      this.#gone(client.ws)
+    }
   }
 
   #clientsChanged(): void {

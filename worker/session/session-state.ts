@@ -5,6 +5,8 @@ import type { Placement, SessionSettings } from '../objects/contracts.ts'
 
 /** How long the origin may take to end a session that was stopped, ms. */
 export const STOP_MS = 1_000
+/** How often the session looks whether its client sockets are still alive, ms. */
+const PROBE_EVERY_MS = 30_000
 /** Seconds before a deadline at which clients are warned. */
 const WARN_AT_S = [60, 10] as const
 
@@ -22,14 +24,16 @@ export type SessionState = Phase & {
   settings: SessionSettings
   /** A client has opened a socket or started WebRTC. */
   joined: boolean
-  /** WebRTC was started: a client may be connected without a socket. */
-  started: boolean
+  /** Clients and viewers that are connected by WebRTC, as the origin last told. */
+  peers: number
   /** The avatar speaks, thinks or listens. */
   busy: boolean
   lastActivityAt: number
-  /** When the last client socket closed; null while one is open and before the first. */
+  /** When the last client socket or the last peer went; null while a socket is open and before the first client. */
   clientsLeftAt: number | null
   /** The last warning that was sent, s before the deadline; 0 for none. */
+  /** When the client sockets were last looked at. */
+  probedAt: number
   warnedIdleS: number
   warnedMaxS: number
   /** Tasks that were accepted and are not finished. */
@@ -44,10 +48,11 @@ export function openSession(config: SessionConfig, tenant: string, settings: Ses
     tenant,
     settings,
     joined: false,
-    started: false,
+    peers: 0,
     busy: false,
     lastActivityAt: config.created_at,
     clientsLeftAt: null,
+    probedAt: config.created_at,
     warnedIdleS: 0,
     warnedMaxS: 0,
     openTasks: [],
@@ -56,8 +61,24 @@ export function openSession(config: SessionConfig, tenant: string, settings: Ses
 
 /** The same session in another phase, without the fields of the old phase. */
 export function enter(state: SessionState, phase: Phase): SessionState {
-  const { v, config, tenant, settings, joined, started, busy, lastActivityAt, clientsLeftAt, warnedIdleS, warnedMaxS, openTasks } = state
-  return { v, config, tenant, settings, joined, started, busy, lastActivityAt, clientsLeftAt, warnedIdleS, warnedMaxS, openTasks, ...phase }
+  const { v, config, tenant, settings, joined, peers, busy, lastActivityAt, clientsLeftAt, probedAt, warnedIdleS, warnedMaxS, openTasks } =
+    state
+  return {
+    v,
+    config,
+    tenant,
+    settings,
+    joined,
+    peers,
+    busy,
+    lastActivityAt,
+    clientsLeftAt,
+    probedAt,
+    warnedIdleS,
+    warnedMaxS,
+    openTasks,
+    ...phase,
+  }
 }
 
 export function placementOf(state: SessionState): Placement | null {
@@ -69,6 +90,8 @@ export type Deadline =
   | { kind: 'end'; at: number; reason: SessionEndReason; afterSpeech: boolean }
   | { kind: 'warn'; at: number; reason: 'idle_timeout' | 'max_duration'; warnS: number }
   | { kind: 'origin_lost'; at: number }
+  /** A client may be gone without a word. */
+  | { kind: 'probe'; at: number }
   | { kind: 'closed'; at: number; reason: SessionEndReason }
 
 /** Every deadline of this state, soonest first. */
@@ -87,10 +110,11 @@ export function deadlines(state: SessionState): Deadline[] {
     list.push({ kind: 'end', at: idleAt, reason: 'idle_timeout', afterSpeech: true })
     list.push(...warnings('idle_timeout', idleAt, limits.idle_timeout_s, state.warnedIdleS))
   }
-  if (state.clientsLeftAt !== null && !state.started) {
+  if (state.clientsLeftAt !== null && state.peers === 0) {
     const since = Math.max(state.clientsLeftAt, state.lastActivityAt)
     list.push({ kind: 'end', at: since + limits.resume_window_s * 1000, reason: 'idle_timeout', afterSpeech: false })
   }
+  if (state.joined && state.clientsLeftAt === null) list.push({ kind: 'probe', at: state.probedAt + PROBE_EVERY_MS })
   if (state.phase === 'reconnecting') list.push({ kind: 'origin_lost', at: state.lostAt + LINK_LOST_MS })
   return list.sort((one, other) => one.at - other.at)
 }

@@ -137,6 +137,29 @@ describe('viewers', () => {
     out.close()
   })
 
+  it('count with the session’s own client as long as they live', async () => {
+    const { peers, options } = createRig()
+    const out = new WebrtcOutput({ ...options, onTransport: () => undefined, onMic: () => undefined })
+    expect(out.peers).toBe(0)
+    await out.client.start('client')
+    await out.viewers.watch('viewer')
+    const [client, viewer] = peers
+    expect(out.peers).toBe(2)
+    for (const peer of peers) peer.become('connected')
+    for (const peer of peers) peer.become('disconnected')
+    // silent for some seconds: they may return
+    expect(out.peers).toBe(2)
+    client?.become('failed')
+    expect(out.peers).toBe(1)
+    viewer?.become('failed')
+    expect(out.peers).toBe(0)
+    await out.client.start('client')
+    expect(out.peers).toBe(1)
+    peers[2]?.become('failed')
+    expect(out.peers).toBe(0)
+    out.close()
+  })
+
   it('are as many as may be, and no more', async () => {
     const { options } = createRig()
     const viewers = new Viewers(options)

@@ -68,6 +68,12 @@ export class RecordingSink implements SessionSink {
   sendBinary(message: Uint8Array): void {
     this.binaries.push(message)
   }
+  /** What was told of WebRTC connections, in order. */
+  readonly peers: number[] = []
+  sendPeers(count: number): void {
+    this.peers.push(count)
+  }
+
   sendActivity(busy: boolean): void {
     this.activity.push(busy)
   }
