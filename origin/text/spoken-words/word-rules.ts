@@ -22,6 +22,7 @@ function nameWords(name: string): string {
     .replace(/\b(?:[a-z]{1,3}|[A-Z]{2,4})\b/g, (word) =>
       /^(?:dot|at|and|[^aeiouy]{2,3})$/i.test(word) && !/^(?:dot|at|and)$/.test(word) ? spell(word) : word,
     )
+    .replace(/\bjson\b/gi, 'jason')
     .replace(/\s+/g, ' ')
     .trim()
 }
@@ -47,6 +48,7 @@ function capitalWords(match: RegExpExecArray): string | undefined {
   const { input, index } = match
   const isShouted =
     /[A-Z]{2,}[^A-Za-z\n]*$/.test(input.slice(0, index)) || /^[^A-Za-z\n]*[A-Z]{2,}\b/.test(input.slice(index + word.length))
+  if (word === 'JSON') return 'jason'
   if (READ_ACRONYMS.has(word)) return word.toLowerCase()
   if (SPELT_ACRONYMS.has(word) && !(isShouted && /^(?:IT|US|AM|OK|AC|PIN|LA|HR|PR|AI|ETA)$/.test(word))) return spell(word)
   if (/^[^AEIOUY]+$/.test(word)) return spell(word)
