@@ -30,6 +30,7 @@ export const MAY_END = list(`
   inc ltd co corp llc plc bros jr sr esq st ave blvd rd ln hwy pkwy sq dept univ assn intl natl mfg dist est al ph.d m.d b.a m.a d.c b.c a.d
   b.c.e c.e u.s u.k u.n u.s.a e.u a.c d.c n.y l.a jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat
   sun e.v s.a s.l s.r.l s.p.a c.v gmbh ag pvt bhd mio mrd janv févr avr juil déc ene abr ago dic vda uu
+  fla calif mass tex mich conn ariz colo wash minn wis okla tenn va md pa ga neb nev mo ky vt
 `)
 
 /** May end a sentence: they do before any capital. */

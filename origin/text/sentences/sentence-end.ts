@@ -29,6 +29,7 @@ const CLOSERS = /["'”’“‘»›)\]}」』）】》〉*_~`]/
 const OPENERS = /["'“‘„«‹([{「『（【《〈¿¡*_~`#>\-–—•·‣▪◦]/
 const SPACE = /\s/
 const WORD_SIGN = /[\p{L}\p{N}]/u
+const NAMED_WITH_MARK = /\b(?:Yahoo|Jeopardy|Yum|Joomla)$/
 const NO_VOWEL = /^\p{Lu}?[b-df-hj-np-tv-xz]{1,3}$/u
 const NO_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u
 
@@ -101,7 +102,7 @@ function beforeSpace(text: string, mark: Mark): Decision {
       if (from >= text.length) return ended ? end : 'wait'
     }
   }
-  const isPlain = marks !== '.' || isPlainWord(text.slice(start, at))
+  const isPlain = (marks !== '.' && !NAMED_WITH_MARK.test(text.slice(start, at))) || (marks === '.' && isPlainWord(text.slice(start, at)))
   const word = nextWord(text, from, { ended, partly: isPlain })
   if (word === 'wait') return 'wait'
   const decided = isEnd(text.slice(start, at), marks, word, mark.closed, space.includes('\n'))
@@ -132,6 +133,7 @@ function isEnd(before: string, marks: string, next: string, closed: boolean, new
   const isLower = /^\p{Ll}/u.test(next)
   if (marks !== '.') {
     if (/^(?:\.\.\.|…)/.test(marks) && before.trim() === '') return false
+    if (NAMED_WITH_MARK.test(before) && /^(?:Inc|Ltd|Corp)\b/.test(next)) return false
     return !isLower || newLine
   }
   const token = /[\p{L}\p{M}\p{N}.'’°º-]*$/u.exec(before)?.[0] ?? ''
@@ -157,6 +159,7 @@ function afterNumber(before: string, token: string, previous: string, next: stri
 }
 
 function afterWord(before: string, token: string, previous: string, next: string, isLower: boolean): boolean {
+  if (isLower && /\d$/.test(token)) return false
   const key = token.toLowerCase()
   const begins = !isLower && BEGINNERS.has(next.toLowerCase().replaceAll('’', "'").replace(/\.$/, '')) && !/^\p{L}\.$/u.test(next)
   if (MID_SENTENCE.has(key) || MID_SENTENCE_SPACED.test(before)) return false

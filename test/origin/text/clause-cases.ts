@@ -134,6 +134,26 @@ a) One\\n|b) Two
 Roses are red,\\nviolets are blue.
 Dear Bob\\n\\n|Thanks for the\\nletter.
 • Eins\\n|• Zwei`,
+  more: `
+Prof. J. Doe, M.D., spoke at 8 p.m. on Jan. 3.|He was great.
+Is that so?|I thought the meeting was at 3 p.m.|It was not.
+Version 3.2.1. is out.|Get it.
+Send it to bob@ex.com.|Thanks!
+Ask Sen. Warren et al. for help.|Now.
+She works for Yahoo! Inc. in L.A.|She likes it.
+My name is J.|My friends call me Jay.
+He lives in St. Petersburg, Fla. and works.
+Go to sec. 5.|Read it.
+Use e.g. this one.|Or that.
+He said "I am in the U.S."|Then he left.
+I scored 9.5/10.|You?
+Dr. Who vs. Mr. X.|Who wins?
+Let x = 5.|Then y = 6.
+This is it.The next one.
+He paid $3.|She paid $4.
+Wait...|I forgot.|Oh well.
+The co. said no.|We said ok.
+The temperature is 20 °C.|Nice day.`,
   german: `
 Wir treffen uns am 3. Oktober.|Das ist gut.
 Das ist z. B. ein Feiertag.|Ja.

@@ -23,7 +23,7 @@ const SECONDS: Readonly<Record<keyof TextCounts, number>> = {
   words: 0.079,
   syllables: 0.043,
   letters: 0.041,
-  spelled: 0.169,
+  spelled: 0.19,
   light: -0.098,
   pauses: 0.205,
 }
