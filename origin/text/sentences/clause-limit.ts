@@ -1,7 +1,7 @@
 /** Where a text is cut that is too long for one clause. */
 
 /** Longest clause, characters: about 20 s of speech. */
-export const MAX_CLAUSE_CHARS = 300
+const MAX_CLAUSE_CHARS = 300
 /** A character of Chinese, Japanese or Korean takes as long as so many letters. */
 const SYLLABLE_WEIGHT = 3
 const SYLLABLES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u

@@ -4,7 +4,7 @@ import type { SpokenRule } from './rule.ts'
 import { NAME_RULES, WORD_RULES } from './word-rules.ts'
 
 /** A part of the written text that is said in other words. */
-export interface SpokenSpan {
+interface SpokenSpan {
   /** Index in the written text. */
   from: number
   to: number
@@ -17,7 +17,7 @@ const RULES: readonly SpokenRule[] = [...NAME_RULES, ...NUMBER_RULES, ...WORD_RU
 const MAX_CHARS = 4_000
 
 /** What is not said as written, in order. @param language other languages than English have none */
-export function spokenSpans(text: string, language = 'en'): SpokenSpan[] {
+function spokenSpans(text: string, language = 'en'): SpokenSpan[] {
   if (!/^en\b/i.test(language) || text.length > MAX_CHARS) return []
   const taken = new Uint8Array(text.length)
   const spans: SpokenSpan[] = []

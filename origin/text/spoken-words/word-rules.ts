@@ -4,7 +4,7 @@ import type { SpokenRule } from './rule.ts'
 import { ABBREVIATIONS, READ_ACRONYMS, SIGNS, SPELT_ACRONYMS, SPELT_SIGNS } from './words.ts'
 
 /** Letters by their names. */
-export function spell(letters: string): string {
+function spell(letters: string): string {
   return [...letters.toUpperCase()].join(' ')
 }
 

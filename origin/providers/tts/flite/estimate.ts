@@ -23,11 +23,13 @@ const SECONDS: Readonly<Record<keyof TextCounts, number>> = {
   words: 0.079,
   syllables: 0.043,
   letters: 0.041,
-  spelled: 0.19,
+  spelled: 0.169,
   light: -0.098,
   pauses: 0.205,
 }
-const LIGHT_WORDS = /\b(?:a|an|the|of|to|is|it|in|at|on|and|that|for|was|are|be|as|by|or|i|you|my|your|our)\b/gi
+/** Without letters that are spelled: `A P I`. */
+const LIGHT_WORDS =
+  /\b(?:a|(?<!\b[A-Z] )[AI](?! [A-Z]\b)|[Aa]n|[Tt]he|[Oo]f|[Tt]o|[Ii]s|[Ii]t|[Ii]n|[Aa]t|[Oo]n|[Aa]nd|[Tt]hat|[Ff]or|was|[Aa]re|be|[Aa]s|[Bb]y|[Oo]r|[Yy]ou|[Mm]y|[Yy]our|[Oo]ur)\b/g
 /** s of every sentence: the silence before it, and its last sounds, which are drawn out. */
 const SENTENCE_S = 0.141
 
