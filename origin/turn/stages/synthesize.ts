@@ -4,6 +4,7 @@ import { AvatarError } from '../../../shared/errors.ts'
 import { toMs } from '../../dsp/pcm.ts'
 import type { Stage } from '../../pipeline/stage.ts'
 import type { SpeechPiece, SpeechProvider } from '../../providers/tts/types.ts'
+import type { ClauseText } from '../../text/types.ts'
 import type { Clause, Speech } from './types.ts'
 
 export interface SynthesizeOptions {
@@ -20,7 +21,7 @@ export interface SynthesizeOptions {
 const MAX_FAILED = 2
 
 /** A clause that the provider fails is told of and left out, or ends where its sound broke off; the others are said. */
-export const synthesize = ({ tts, voiceId, settings, onFirstSound, onClauseFailed }: SynthesizeOptions): Stage<string, Speech> =>
+export const synthesize = ({ tts, voiceId, settings, onFirstSound, onClauseFailed }: SynthesizeOptions): Stage<ClauseText, Speech> =>
   async function* speak(clauses, { signal }) {
     let begun = false
     let index = -1
@@ -31,7 +32,8 @@ export const synthesize = ({ tts, voiceId, settings, onFirstSound, onClauseFaile
       if (failure) onClauseFailed?.(failure)
       failure = undefined
     }
-    for await (const text of clauses) {
+    for await (const { text } of clauses) {
+      if (text === '') continue
       index += 1
       if (begun) tell()
       const clause: Clause = { text, durationMs: tts.estimateDurationS(text, voiceId, settings) * 1000 }

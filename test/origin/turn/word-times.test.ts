@@ -29,6 +29,14 @@ describe('times of words', () => {
     ])
   })
 
+  it('of numbers are as long as what is said for them', () => {
+    const words = wordTimes({ text: 'Pay $1,200 at 10:30 now.', durationMs: 3_500 })
+    expect(words.map(({ word }) => word)).toEqual(['Pay', '$1,200', 'at', '10:30', 'now.'])
+    const [, amount, , time, now] = words.map(({ startMs, endMs }) => endMs - startMs)
+    expect(amount).toBeGreaterThan(2 * (time ?? 0))
+    expect(time).toBeGreaterThan(2 * (now ?? 0))
+  })
+
   it('grow with what is known', () => {
     const clause = { text: 'One two', durationMs: 900, characters: spell('One ') }
     expect(shown(wordTimes(clause))[0]).toEqual(['One', 0, 300])

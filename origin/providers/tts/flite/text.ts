@@ -1,7 +1,8 @@
-/** What people write, turned into what the embedded voice can read: plain English in ASCII. */
+/** Spoken English words, turned into what the embedded voice can read: ASCII, with its pauses. */
+import { spokenWords } from '../../../text/spoken-words/index.ts'
 
-/** Longest text of one request, characters: about 40 s of speech. Callers send clauses of at most 300. */
-export const MAX_TEXT_CHARS = 600
+/** Longest spoken text of one request, characters. Callers send clauses of at most 300, which numbers make longer. */
+export const MAX_TEXT_CHARS = 1_200
 
 /** s of silence after a clause, by what it ends in: the rhythm of several. */
 const PAUSE_AFTER_S = { sentence: 0.22, comma: 0.12, other: 0.06 } as const
@@ -10,10 +11,6 @@ export const NOTHING_S = 0.12
 
 /** In order: later rules see what earlier ones made. */
 const RULES: readonly (readonly [RegExp, string | ((match: string, ...groups: string[]) => string)])[] = [
-  // Links: nobody wants to hear the scheme, and the engine reads a dot inside a word as a pause.
-  [/\b(?:https?|wss?|ftp):\/\/(?:www\.)?/gi, ''],
-  [/\bwww\./gi, ''],
-  [/(?<=[a-z0-9-])\.(?=[a-z]{2,}(?:[\s/?:#]|[.,;!)]*(?:\s|$)|\.[a-z]))/gi, ' dot '],
   // Marks of typesetting.
   [/```|\*\*|__|[*`~^|\\{}<>]+/g, ' '],
   [/(?<![\w])[_#]+|_+(?![\w])/g, ' '],
@@ -21,20 +18,6 @@ const RULES: readonly (readonly [RegExp, string | ((match: string, ...groups: st
   [/[\u201c\u201d\u201e\u2033\u00ab\u00bb"]/g, ' '],
   [/\s*[\u2013\u2014\u2015]\s*|\s+-+\s+/g, ', '],
   [/\u2026|\.{3,}/g, ', '],
-  // Signs that are words.
-  [/\u20ac\s?(\d[\d.,]*\d|\d)/g, (_match, amount: string) => `${amount} euros`],
-  [/\u00a3\s?(\d[\d.,]*\d|\d)/g, (_match, amount: string) => `${amount} pounds`],
-  [/\u00a5\s?(\d[\d.,]*\d|\d)/g, (_match, amount: string) => `${amount} yen`],
-  [/\s*\u00b0\s?C\b/g, ' degrees Celsius'],
-  [/\s*\u00b0\s?F\b/g, ' degrees Fahrenheit'],
-  [/\s*\u00b0/g, ' degrees'],
-  [/\u00bd/g, ' and a half'],
-  [/\u00bc/g, ' and a quarter'],
-  [/\u00d7/g, ' times '],
-  [/\b([A-Z])&([A-Z])\b/g, '$1 and $2'],
-  [/\s*&\s*/g, ' and '],
-  [/\s*\+\s*(?=\d)/g, ' plus '],
-  [/\s+=\s+/g, ' equals '],
   // Sounds that the engine would spell.
   [/\b[Hh]m+\b/g, 'hum'],
   [/\b([Aa]|[Oo]|[Uu])h{2,}\b/g, '$1h'],
@@ -51,7 +34,7 @@ const RULES: readonly (readonly [RegExp, string | ((match: string, ...groups: st
  * @returns '' when nothing in it can be spoken (only emoji, only a script that the voice does not know)
  */
 export function speakableText(text: string): string {
-  let out = text.slice(0, MAX_TEXT_CHARS * 4)
+  let out = spokenWords(text.slice(0, MAX_TEXT_CHARS))
   for (const [pattern, replacement] of RULES) {
     out = typeof replacement === 'string' ? out.replace(pattern, replacement) : out.replace(pattern, replacement)
   }

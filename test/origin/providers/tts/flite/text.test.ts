@@ -11,20 +11,23 @@ describe('speakable text', () => {
   it.each([
     ['Hello there.', 'Hello there.'],
     ['  two\n\nlines\t here ', 'two lines here'],
-    ['See https://www.example.com/docs now.', 'See example dot com/docs now.'],
-    ['Mail me at info@example.org.', 'Mail me at info@example dot org.'],
+    ['See https://www.example.com/docs now.', 'See example dot com slash docs now.'],
+    ['Mail me at info@example.org.', 'Mail me at info at example dot org.'],
     ['**Bold**, `code` and # heading', 'Bold, code and heading'],
-    ['snake_case stays', 'snake_case stays'],
+    ['snake_case stays', 'snake case stays'],
     ['“Quoted” — it’s fine…', "Quoted, it's fine,"],
     ['café, naïve, Zürich, Łódź', 'cafe, naive, Zurich, lodz'],
-    ['€5 or £3.50', '5 euros or 3.50 pounds'],
-    ['20 °C outside', '20 degrees Celsius outside'],
-    ['salt & pepper by AT&T', 'salt and pepper by AT and T'],
+    ['€5 or £3.50', 'five euros or three pounds and fifty pence'],
+    ['20 °C outside', 'twenty degrees Celsius outside'],
+    ['salt & pepper by AT&T', 'salt and pepper by A T and T'],
     ['Great job 🎉👍', 'Great job'],
     ['你好 world', 'world'],
-    ['Dr. Smith paid $1,234.56 at 10:30.', 'Dr. Smith paid $1,234.56 at 10:30.'],
+    [
+      'Dr. Smith paid $1,234.56 at 10:30.',
+      'doctor Smith paid one thousand two hundred thirty four dollars and fifty six cents at ten thirty.',
+    ],
     ['-voice rms', 'voice rms'],
-    ['--setf a=1', 'setf a=1'],
+    ['--setf a=1', 'setf a equals one'],
     ['bell\u0007 and null\u0000 here', 'bell and null here'],
   ])('reads %j as %j', (text, expected) => {
     expect(speakableText(text)).toBe(expected)
@@ -43,7 +46,7 @@ describe('speakable text', () => {
 
   it('looks at four times as much as it says, and no further', () => {
     for (const text of HOSTILE)
-      expect(speakableText(`${text.slice(0, 4 * MAX_TEXT_CHARS)}and more`)).toBe(speakableText(text.slice(0, 4 * MAX_TEXT_CHARS)))
+      expect(speakableText(`${text.slice(0, MAX_TEXT_CHARS)}and more`)).toBe(speakableText(text.slice(0, MAX_TEXT_CHARS)))
   })
 
   it('has an end for any text', async () => {

@@ -1,0 +1,208 @@
+/** Rules for what is written in digits. */
+import { cardinalWords, decadeWords, digitWords, numberWords, ordinalWords, romanValue, yearWords } from './numbers.ts'
+import type { SpokenRule } from './rule.ts'
+import { COUNTED, CURRENCIES, MAGNITUDES, MONTHS, SIGNS, UNITS } from './words.ts'
+
+const any = (words: readonly string[]): string =>
+  [...words]
+    .sort((a, b) => b.length - a.length)
+    .map((word) => word.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'))
+    .join('|')
+
+const NUMBER = '(?:\\d{1,3}(?:,\\d{3})+|\\d+)(?:\\.\\d+)?'
+const MONTH = `${any(MONTHS)}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec`
+const SIGN = any(['US$', '$', '€', '£', '¥', '₹', '₩', '₽'])
+const CODE = any(Object.keys(CURRENCIES).filter((name) => /^[A-Z]{3}$/.test(name)))
+const MAGNITUDE = any(Object.keys(MAGNITUDES))
+const DASH = '\\s?[-–—]\\s?'
+const FRACTIONS: Readonly<Record<number, string>> = { 2: 'half', 3: 'third', 4: 'quarter' }
+
+function moneyWords(amount: string, magnitude: string | undefined, sign: string): string {
+  const [one, many, cent] = CURRENCIES[sign] ?? ['', '', '']
+  if (magnitude) return `${numberWords(amount)} ${MAGNITUDES[magnitude]} ${many}`
+  const [whole = '', decimals = ''] = amount.split('.')
+  if (decimals !== '' && decimals.length !== 2) return `${numberWords(amount)} ${many}`
+  const units = `${cardinalWords(whole)} ${whole === '1' ? one : many}`
+  if (Number(decimals) === 0) return units
+  const cents = `${cardinalWords(String(Number(decimals)))} ${cent === 'penny' ? 'pence' : Number(decimals) === 1 ? cent : `${cent}s`}`
+  return Number(whole) === 0 ? cents : `${units} and ${cents}`
+}
+
+function timeWords(hour: string, minute: string, half: string | undefined): string {
+  const after = half ? ` ${half.toUpperCase()} M` : ''
+  const h = cardinalWords(String(Number(hour)))
+  if (Number(minute) === 0) return half ? `${h}${after}` : Number(hour) > 12 ? `${h} hundred` : `${h} o'clock`
+  return `${h} ${minute.startsWith('0') ? 'oh ' : ''}${cardinalWords(String(Number(minute)))}${after}`
+}
+
+function monthOf(name: string): string {
+  return MONTHS.find((month) => month.startsWith(name.slice(0, 3))) ?? name
+}
+
+function dateWords(year: string | undefined, month: number, day: string): string | undefined {
+  const name = MONTHS[month - 1]
+  if (!name || Number(day) < 1 || Number(day) > 31) return undefined
+  return `${name} ${ordinalWords(String(Number(day)))}${year ? `, ${yearWords(year)}` : ''}`
+}
+
+function fractionWords(top: string, bottom: string): string | undefined {
+  const [n, d] = [Number(top), Number(bottom)]
+  if (top === '24' && bottom === '7') return 'twenty-four seven'
+  if (top === '9' && bottom === '11') return 'nine eleven'
+  if (d < 2 || d > 100 || n < 1) return undefined
+  if (n > d && d > 20) return `${cardinalWords(top)} over ${cardinalWords(bottom)}`
+  if (n >= d) return `${cardinalWords(top)} out of ${cardinalWords(bottom)}`
+  const part = FRACTIONS[d] ?? ordinalWords(bottom)
+  return `${cardinalWords(top)} ${n === 1 ? part : d === 2 ? 'halves' : `${part}s`}`
+}
+
+function unitWords(amount: string, unit: string): string {
+  const name = UNITS[unit] ?? unit
+  if (amount !== '1' || !/s(?: |$)/.test(name) || unit === 'x') return name === 'feet' && amount === '1' ? 'foot' : name
+  return name.replace(/inches$/, 'inch').replace(/s(?= per| Cel| Fah|$)/, '')
+}
+
+/** Digits of a code: in pairs where there are four, else one by one. */
+function codeWords(digits: string): string {
+  if (digits.length === 4 && !digits.startsWith('0') && !/00$/.test(digits)) return yearWords(digits)
+  return digits.length <= 2 && !digits.startsWith('0') ? cardinalWords(digits) : digitWords(digits)
+}
+
+const REGENTS =
+  'Henry|Louis|George|Edward|Charles|James|William|Richard|Elizabeth|Mary|Philip|Francis|Napoleon|Ramses|Pope|Paul|Pius|John|Benedict|Leo|Gregory|Frederick|Wilhelm|Nicholas|Alexander|Catherine|Peter|Ivan'
+
+export const NUMBER_RULES: readonly SpokenRule[] = [
+  // addresses of machines, versions
+  [/\b\d{1,3}(?:\.\d{1,3}){3}(?::(\d+))?\b/g, (m) => m[0].replace(/\d+/g, cardinalWords).replaceAll('.', ' dot ').replace(':', ' port ')],
+  [/\b[vV](?:ersion )?(\d+(?:\.\d+)*)\b(?!\.\d)/g, (m) => `version ${m[1]?.split('.').map(cardinalWords).join(' point ')}`],
+  [/(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)/g, (m) => m[0].split('.').map(cardinalWords).join(' point ')],
+  // dates
+  [
+    /(?<!\d)(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\d-])/g,
+    ([, year, month, day = '', hour, minute]) => {
+      const date = dateWords(year, Number(month), day)
+      return date && hour && minute ? `${date}, ${timeWords(hour, minute, undefined)}` : date
+    },
+  ],
+  [
+    /(?<![\d/])(\d{1,2})[/.](\d{1,2})[/.](\d{4}|\d{2})(?![\d/])/g,
+    ([, a = '', b = '', year = '']) => {
+      const full = year.length === 4 ? year : `20${year}`
+      return Number(a) > 12 ? dateWords(full, Number(b), a) : dateWords(full, Number(a), b)
+    },
+  ],
+  [
+    new RegExp(`\\b(${MONTH})\\.? (\\d{1,2})(?:st|nd|rd|th)?(?:,? (\\d{4}))?(?![\\d:%])(?!,\\d)`, 'g'),
+    ([, month = '', day = '', year]) => dateWords(year, MONTHS.indexOf(monthOf(month)) + 1, day),
+  ],
+  [
+    new RegExp(`(?<![\\d.,])(\\d{1,2})(?:st|nd|rd|th)?(?: of)? (${any(MONTHS)})(?: (\\d{4}))?\\b`, 'g'),
+    ([, day = '', month = '', year]) => `the ${ordinalWords(day)} of ${month}${year ? `, ${yearWords(year)}` : ''}`,
+  ],
+  [/(?<![\d.])['’]?(\d{4}|\d0)['’]?s\b/g, (m) => decadeWords(m[1] ?? '')],
+  // telephone, card and book numbers
+  [
+    /(?<![\d.,-])(\+?)(\(?\d{1,4}\)?(?:[ .-]?\(?\d{2,4}\)?){2,5})(?![\d.,]*\d)/g,
+    (m) => {
+      const digits = (m[2] ?? '').replace(/\D/g, '').length
+      if (digits < 9 || !(m[1] || /\D/.test(m[2] ?? ''))) return undefined
+      return `${m[1] ? 'plus ' : ''}${digitWords(m[2] ?? '')}`
+    },
+  ],
+  [/(?<![\d.,-])\d{3}-\d{4}(?![\d-])/g, (m) => digitWords(m[0])],
+  [/\b(?:97[89]-)?(?:\d+-){2,4}[\dX]\b/g, (m) => digitWords(m[0])],
+  [/(?<=\b(?:call|dial|ring|text|code|PIN|extension) )\d{3,6}\b(?![.,]\d)/gi, (m) => digitWords(m[0])],
+  // times
+  [
+    /(?<![\d:])(\d{1,2}):(\d{2})(?::\d{2})?(?:\s?([aApP])\.?\s?[mM]\b\.?)?(?![\d:])/g,
+    ([, hour = '', minute = '', half]) => (Number(hour) < 25 && Number(minute) < 60 ? timeWords(hour, minute, half) : undefined),
+  ],
+  [/(?<![\d:.])(\d{1,2})\s?([aApP])\.?[mM]\b(?:\.(?!\s*$))?/g, ([, hour = '', half]) => timeWords(hour, '00', half)],
+  // money
+  [
+    new RegExp(`([-−]?)(${SIGN})\\s?(${NUMBER})(?:${DASH}(?:${SIGN})?(${NUMBER}))?(?:\\s?(${MAGNITUDE})\\b)?`, 'g'),
+    ([, minus, sign = '', amount = '', until, magnitude]) =>
+      `${minus ? 'minus ' : ''}${until ? `${numberWords(amount)} to ` : ''}${moneyWords(until ?? amount, magnitude, sign)}`,
+  ],
+  [new RegExp(`\\b(${CODE})\\s?(${NUMBER})(?:\\s?(${MAGNITUDE})\\b)?`, 'g'), (m) => moneyWords(m[2] ?? '', m[3], m[1] ?? '')],
+  [
+    new RegExp(`(?<![\\w.])(${NUMBER})(?:\\s?(${MAGNITUDE}))?\\s?(${SIGN}|${CODE})(?![\\w])`, 'g'),
+    (m) => moneyWords(m[1] ?? '', m[2], m[3] ?? ''),
+  ],
+  // measures
+  [/\b(\d+)['′’](\d{1,2})(?:["″”]|'')/g, (m) => `${cardinalWords(m[1] ?? '')} foot ${cardinalWords(m[2] ?? '')}`],
+  [/\b(\d+)['′](?=[\s,.]|$)/g, (m) => `${cardinalWords(m[1] ?? '')} feet`],
+  [/\b(\d+)["″](?=[\s,.]|$)/g, (m) => `${cardinalWords(m[1] ?? '')} inches`],
+  [
+    new RegExp(
+      `(?<![\\w.])([-−+]?)(${NUMBER})(?:${DASH}(${NUMBER}))?\\s?(${any(Object.keys(UNITS))})(?![\\p{L}\\p{N}/²³])(?!['’]\\p{L})`,
+      'gu',
+    ),
+    ([whole, sign = '', amount = '', until, unit = '']) => {
+      if (/^[A-Za-z]$/.test(unit) && /\s/.test(whole.at(-2) ?? '') && /^[sxhAVWl]$/.test(unit)) return undefined
+      return `${numberWords(sign + amount)}${until ? ` to ${numberWords(until)}` : ''} ${unitWords(until ?? amount, unit)}`
+    },
+  ],
+  // fractions, powers
+  [
+    /(?<![\w/.])(?:(\d+)[ -])?(\d{1,3})\/(\d{1,3})(?![\w/])/g,
+    ([, whole, top = '', bottom = '']) => {
+      const words = fractionWords(top, bottom)
+      return words && whole ? `${cardinalWords(whole)} and ${words.replace(/^one (?=half|quarter)/, 'a ')}` : words
+    },
+  ],
+  [
+    /(?:(\d+)\s?)?([½⅓⅔¼¾⅛])/g,
+    ([, whole, part = '']) =>
+      whole ? `${cardinalWords(whole)} and ${SIGNS[part]?.replace(/^one (?=half|quarter)/, 'a ')}` : (SIGNS[part] ?? ''),
+  ],
+  [
+    new RegExp(`(?<![\\w.])(${NUMBER})[eE]([-+]?\\d+)\\b`, 'g'),
+    (m) => `${numberWords(m[1] ?? '')} times ten to the ${numberWords((m[2] ?? '').replace('+', ''))}`,
+  ],
+  [/\b(\d+)\^([-−]?\d+)/g, (m) => `${cardinalWords(m[1] ?? '')} to the ${numberWords(m[2] ?? '')}`],
+  // ranges, scores, ratios, ordinals
+  [
+    new RegExp(`(?<![\\w.,-])(${NUMBER})(?:[-–—]|\\s[–—]\\s)(${NUMBER})(?![\\w-])(?!\\.\\d)`, 'g'),
+    ([, from = '', to = '']) => {
+      const read = (text: string): string => (/^(?:1[1-9]|20)\d\d$/.test(text) ? yearWords(text) : numberWords(text))
+      return `${read(from)} to ${read(to)}`
+    },
+  ],
+  [/(?<![\d:])(\d+):(\d+)(?![\d:])/g, (m) => `${cardinalWords(m[1] ?? '')} to ${cardinalWords(m[2] ?? '')}`],
+  [/\b(\d[\d,]*)(?:st|nd|rd|th)\b/gi, (m) => ordinalWords(m[1] ?? '')],
+  // counted things
+  [new RegExp(`(?<![\\p{L}\\p{N}])(${any(Object.keys(COUNTED))})\\s?(?=\\d)`, 'gu'), ([, name = '']) => `${COUNTED[name]} `],
+  [/#(?=\d+\b(?![a-f]))/g, () => 'number '],
+  // codes: flights, products, sizes
+  [
+    /\b([A-Z]{1,4})[ -]?(\d{1,5})(?![\d.,:%]\d)\b/g,
+    ([whole, letters = '', digits = '']) =>
+      /^(?:I|A|IN|OF|AT|ON|BY|TO|IS|AND|THE)$/.test(letters) && whole.includes(' ')
+        ? undefined
+        : `${[...letters].join(' ')} ${codeWords(digits)}`,
+  ],
+  // Roman numerals
+  [new RegExp(`(?<=\\b(?:${REGENTS}) )([IVX]+)\\b(?!\\.\\s?[A-Z]\\.)`, 'g'), (m) => `the ${ordinalWords(String(romanValue(m[0])))}`],
+  [
+    /(?<=\b(?:Chapter|Part|Act|Scene|Volume|Book|Section|Article|War|Phase|Type|Level|Title|Class|Bowl|Rocky|Episode|Appendix|Figure|Table) )([IVXLC]+)\b/g,
+    (m) => cardinalWords(String(romanValue(m[0]))),
+  ],
+  // zeros in front, years, the rest
+  [/(?<![\d.,])0\d+\b(?!\.\d)/g, (m) => digitWords(m[0])],
+  [
+    /(?<![\d.,:/$€£-])(?:1[1-9]\d\d|20\d\d)(?![\d:/%]|[.,]\d)\b/g,
+    (m) => {
+      const after = m.input.slice(m.index + 4)
+      const before = m.input.slice(0, m.index)
+      if (/\b(?:in|since|until|till|year|early|late|mid|circa|around|spring|summer|autumn|fall|winter|before|after)\s$/i.test(before))
+        return yearWords(m[0])
+      return /^ (?:(?:new|more|different|other|of|full)\b|[a-z]+s\b(?<! (?:was|is|has)))/.test(after) ? undefined : yearWords(m[0])
+    },
+  ],
+  [
+    new RegExp(`(?<![\\p{L}\\d.,])([-−+](?=\\d))?(${NUMBER}|\\.\\d+)`, 'gu'),
+    ([, sign = '', amount = '']) => numberWords(sign + (amount.startsWith('.') ? `0${amount}` : amount)),
+  ],
+  [/\d+/g, (m) => cardinalWords(m[0])],
+]

@@ -1,0 +1,129 @@
+/** Rules for addresses, names of things on computers, short forms and signs. */
+import { cardinalWords, digitWords } from './numbers.ts'
+import type { SpokenRule } from './rule.ts'
+import { ABBREVIATIONS, READ_ACRONYMS, SIGNS, SPELT_ACRONYMS, SPELT_SIGNS } from './words.ts'
+
+/** Letters by their names. */
+function spell(letters: string): string {
+  return [...letters.toUpperCase()].join(' ')
+}
+
+const FILE_TYPES =
+  'pdf|docx?|xlsx?|pptx?|txt|md|csv|json|ya?ml|xml|html?|css|m?[jt]sx?|py|rs|go|java|cpp|h|sh|exe|zip|gz|tar|png|jpe?g|gif|svg|mp[34]|wav|log|toml|ini|env'
+const SITES = 'com|org|net|edu|gov|io|ai|dev|app|co|uk|de|fr|es|it|nl|eu|us|ca|au|jp|cn|in|info|biz|me|tv|ch|at|be|se|no'
+
+/** A name on a computer: its signs by their names, its letters as words where they can be read. */
+function nameWords(name: string): string {
+  return name
+    .replace(/[-_](?=\w)/g, ' ')
+    .replace(/(\p{Ll})(?=\p{Lu})/gu, '$1 ')
+    .replace(/\d+/g, (digits) => ` ${digits.length > 4 || digits.startsWith('0') ? digitWords(digits) : cardinalWords(digits)} `)
+    .replace(/[./\\@:?=&#%+~_-]/g, (sign) => ` ${SPELT_SIGNS[sign]} `)
+    .replace(/\b(?:[a-z]{1,3}|[A-Z]{2,4})\b/g, (word) =>
+      /^(?:dot|at|and|[^aeiouy]{2,3})$/i.test(word) && !/^(?:dot|at|and)$/.test(word) ? spell(word) : word,
+    )
+    .replace(/\bjson\b/gi, 'jason')
+    .replace(/\s+/g, ' ')
+    .trim()
+}
+
+/** Without the punctuation of the sentence; `tail` goes on as text. */
+function withoutStops(text: string): string {
+  return text.replace(/[.,;:!?)\]'"]+$/, '')
+}
+
+function siteWords(match: RegExpExecArray): string {
+  const text = withoutStops(match[0])
+  const tail = match[0].slice(text.length)
+  const name = text
+    .replace(/^[a-z]+:\/\//i, '')
+    .replace(/^www\./i, '')
+    .replace(/[?#].*$/, '')
+    .replace(/\/+$/, '')
+  return nameWords(name) + tail
+}
+
+function capitalWords(match: RegExpExecArray): string | undefined {
+  const [word] = match
+  const { input, index } = match
+  const isShouted =
+    /[A-Z]{2,}[^A-Za-z\n]*$/.test(input.slice(0, index)) || /^[^A-Za-z\n]*[A-Z]{2,}\b/.test(input.slice(index + word.length))
+  if (word === 'JSON') return 'jason'
+  if (READ_ACRONYMS.has(word)) return word.toLowerCase()
+  if (SPELT_ACRONYMS.has(word) && !(isShouted && /^(?:IT|US|AM|OK|AC|PIN|LA|HR|PR|AI|ETA)$/.test(word))) return spell(word)
+  if (/^[^AEIOUY]+$/.test(word)) return spell(word)
+  return word.length <= 3 && !isShouted ? spell(word) : word.toLowerCase()
+}
+
+/** Before the numbers: names that have digits and stops in them. */
+export const NAME_RULES: readonly SpokenRule[] = [
+  [/[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, (m) => nameWords(withoutStops(m[0]))],
+  [/\b(?:https?|wss?|ftp|file):\/\/[^\s<>]+/gi, siteWords],
+  [/\bwww\.[^\s<>]+/gi, siteWords],
+  [new RegExp(`(?<![\\w@.])(?:[a-z0-9-]+\\.)+(?:${SITES})(?![\\w-])(?:\\/[^\\s<>]*)?`, 'gi'), siteWords],
+  [/\b(C|c)\+\+/g, () => 'C plus plus'],
+  [/\b([CFJ])#(?!\w)/g, (m) => `${m[1]} sharp`],
+  [/\bASP\.NET\b/g, () => 'A S P dot net'],
+  [/(?<!\w)\.NET\b/g, () => 'dot net'],
+  [/\b(Node|Vue|Next|Nuxt|React|Three|Express)\.js\b/gi, (m) => `${m[1]} dot J S`],
+  [
+    /(?:\b[A-Za-z]:\\|~\/|\.{1,2}\/|(?<![\w<])\/)[\w.-]+(?:[/\\][\w.-]+)*/g,
+    (m) => nameWords(withoutStops(m[0])) + m[0].slice(withoutStops(m[0]).length),
+  ],
+  [/\b[\w-]+(?:\/[\w.-]+){2,}/g, (m) => (/^[\d/]+$/.test(m[0]) ? undefined : nameWords(m[0]))],
+  [new RegExp(`\\b[\\w-]+(?:\\.[\\w-]+)*\\.(?:${FILE_TYPES})\\b`, 'g'), (m) => (/^[\d.]+$/.test(m[0]) ? undefined : nameWords(m[0]))],
+  [
+    /#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b/g,
+    (m) =>
+      /^\d{1,3}$/.test(m[1] ?? '')
+        ? undefined
+        : `hash ${[...(m[1] ?? '')].map((one) => (/\d/.test(one) ? digitWords(one) : one.toUpperCase())).join(' ')}`,
+  ],
+  [/(?<!\w)#([A-Za-z]\w*)/g, (m) => `hashtag ${nameWords(m[1] ?? '')}`],
+  [/(?<!\w)@([A-Za-z]\w*)/g, (m) => `at ${nameWords(m[1] ?? '')}`],
+  [/\b(iPhone|iPad|iPod|iCloud|iMac|eBay|iTunes)\b/g, (m) => `${m[0].slice(0, 1)} ${m[0].slice(1)}`],
+  [/\b(macOS|iOS|tvOS)\b/g, (m) => m[0].replace('OS', ' O S').replace('mac', 'mack').replace(/^i /, 'I ')],
+  [/\b[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+\b/g, (m) => nameWords(m[0].replace(/[A-Z]{2,}/g, (word) => word.toLowerCase()))],
+  [/\b[a-z]+\d*(?:[A-Z][a-z0-9]+)+\b/g, (m) => nameWords(m[0])],
+]
+
+/** After the numbers. */
+export const WORD_RULES: readonly SpokenRule[] = [
+  [/\bSt\.(?=\s\p{Lu})/gu, (m) => (/\p{Lu}\p{Ll}+\s$/u.test(m.input.slice(0, m.index)) ? 'street' : 'saint')],
+  [/\bSt\./g, () => 'street'],
+  [
+    new RegExp(
+      `(?<![\\p{L}\\p{N}.])(?:${Object.keys(ABBREVIATIONS)
+        .sort((a, b) => b.length - a.length)
+        .map((name) => name.replace(/[.*+?^$()|/]/g, '\\$&'))
+        .join('|')})(?![\\p{L}\\p{N}])`,
+      'gu',
+    ),
+    (m) => {
+      const isLast = m[0].endsWith('.') && /^\W*$/.test(m.input.slice(m.index + m[0].length))
+      return `${ABBREVIATIONS[m[0]]}${isLast ? '.' : ''}`
+    },
+  ],
+  [/\bPh\.?D\b\.?(?!$)/g, () => 'P H D'],
+  [
+    /(?<![\p{L}.])\p{L}\.(?:\s?\p{L}\.)+/gu,
+    (m) => spell(m[0].replace(/[\s.]/g, '')) + (/^\W*$/.test(m.input.slice(m.index + m[0].length)) ? '.' : ''),
+  ],
+  [/(?<![\p{L}.'’])\p{Lu}\.(?=\s\p{Lu})/gu, (m) => m[0].slice(0, 1)],
+  [/\b([A-Z])&([A-Z])\b/g, (m) => `${m[1]} and ${m[2]}`],
+  [/\b([A-Z]{2,5})s\b/g, (m) => (READ_ACRONYMS.has(m[1] ?? '') ? `${m[1]?.toLowerCase()}s` : `${spell(m[1] ?? '')}'s`)],
+  [/(?<![\p{L}\p{N}])[A-Z]{2,}(?![\p{L}\p{N}])/gu, capitalWords],
+  [/\b([a-z]{2,})\/([a-z]{2,})\b/gi, (m) => `${m[1]} ${m[2]}`],
+  [/(?<=\d\s?)x(?=\s?\d)/g, () => ' by '],
+  [/(?<=\d)\s?[-–—]\s?(?=\d)/g, () => ' to '],
+  [/(?<!\w)@(?=\s)/g, () => 'at'],
+  [
+    new RegExp(
+      `[${Object.keys(SIGNS)
+        .join('')
+        .replace(/[\\\]^-]/g, '\\$&')}]`,
+      'gu',
+    ),
+    (m) => SIGNS[m[0]] ?? '',
+  ],
+]
