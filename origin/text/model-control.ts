@@ -1,0 +1,311 @@
+/**
+ * Separates a language model's answer from its control text: thoughts, channel headers, tool calls written as text, marks of a turn's
+ * end. Works on a stream whose pieces end anywhere; answer text passes at once, except where it may be the beginning of a marker.
+ */
+
+export type ModelPart =
+  | { kind: 'answer' | 'thought'; text: string }
+  /** All answer text so far was thought: only the mark that closes it came. */
+  | { kind: 'recall' }
+
+/** Characters that a marker has at most. */
+const MAX_MARKER = 120
+/** Characters that are held while a reply looks like thoughts without an opening mark. */
+const MAX_HELD = 20_000
+
+const THOUGHT_NAMES = 'think thinking thoughts thought reasoning reflection analysis scratchpad seed:think'.split(' ')
+const TOOL_NAMES =
+  'tool_call tool_calls tool_response tool_use function_call function_calls minimax:tool_call seed:tool_call longcat_tool_call'.split(' ')
+/** Left out, whatever is between them stays. */
+const LONE_MARKS =
+  '<s> </s> <bos> <eos> <pad> <unk> <end_of_turn> <end_of_utterance> [/inst] [eos] [bos] <</sys>> <answer> </answer> <final> </final> <response> </response> <final_answer> </final_answer>'.split(
+    ' ',
+  )
+const CLOSING: Readonly<Record<string, string>> = {
+  '◁think▷': '◁/think▷',
+  '[think]': '[/think]',
+  '<|begin_of_thought|>': '<|end_of_thought|>',
+  '<|start_thinking|>': '<|end_thinking|>',
+  '<|think|>': '<|/think|>',
+  ...Object.fromEntries(THOUGHT_NAMES.map((name) => [`<${name}>`, `</${name}>`])),
+}
+const CLOSERS: ReadonlySet<string> = new Set(Object.values(CLOSING))
+const TOOL_CLOSING: Readonly<Record<string, string>> = {
+  '<|start_action|>': '<|end_action|>',
+  '<|tool_call_start|>': '<|tool_call_end|>',
+  '<|tool_call|>': '<|/tool_call|>',
+  '<|tool_calls_section_begin|>': '<|tool_calls_section_end|>',
+  '<｜tool▁calls▁begin｜>': '<｜tool▁calls▁end｜>',
+  '<|python_tag|>': '<|eom_id|>',
+  '[tool_calls]': '</s>',
+  '[tool_call]': '[/tool_call]',
+  ...Object.fromEntries(TOOL_NAMES.map((name) => [`<${name}>`, `</${name}>`])),
+}
+const TOOL_CLOSERS: ReadonlySet<string> = new Set(Object.values(TOOL_CLOSING))
+const LITERALS: readonly string[] = [
+  ...Object.keys(CLOSING),
+  ...CLOSERS,
+  ...Object.keys(TOOL_CLOSING),
+  ...TOOL_CLOSERS,
+  ...LONE_MARKS,
+  '<start_of_turn>',
+  '[inst]',
+  '</function>',
+  '</invoke>',
+]
+/** `<|name|>` and `<｜name｜>`: a model's special tokens, whatever their names. */
+const SPECIAL = /^<[|｜]\/?[\p{L}\p{N}_▁.:/-]{1,60}[|｜]>/u
+const SPECIAL_BEGUN = /^<(?:[|｜](?:\/?[\p{L}\p{N}_▁.:/-]{0,60}[|｜]?)?)?$/u
+const FUNCTION = /^<(?:function=|invoke\s)[^<>]{1,100}>/i
+const FUNCTION_BEGUN = /^<(?:function=|invoke\s)[^<>]{0,100}$/i
+const FUNCTION_HEADS = ['<function=', '<invoke ']
+/** Marks after which a name of a role or a channel comes, up to the message. */
+const HEADS: ReadonlySet<string> = new Set(['<|channel|>', '<|start|>', '<|im_start|>', '<|start_header_id|>', '<start_of_turn>'])
+const HEAD_ENDS = /^(?:<\|message\|>|<\|end_header_id\|>|<\|im_sep\|>)/i
+/** The turn of somebody else begins: the model goes on alone. */
+const OTHERS_TURN: ReadonlySet<string> = new Set(['<|user|>', '<|system|>', '<|observation|>', '<｜user｜>', '[inst]'])
+const OTHERS_ROLE = /^(?:user|system|tool|ipython|human|developer|observation)\b/i
+const STARTS = /[<◁[]/g
+
+/** How thoughts begin that no mark opens. */
+const OPENINGS: readonly string[] = ['', 'okay, ', 'okay, so ', 'ok, ', 'ok, so ', 'alright, ', 'alright, so ', 'hmm, ', 'so ', 'so, '].flatMap(
+  (lead) =>
+    'the user is|the user has|the user just|the user want|the user ask|the user said|the user say|the user greet|the user seem|the user wrote|we need to respond|we need to answer|we need to reply|i need to respond|i need to answer|i need to figure|let me think|let me figure|let me see what the user'
+      .split('|')
+      .map((subject) => lead + subject),
+)
+/** Harmony whose special tokens a server has removed. */
+const BARE_CHANNEL = /^analysis(?=[A-Z])/
+const BARE_FINAL = 'assistantfinal'
+
+type State =
+  | { at: 'answer' }
+  | { at: 'thought'; closers: ReadonlySet<string> }
+  | { at: 'tool'; closer: string }
+  | { at: 'head'; text: string; mark: string }
+  | { at: 'over' }
+
+export interface ModelControlOptions {
+  /** The model is known to begin with thoughts that no mark opens: its text waits for the mark that closes them. */
+  thinksFirst?: boolean
+}
+
+export class ModelControl {
+  #state: State = { at: 'answer' }
+  #pending = ''
+  #before = ''
+  #begun = false
+  /** Control text was removed, and no answer text came since the beginning: white space is left out. */
+  #trims = false
+  #hasThoughts = false
+  /** No mark opens the thoughts: `wait` until the beginning is known, `hold` while it looks like thoughts, `off` otherwise. */
+  #opening: 'wait' | 'hold' | 'off'
+  #recalled = false
+
+  constructor({ thinksFirst = false }: ModelControlOptions = {}) {
+    this.#opening = thinksFirst ? 'hold' : 'wait'
+  }
+
+  /** Only the closing mark of the thoughts came: what the next reply of the same model will do as well. */
+  get thoughtFirst(): boolean {
+    return this.#recalled
+  }
+
+  push(text: string): ModelPart[] {
+    this.#pending += text
+    return this.#read(false)
+  }
+
+  /** The reply is complete. */
+  end(): ModelPart[] {
+    return this.#read(true)
+  }
+
+  #read(isEnd: boolean): ModelPart[] {
+    const parts: ModelPart[] = []
+    if (!this.#passOpening(isEnd, parts)) return parts
+    let from = 0
+    while (from < this.#pending.length) {
+      STARTS.lastIndex = from
+      const found = this.#state.at === 'head' ? headStop(this.#pending, from) : (STARTS.exec(this.#pending)?.index ?? -1)
+      if (found < 0) break
+      const rest = this.#pending.slice(found)
+      const previous = found > 0 ? this.#pending[found - 1] : this.#before.at(-1)
+      const mark = previous === '`' ? undefined : markerAt(rest)
+      if (mark === undefined && this.#state.at === 'head' && rest.startsWith('\n')) {
+        this.#take(this.#pending.slice(0, found), parts)
+        this.#endHead()
+        this.#drop(found + 1)
+        from = 0
+      } else if (mark !== undefined) {
+        this.#take(this.#pending.slice(0, found), parts)
+        this.#drop(found + mark.length)
+        this.#mark(mark.toLowerCase(), parts)
+        from = 0
+      } else if (!isEnd && previous !== '`' && mayBecomeMarker(rest)) {
+        this.#take(this.#pending.slice(0, found), parts)
+        this.#drop(found)
+        return parts
+      } else from = found + 1
+    }
+    this.#take(this.#pending, parts)
+    this.#drop(this.#pending.length)
+    return parts
+  }
+
+  /** @returns whether the text may be read on */
+  #passOpening(isEnd: boolean, parts: ModelPart[]): boolean {
+    if (this.#opening === 'off') return true
+    const text = this.#pending.trimStart()
+    if (this.#opening === 'wait') {
+      const head = text.slice(0, 60).toLowerCase()
+      if (BARE_CHANNEL.test(text) || OPENINGS.some((opening) => head.startsWith(opening))) this.#opening = 'hold'
+      else if (!isEnd && (text === '' || 'analysis'.startsWith(text) || OPENINGS.some((opening) => opening.startsWith(head)))) return false
+      else {
+        this.#opening = 'off'
+        return true
+      }
+    }
+    const closer = firstCloser(this.#pending)
+    if (closer) {
+      this.#opening = 'off'
+      this.#recalled = true
+      this.#hasThoughts = true
+      this.#trims = true
+      parts.push({ kind: 'thought', text: this.#pending.slice(0, closer.at).trimStart().replace(BARE_CHANNEL, '') })
+      this.#drop(closer.at + closer.mark.length)
+      return true
+    }
+    // thoughts that a mark opens need no guess
+    if (!isEnd && this.#pending.length < MAX_HELD && !markerAt(text)) return false
+    this.#opening = 'off'
+    if (BARE_CHANNEL.test(text)) this.#think()
+    return true
+  }
+
+  #take(text: string, parts: ModelPart[]): void {
+    if (text === '') return
+    const state = this.#state
+    if (state.at === 'head') this.#state = { ...state, text: (state.text + text).slice(0, MAX_MARKER) }
+    if (state.at === 'answer') {
+      const shown = this.#trims ? text.trimStart() : text
+      if (shown === '') return
+      if (shown.trim() !== '') {
+        this.#begun = true
+        this.#trims = false
+      }
+      add(parts, 'answer', shown)
+    }
+    if (state.at === 'thought') {
+      const shown = this.#trims ? text.trimStart() : text
+      if (shown === '') return
+      this.#trims = false
+      add(parts, 'thought', shown)
+    }
+  }
+
+  #drop(length: number): void {
+    this.#before = this.#pending.slice(0, length).slice(-1)
+    this.#pending = this.#pending.slice(length)
+  }
+
+  #mark(mark: string, parts: ModelPart[]): void {
+    const state = this.#state
+    if (state.at === 'over') return
+    if (!this.#begun) this.#trims = true
+    if (state.at === 'head' && HEAD_ENDS.test(mark)) {
+      this.#endHead()
+      return
+    }
+    if (state.at === 'tool' && mark !== state.closer && !isTurnEnd(mark)) return
+    if (state.at === 'thought' && state.closers.has(mark)) {
+      this.#state = { at: 'answer' }
+      if (!this.#begun) this.#trims = true
+      return
+    }
+    if (OTHERS_TURN.has(mark)) this.#state = { at: 'over' }
+    else if (HEADS.has(mark)) this.#state = { at: 'head', text: '', mark }
+    else if (mark in CLOSING) this.#think()
+    else if (mark in TOOL_CLOSING) this.#state = { at: 'tool', closer: TOOL_CLOSING[mark] ?? '' }
+    else if (FUNCTION.test(mark)) this.#state = { at: 'tool', closer: mark.startsWith('<invoke') ? '</invoke>' : '</function>' }
+    else if (CLOSERS.has(mark)) this.#recall(parts)
+    else if (state.at === 'tool' || isTurnEnd(mark)) this.#state = { at: 'answer' }
+  }
+
+  #think(): void {
+    this.#state = { at: 'thought', closers: CLOSERS }
+    this.#hasThoughts = true
+    this.#trims = true
+  }
+
+  #recall(parts: ModelPart[]): void {
+    if (this.#hasThoughts) return
+    this.#hasThoughts = true
+    this.#recalled = true
+    this.#begun = false
+    this.#trims = true
+    parts.push({ kind: 'recall' })
+  }
+
+  #endHead(): void {
+    const { text, mark } = this.#state.at === 'head' ? this.#state : { text: '', mark: '' }
+    const name = text.trim().toLowerCase()
+    if (mark === '<|channel|>' && / to=/.test(` ${name}`)) this.#state = { at: 'tool', closer: '<|call|>' }
+    else if (mark === '<|channel|>' && !name.startsWith('final')) this.#think()
+    else this.#state = OTHERS_ROLE.test(name) ? { at: 'over' } : { at: 'answer' }
+    if (!this.#begun) this.#trims = true
+  }
+}
+
+function add(parts: ModelPart[], kind: 'answer' | 'thought', text: string): void {
+  const last = parts.at(-1)
+  if (last && last.kind === kind) last.text += text
+  else parts.push({ kind, text })
+}
+
+function isTurnEnd(mark: string): boolean {
+  return /^<[|｜]\/?(?:im_end|eot_id|eom_id|end|call|return|endoftext|end▁of▁sentence)[|｜]>$|^<\/s>$|^<end_of_turn>$|^\[eos\]$/.test(mark)
+}
+
+/** The marker that a text begins with. */
+function markerAt(text: string): string | undefined {
+  const special = SPECIAL.exec(text) ?? FUNCTION.exec(text)
+  if (special) return special[0]
+  const head = text.slice(0, MAX_MARKER).toLowerCase()
+  const literal = LITERALS.find((mark) => head.startsWith(mark))
+  return literal && text.slice(0, literal.length)
+}
+
+function mayBecomeMarker(text: string): boolean {
+  if (text.length >= MAX_MARKER) return false
+  const head = text.toLowerCase()
+  const isBegun = (marks: readonly string[]): boolean => marks.some((mark) => mark.startsWith(head))
+  return isBegun(LITERALS) || isBegun(FUNCTION_HEADS) || SPECIAL_BEGUN.test(text) || FUNCTION_BEGUN.test(text)
+}
+
+/** Where a head may end: at a mark or a line's end. */
+function headStop(text: string, from: number): number {
+  return text.slice(from).search(/[<◁[\n]/) < 0 ? -1 : from + text.slice(from).search(/[<◁[\n]/)
+}
+
+function firstCloser(text: string): { at: number; mark: string } | undefined {
+  const lower = text.toLowerCase()
+  const marks = BARE_CHANNEL.test(text.trimStart()) ? [BARE_FINAL] : CLOSERS
+  let first: { at: number; mark: string } | undefined
+  for (const mark of marks) {
+    const at = lower.indexOf(mark)
+    if (at >= 0 && (!first || at < first.at)) first = { at, mark }
+  }
+  return first
+}
+
+/** The answer in a text that is there as a whole. */
+export function answerOf(text: string): string {
+  const control = new ModelControl()
+  let answer = ''
+  for (const part of [...control.push(text), ...control.end()]) {
+    if (part.kind === 'recall') answer = ''
+    else if (part.kind === 'answer') answer += part.text
+  }
+  return answer
+}
