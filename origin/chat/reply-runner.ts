@@ -7,6 +7,7 @@ import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
 import type { ChatProvider } from '../providers/llm/types.ts'
 import type { Turn } from '../turn/turn.ts'
+import { answerParts } from './answer-parts.ts'
 import { answeringModel, ChatCompletion, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
 
@@ -100,10 +101,14 @@ export class ReplyRunner {
     const request = { ...settingsOf(task), messages, model: reply.model, tools: task.tools ?? config.tools }
     try {
       signal.throwIfAborted()
-      for await (const part of llm.reply(request, signal)) {
+      for await (const part of answerParts(llm.reply(request, signal), reply.model)) {
         signal.throwIfAborted()
         const more = reply.take(part)
         exchange.toolCalls = reply.toolCalls
+        if (part.type === 'recall') {
+          exchange.said = ''
+          tokens.clear()
+        }
         if (part.type === 'text') {
           turn.metrics.mark('llm_first_token')
           exchange.said = reply.text

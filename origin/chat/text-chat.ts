@@ -1,5 +1,6 @@
 /** A chat of no session: text alone. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
+import { answerParts } from './answer-parts.ts'
 import { answeringModel, ChatCompletion, settingsOf } from './chat-completion.ts'
 import { Conversation } from './conversation.ts'
 import type { ReplyServices } from './reply-runner.ts'
@@ -17,7 +18,7 @@ export async function textChat(
 ): Promise<ChatResponse> {
   const reply = new ChatCompletion({ model: answeringModel(llm, request.model), onChunk: request.stream ? onChunk : undefined })
   const { prompt } = new Conversation(persona).prepare(request.messages)
-  for await (const part of llm.reply({ ...settingsOf(request), messages: prompt, model: reply.model }, signal)) {
+  for await (const part of answerParts(llm.reply({ ...settingsOf(request), messages: prompt, model: reply.model }, signal), reply.model)) {
     signal.throwIfAborted()
     if (!reply.take(part)) break
   }

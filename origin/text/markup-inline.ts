@@ -12,7 +12,7 @@ const MAX_DROPPED = 4_000
 /** Stand for parts that are done; replaced by these at the end. */
 const KEPT = /\uE000(\d+)\uE001/g
 
-const DIRECTION = /(?<![\w*])\*{1,2}(?![\s*])([^*\n]{2,80}?)\*{1,2}(?![\w*])|(?<![\w_])_(?![\s_])([^_\n]{2,80}?)_(?![\w_])|\(([^()\n]{2,60})\)|\[([^[\]\n]{2,60})\](?![([])/g
+const DIRECTION = /(?<![\w*])\*{1,2}(?![\s*])([^*\n]{2,80}?)\*{1,2}(?![\w*])|(?<![\w_])_(?![\s_])([^_\n]{2,80}?)_(?![\w_])|\(([^()\n]{2,60})\)|\[([^[\]\n]{1,60})\](?![([])/g
 
 /** Something is not closed yet: what follows may belong to it. @param text up to a white space */
 export function isOpen(text: string): boolean {
@@ -61,7 +61,7 @@ export function readInline(text: string): TextPiece[] {
   }
   const safe = text.replace(/[\uE000\uE001]/g, '')
   const marked = safe
-    .replace(/(`{1,3})(?!`)([^`]+)\1(?!`)/g, (_, _sign, code: string) => keep(code.trim()))
+    .replace(/(`{1,3})(?!`)([^\n]+?)(?<!`)\1(?!`)/g, (_, _sign, code: string) => keep(code.trim()))
     .replace(/\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$\$([\s\S]+?)\$\$/g, (_, a = '', b = '', c = '') => keep(mathInWords(a + b + c)))
     .replace(/(?<![\w$\\])\$(?!\s)([^$\n]{1,200}?)(?<!\s)\$(?!\d)/g, (whole, math: string) => (isMath(math) ? keep(mathInWords(math)) : whole))
     .replace(/\\([!-/:-@[-`{-~])/g, (_, sign: string) => keep(sign))
@@ -111,12 +111,12 @@ function plain(text: string, keep: (words: string) => string): string {
       return d === undefined ? whole : /^\d+(?:\s*[,–-]\s*\d+)*$/.test(d) ? '' : d
     })
     // a lone address or a name with its underscores stays as it is
-    .replace(/[\w.+-]+@[\w-]+\.[\w.-]+|\b\w+(?:_\w+)+\b/g, (name) => (/^_|_$/.test(name) ? name : keep(name)))
+    .replace(/[\w.+-]+@[\w-]+\.[\w.-]+|(?<!:)\b\w+(?:_\w+)+\b/g, (name) => (/^_|_$/.test(name) ? name : keep(name)))
     .replace(/(?<![\d)])(\*{1,3}|~~|==)(?=\S)([^*~=]+?)(?<=\S)\1/g, '$2')
     .replace(/(?<![\p{L}\p{N}_])(_{1,3})(?=[^\s_])([^_]+?)(?<=[^\s_])\1(?![\p{L}\p{N}_])/gu, '$2')
     .replace(/(?<![\p{L}\p{N}*])(?:\*{1,3}|_{1,3}|~~)(?=["'“‘(]*[\p{L}\p{N}\uE000$])|(?<=[\p{L}\p{N}\uE001.,!?:;"'”’)%])(?:\*{1,3}|_{1,3}|~~)(?![\p{L}\p{N}])/gu, '')
     .replace(/(^|\s)[*_~`#|]{2,}(?=\s|$)/g, '$1')
-    .replace(/\s\|\s/g, ', ')
+    .replace(/(?:^|\s+)\|(?=\s)/g, ',')
   return emojiOut(entitiesDecoded(linked.replace(/[\u200B\u2060\uFEFF\u00AD\u200E\u200F\u202A-\u202E\u2066-\u2069]|[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/g, '')))
 }
 

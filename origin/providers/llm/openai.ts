@@ -46,6 +46,8 @@ function* partsOf({ choices }: OpenAI.ChatCompletionChunk): Generator<ReplyPart>
   if (!choice) return
   // servers differ in what they leave out
   const { content, tool_calls } = choice.delta ?? {}
+  const thought = thoughtOf(choice.delta)
+  if (thought !== '') yield { type: 'thought', text: thought }
   if (content) yield { type: 'text', text: content }
   for (const [i, call] of (tool_calls ?? []).entries()) {
     yield {
@@ -58,6 +60,13 @@ function* partsOf({ choices }: OpenAI.ChatCompletionChunk): Generator<ReplyPart>
   }
   const reason = choice.finish_reason
   if (reason) yield { type: 'finish', reason: reason === 'length' || reason === 'tool_calls' ? reason : 'stop' }
+}
+
+/** Thoughts come under names that the official client does not know. */
+function thoughtOf(delta: object | undefined): string {
+  const { reasoning_content, reasoning } = (delta ?? {}) as { reasoning_content?: unknown; reasoning?: unknown }
+  const thought = reasoning_content ?? reasoning
+  return typeof thought === 'string' ? thought : ''
 }
 
 function toVendor(request: ReplyRequest): OpenAI.ChatCompletionCreateParamsStreaming {

@@ -1,5 +1,6 @@
-/** Stage: splits streamed tokens into clauses, so that synthesis starts with the first clause. */
+/** Stage: splits streamed text into clauses, so that synthesis starts with the first clause. */
 import type { Stage } from '../../pipeline/stage.ts'
+import type { ClauseText, TextPiece } from '../../text/types.ts'
 
 /** Longest clause, characters: about 20 s of speech. */
 const MAX_CLAUSE_CHARS = 300
@@ -40,17 +41,26 @@ function* withinLimit(clause: string): Generator<string> {
 }
 
 /** Splits streamed text into clauses, in order, nothing lost but white space. */
-export const splitSentences: Stage<string, string> = async function* splitSentences(tokens) {
+export const splitSentences: Stage<TextPiece, ClauseText> = async function* splitSentences(pieces) {
   let pending = ''
   let isFirst = true
-  for await (const token of tokens) {
-    pending += token
+  for await (const piece of pieces) {
+    if (piece.kind !== 'text') {
+      const rest = sentencesOf(pending).flatMap((sentence) => [...withinLimit(sentence)])
+      pending = ''
+      if (rest.length > 0) isFirst = false
+      const last = rest.pop()
+      for (const text of rest) yield { text }
+      if (last !== undefined || piece.kind === 'pause') yield { text: last ?? '', ...(piece.kind === 'pause' ? { pauseAfterMs: piece.ms } : {}) }
+      continue
+    }
+    pending += piece.text
     const ready = sentencesOf(pending)
-    // the last sentence may not be complete: it waits for the next token
+    // the last sentence may not be complete: it waits for the next piece
     const open = ready.pop() ?? ''
     for (const sentence of ready) {
-      for (const clause of withinLimit(sentence)) {
-        yield clause
+      for (const text of withinLimit(sentence)) {
+        yield { text }
         isFirst = false
       }
     }
@@ -58,17 +68,17 @@ export const splitSentences: Stage<string, string> = async function* splitSenten
     if (isFirst && pending.length >= MIN_FIRST_CLAUSE_CHARS) {
       const comma = /^.{23,}?[,;:–—]\s/s.exec(pending)
       if (comma) {
-        yield comma[0].trim()
+        yield { text: comma[0].trim() }
         pending = pending.slice(comma[0].length)
         isFirst = false
       }
     }
     if (pending.length > MAX_CLAUSE_CHARS) {
       const cut = cutPoint(pending, MAX_CLAUSE_CHARS)
-      yield pending.slice(0, cut).trim()
+      yield { text: pending.slice(0, cut).trim() }
       pending = pending.slice(cut)
       isFirst = false
     }
   }
-  for (const sentence of sentencesOf(pending)) yield* withinLimit(sentence)
+  for (const sentence of sentencesOf(pending)) for (const text of withinLimit(sentence)) yield { text }
 }

@@ -3,9 +3,10 @@ import { splitSentences } from '../../../../origin/turn/stages/split-sentences.t
 
 async function split(...tokens: string[]): Promise<string[]> {
   async function* stream() {
-    yield* tokens
+    for (const text of tokens) yield { kind: 'text' as const, text }
   }
-  return await Array.fromAsync(splitSentences(stream(), { signal: new AbortController().signal }))
+  const clauses = await Array.fromAsync(splitSentences(stream(), { signal: new AbortController().signal }))
+  return clauses.map(({ text }) => text)
 }
 
 describe('splitSentences', () => {
