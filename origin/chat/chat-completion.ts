@@ -108,7 +108,17 @@ export class ChatCompletion {
     return {
       ...this.#common,
       object: 'chat.completion',
-      choices: [{ index: 0, message: { ...message, ...(this.#thoughts === '' ? {} : { reasoning_content: this.#thoughts.trim() }), ...(calls.length > 0 ? { tool_calls: [...calls] } : {}) }, finish_reason }],
+      choices: [
+        {
+          index: 0,
+          message: {
+            ...message,
+            ...(this.#thoughts === '' ? {} : { reasoning_content: this.#thoughts.trim() }),
+            ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
+          },
+          finish_reason,
+        },
+      ],
     }
   }
 

@@ -130,7 +130,14 @@ export class Speech implements SpeechControl {
 
   // --- tasks ------------------------------------------------------------------------------------------------------
 
-  speak({ text: given, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [], mode = 'queue' }: SpeakTask): SpeakResponse {
+  speak({
+    text: given,
+    voice_id,
+    voice_settings: settings = {},
+    emotion = 'neutral',
+    cues = [],
+    mode = 'queue',
+  }: SpeakTask): SpeakResponse {
     const { services, canNod, config } = this.#options
     const { tts } = services
     const text = answerOf(given)

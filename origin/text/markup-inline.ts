@@ -12,7 +12,8 @@ const MAX_DROPPED = 4_000
 /** Stand for parts that are done; replaced by these at the end. */
 const KEPT = /\uE000(\d+)\uE001/g
 
-const DIRECTION = /(?<![\w*])\*{1,2}(?![\s*])([^*\n]{2,80}?)\*{1,2}(?![\w*])|(?<![\w_])_(?![\s_])([^_\n]{2,80}?)_(?![\w_])|\(([^()\n]{2,60})\)|\[([^[\]\n]{1,60})\](?![([])/g
+const DIRECTION =
+  /(?<![\w*])\*{1,2}(?![\s*])([^*\n]{2,80}?)\*{1,2}(?![\w*])|(?<![\w_])_(?![\s_])([^_\n]{2,80}?)_(?![\w_])|\(([^()\n]{2,60})\)|\[([^[\]\n]{1,60})\](?![([])/g
 
 /** Something is not closed yet: what follows may belong to it. @param text up to a white space */
 export function isOpen(text: string): boolean {
@@ -63,11 +64,15 @@ export function readInline(text: string): TextPiece[] {
   const marked = safe
     .replace(/(`{1,3})(?!`)([^\n]+?)(?<!`)\1(?!`)/g, (_, _sign, code: string) => keep(code.trim()))
     .replace(/\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$\$([\s\S]+?)\$\$/g, (_, a = '', b = '', c = '') => keep(mathInWords(a + b + c)))
-    .replace(/(?<![\w$\\])\$(?!\s)([^$\n]{1,200}?)(?<!\s)\$(?!\d)/g, (whole, math: string) => (isMath(math) ? keep(mathInWords(math)) : whole))
+    .replace(/(?<![\w$\\])\$(?!\s)([^$\n]{1,200}?)(?<!\s)\$(?!\d)/g, (whole, math: string) =>
+      isMath(math) ? keep(mathInWords(math)) : whole,
+    )
     .replace(/\\([!-/:-@[-`{-~])/g, (_, sign: string) => keep(sign))
     .replace(/<!--[\s\S]*?-->/g, '')
     .replace(/<(script|style|head|svg)\b[^<>]*>[\s\S]*?<\/\1\s*>/gi, ' ')
-    .replace(/<sub\b[^<>]*\balias\s*=\s*("[^"]*"|'[^']*')[^<>]*>[\s\S]*?<\/sub\s*>/gi, (_, alias: string) => keep(entitiesDecoded(alias.slice(1, -1))))
+    .replace(/<sub\b[^<>]*\balias\s*=\s*("[^"]*"|'[^']*')[^<>]*>[\s\S]*?<\/sub\s*>/gi, (_, alias: string) =>
+      keep(entitiesDecoded(alias.slice(1, -1))),
+    )
     .replace(/<((?:https?:\/\/|mailto:)[^<>\s]+)>/gi, (_, url: string) => keep(hostOf(url)))
     .replace(/<([\w.+-]+@[\w.-]+)>/g, (_, address: string) => keep(address))
   const pieces: TextPiece[] = []
@@ -90,7 +95,11 @@ export function readInline(text: string): TextPiece[] {
 }
 
 function isMath(text: string): boolean {
-  return /[\\^_=+{}]/.test(text) || /^[A-Za-z]$/.test(text) || /^[\w\s()+\-*/=<>.,|!']{1,40}$/.test(text) && !/\s[a-z]{3,}/i.test(text) && !/^\d/.test(text)
+  return (
+    /[\\^_=+{}]/.test(text) ||
+    /^[A-Za-z]$/.test(text) ||
+    (/^[\w\s()+\-*/=<>.,|!']{1,40}$/.test(text) && !/\s[a-z]{3,}/i.test(text) && !/^\d/.test(text))
+  )
 }
 
 function plain(text: string, keep: (words: string) => string): string {
@@ -114,10 +123,15 @@ function plain(text: string, keep: (words: string) => string): string {
     .replace(/[\w.+-]+@[\w-]+\.[\w.-]+|(?<!:)\b\w+(?:_\w+)+\b/g, (name) => (/^_|_$/.test(name) ? name : keep(name)))
     .replace(/(?<![\d)])(\*{1,3}|~~|==)(?=\S)([^*~=]+?)(?<=\S)\1/g, '$2')
     .replace(/(?<![\p{L}\p{N}_])(_{1,3})(?=[^\s_])([^_]+?)(?<=[^\s_])\1(?![\p{L}\p{N}_])/gu, '$2')
-    .replace(/(?<![\p{L}\p{N}*])(?:\*{1,3}|_{1,3}|~~)(?=["'“‘(]*[\p{L}\p{N}\uE000$])|(?<=[\p{L}\p{N}\uE001.,!?:;"'”’)%])(?:\*{1,3}|_{1,3}|~~)(?![\p{L}\p{N}])/gu, '')
+    .replace(
+      /(?<![\p{L}\p{N}*])(?:\*{1,3}|_{1,3}|~~)(?=["'“‘(]*[\p{L}\p{N}\uE000$])|(?<=[\p{L}\p{N}\uE001.,!?:;"'”’)%])(?:\*{1,3}|_{1,3}|~~)(?![\p{L}\p{N}])/gu,
+      '',
+    )
     .replace(/(^|\s)[*_~`#|]{2,}(?=\s|$)/g, '$1')
     .replace(/(?:^|\s+)\|(?=\s)/g, ',')
-  return emojiOut(entitiesDecoded(linked.replace(/[\u200B\u2060\uFEFF\u00AD\u200E\u200F\u202A-\u202E\u2066-\u2069]|[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/g, '')))
+  return emojiOut(
+    entitiesDecoded(linked.replace(/[\u200B\u2060\uFEFF\u00AD\u200E\u200F\u202A-\u202E\u2066-\u2069]|(?![\t\n\r])\p{Cc}/gu, '')),
+  )
 }
 
 function hostOf(url: string): string {

@@ -8,6 +8,8 @@ import type { TextPiece } from './types.ts'
 
 /** Characters of one line's beginning, or of a table's row, that are waited for. */
 const MAX_START = 2_000
+/** Characters that are read at once at most. */
+const MAX_UNIT = 4_000
 /** A line shorter than this, before one with a capital letter, was ended on purpose. */
 const WRAPPED_CHARS = 50
 const SIGNS_ONLY = /^[-*_=+\s]*$/
@@ -24,6 +26,8 @@ interface Start {
 
 export class MarkupReader {
   #buffer = ''
+  /** Up to here no unit ends. */
+  #checked = 0
   #out: TextPiece[] = []
   #atLineStart = true
   /** Of the line that is read. */
@@ -59,10 +63,11 @@ export class MarkupReader {
         this.#begin(start)
         continue
       }
-      const length = unitLength(this.#buffer, isEnd)
+      const length = this.#unitLength(isEnd)
       if (length === 0) break
       this.#say(this.#buffer.slice(0, length))
       this.#buffer = this.#buffer.slice(length)
+      this.#checked = 0
     }
     return this.#take()
   }
@@ -100,6 +105,19 @@ export class MarkupReader {
     }
   }
 
+  /** Characters of what can be read at once: up to where a word ends and nothing is open; 0 where more is needed. */
+  #unitLength(isEnd: boolean): number {
+    const ends = /[\s。！？；，、]/g
+    ends.lastIndex = this.#checked
+    for (let found = ends.exec(this.#buffer); found && found.index < MAX_UNIT; found = ends.exec(this.#buffer)) {
+      if (!isOpen(this.#buffer.slice(0, ends.lastIndex))) return ends.lastIndex
+      this.#checked = ends.lastIndex
+    }
+    if (this.#buffer.length >= MAX_UNIT) return MAX_UNIT
+    this.#checked = this.#buffer.length
+    return isEnd ? this.#buffer.length : 0
+  }
+
   #say(unit: string): void {
     const endsLine = unit.endsWith('\n')
     const spaces = /[ \t]*$/.exec(unit.replace(/\n$/, ''))?.[0].length ?? 0
@@ -109,7 +127,8 @@ export class MarkupReader {
     const pieces = readInline(isHard ? unit.replace(/\\\n$/, '\n') : unit)
     const [first] = pieces
     // something was left out before a comma
-    if (first?.kind === 'text' && LOOSE.test(first.text.trimStart()) && unit.trimStart()[0] !== first.text.trimStart()[0]) this.#dropped = true
+    if (first?.kind === 'text' && LOOSE.test(first.text.trimStart()) && unit.trimStart()[0] !== first.text.trimStart()[0])
+      this.#dropped = true
     for (const piece of pieces) {
       if (piece.kind === 'text') this.#text(piece.text)
       else if (piece.kind === 'boundary') this.#boundary()
@@ -150,7 +169,11 @@ export class MarkupReader {
   }
 
   #row(line: string): void {
-    const cells = line.trim().replace(/^\||\|$/g, '').split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, '|'))
+    const cells = line
+      .trim()
+      .replace(/^\||\|$/g, '')
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim().replace(/\\\|/g, '|'))
     const isRule = cells.every((cell) => /^:?-+:?$/.test(cell))
     if (isRule && this.#rows.length === 1) this.#header = this.#rows.pop()
     else if (this.#header) this.#sayRow(cells)
@@ -181,14 +204,6 @@ function textOf(pieces: readonly TextPiece[]): string {
     .join('')
     .replace(/\s+/g, ' ')
     .trim()
-}
-
-/** Characters of what can be read at once: up to a white space where nothing is open; 0 where more is needed. */
-function unitLength(buffer: string, isEnd: boolean): number {
-  for (const { index } of buffer.matchAll(/\s/g)) {
-    if (!isOpen(buffer.slice(0, index + 1))) return index + 1
-  }
-  return isEnd ? buffer.length : 0
 }
 
 /** How a line begins; undefined where more of it is needed. */

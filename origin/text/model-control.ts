@@ -68,11 +68,21 @@ const OTHERS_ROLE = /^(?:user|system|tool|ipython|human|developer|observation)\b
 const STARTS = /[<◁[]/g
 
 /** How thoughts begin that no mark opens. */
-const OPENINGS: readonly string[] = ['', 'okay, ', 'okay, so ', 'ok, ', 'ok, so ', 'alright, ', 'alright, so ', 'hmm, ', 'so ', 'so, '].flatMap(
-  (lead) =>
-    'the user is|the user has|the user just|the user want|the user ask|the user said|the user say|the user greet|the user seem|the user wrote|we need to respond|we need to answer|we need to reply|i need to respond|i need to answer|i need to figure|let me think|let me figure|let me see what the user'
-      .split('|')
-      .map((subject) => lead + subject),
+const OPENINGS: readonly string[] = [
+  '',
+  'okay, ',
+  'okay, so ',
+  'ok, ',
+  'ok, so ',
+  'alright, ',
+  'alright, so ',
+  'hmm, ',
+  'so ',
+  'so, ',
+].flatMap((lead) =>
+  'the user is|the user has|the user just|the user want|the user ask|the user said|the user say|the user greet|the user seem|the user wrote|we need to respond|we need to answer|we need to reply|i need to respond|i need to answer|i need to figure|let me think|let me figure|let me see what the user'
+    .split('|')
+    .map((subject) => lead + subject),
 )
 /** Harmony whose special tokens a server has removed. */
 const BARE_CHANNEL = /^analysis(?=[A-Z])/

@@ -38,7 +38,11 @@ const MAX_WORDS = 8
 
 /** @param text between the signs */
 export function isStageDirection(text: string): boolean {
-  const plain = text.trim().toLowerCase().replace(/[.!…,]+$/, '').replace(/,/g, '')
+  const plain = text
+    .trim()
+    .toLowerCase()
+    .replace(/[.!…,]+$/, '')
+    .replace(/,/g, '')
   if (plain === '' || /\d/.test(plain) || plain.split(/\s+/).length > MAX_WORDS) return false
   if (MANNERS.test(plain)) return true
   const action = plain.replace(LEAD, '')

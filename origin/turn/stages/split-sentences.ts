@@ -51,7 +51,8 @@ export const splitSentences: Stage<TextPiece, ClauseText> = async function* spli
       if (rest.length > 0) isFirst = false
       const last = rest.pop()
       for (const text of rest) yield { text }
-      if (last !== undefined || piece.kind === 'pause') yield { text: last ?? '', ...(piece.kind === 'pause' ? { pauseAfterMs: piece.ms } : {}) }
+      if (last !== undefined || piece.kind === 'pause')
+        yield { text: last ?? '', ...(piece.kind === 'pause' ? { pauseAfterMs: piece.ms } : {}) }
       continue
     }
     pending += piece.text

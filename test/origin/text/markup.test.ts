@@ -28,7 +28,10 @@ const TABLE: readonly (readonly [string, string])[] = [
   ['- [ ] open\n- [x] done', 'open|done'],
   ['- **Name**: Anna', 'Name: Anna'],
   ['One.\n\nTwo.', 'One.|Two.'],
-  ['A long line that was wrapped by somebody at about eighty\ncharacters goes on.', 'A long line that was wrapped by somebody at about eighty characters goes on.'],
+  [
+    'A long line that was wrapped by somebody at about eighty\ncharacters goes on.',
+    'A long line that was wrapped by somebody at about eighty characters goes on.',
+  ],
   ['Roses are red\nViolets are blue', 'Roses are red|Violets are blue'],
   ['one\ntwo', 'one two'],
   ['Hard  \nbreak', 'Hard|break'],
