@@ -3,7 +3,7 @@
 const KEYCAP = /([\d#*])\uFE0F?\u20E3/gu
 /** Pictographs with what joins and colours them; flags. Signs that are read (©, ®, ™, arrows) are not among them. */
 const EMOJI =
-  /(?:(?![©®™\u2190-\u21FF])\p{Extended_Pictographic}|\p{Regional_Indicator})[\uFE0E\uFE0F\u200D\u{1F3FB}-\u{1F3FF}\u{E0020}-\u{E007F}\p{Regional_Indicator}]*|[\uFE0E\uFE0F\u200D\u{1F3FB}-\u{1F3FF}]/gu
+  /(?:(?![©®™\u2190-\u21FF])\p{Extended_Pictographic}|\p{Regional_Indicator})(?:\uFE0E|\uFE0F|\u200D|[\u{1F3FB}-\u{1F3FF}]|[\u{E0020}-\u{E007F}]|\p{Regional_Indicator})*|\uFE0E|\uFE0F|\u200D|[\u{1F3FB}-\u{1F3FF}]/gu
 const SHORTCODE = /(^|\s):[a-z][a-z\d_+-]{1,30}:(?=$|[\s.,!?])/g
 const EMOTICON = /(^|\s)(?:[:;=8][-'^o]?[)(DPpO/|3*]+|[xX]D+|<\/?3+|\^[_.]?\^|T_T|¯\\_\(ツ\)_\/¯|o_O)(?=$|[\s.,!?])/g
 /** Ornaments and boxes. */

@@ -6,6 +6,9 @@ import { isStageDirection, mayBeStageDirection } from './stage-directions.ts'
 import { dropsContent, isKnownTag, readTag, TAG, TAG_BEGUN } from './tags.ts'
 import type { TextPiece } from './types.ts'
 
+/** Commands that stand outside of a formula. */
+const BARE_MATH = /\\(?:boxed|[dt]?frac|sqrt|text|mathbf|mathrm)\{[^{}]*\}(?:\{[^{}]*\})?/g
+
 /** Characters that something open may have before it is taken as text. */
 const MAX_OPEN = 400
 const MAX_DROPPED = 4_000
@@ -68,6 +71,9 @@ export function readInline(text: string): TextPiece[] {
       isMath(math) ? keep(mathInWords(math)) : whole,
     )
     .replace(/\\([!-/:-@[-`{-~])/g, (_, sign: string) => keep(sign))
+    .replace(BARE_MATH, (math) => keep(mathInWords(math)))
+    .replace(/\[(?:pause|break)(?:[ :]+(\d*\.?\d+ ?m?s))?\]/gi, (_, time = '1s') => `<break time="${time}"/>`)
+    .replace(/\[!([A-Z])([A-Z]+)\]/g, (_, first: string, rest: string) => first + rest.toLowerCase())
     .replace(/<!--[\s\S]*?-->/g, '')
     .replace(/<(script|style|head|svg)\b[^<>]*>[\s\S]*?<\/\1\s*>/gi, ' ')
     .replace(/<sub\b[^<>]*\balias\s*=\s*("[^"]*"|'[^']*')[^<>]*>[\s\S]*?<\/sub\s*>/gi, (_, alias: string) =>
@@ -109,14 +115,13 @@ function plain(text: string, keep: (words: string) => string): string {
     .replace(/!\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, '$1')
     .replace(/\[((?:[^[\]]|\[[^[\]]*\])*)\]\((?:[^()]|\([^()]*\))*\)/g, '$1')
     .replace(/\[([^[\]]+)\]\[[^[\]]*\]/g, '$1')
-    .replace(/\[(?:pause|break)(?:[ :]+[\w.]+)?\]/gi, '')
     .replace(/\b(?:https?|ftp):\/\/[^\s<>()[\]]+/gi, (url) => {
       const end = /[.,;:!?'"*_]+$/.exec(url)?.[0] ?? ''
       return keep(hostOf(url.slice(0, url.length - end.length))) + end
     })
     .replace(DIRECTION, (whole, a?: string, b?: string, c?: string, d?: string) => {
       const inner = a ?? b ?? c ?? d ?? ''
-      if (isStageDirection(inner)) return ''
+      if (isStageDirection(inner, a !== undefined || b !== undefined)) return ''
       return d === undefined ? whole : /^\d+(?:\s*[,–-]\s*\d+)*$/.test(d) ? '' : d
     })
     // a lone address or a name with its underscores stays as it is

@@ -13,7 +13,7 @@ const MAX_UNIT = 4_000
 /** A line shorter than this, before one with a capital letter, was ended on purpose. */
 const WRAPPED_CHARS = 50
 const SIGNS_ONLY = /^[-*_=+\s]*$/
-const LOOSE = /^[,.;:!?)…]/
+const LOOSE = /^(?:[,;:!?)…]|\.(?!\.))/
 const READ_FENCES = /^(?:markdown|md|text|txt|plaintext|plain)$/i
 
 interface Start {
@@ -224,11 +224,11 @@ function startOf(buffer: string, isEnd: boolean, fence: { sign: string; isRead: 
     if (!isWhole) return undefined
     if (/^(?:([-*_])(?:\s*\1){2,}|=+|[-*+])\s*$/.test(text)) return { length: whole, kind: 'line' }
   }
-  if (!isWhole && /^(?:#{1,6}|[`~]{1,2}|\d{1,3}[.)]?|\[[^\]\n]{0,80}\]?|[•–])$/.test(text)) return undefined
+  if (!isWhole && /^(?:#{1,6}|[`~]{1,2}|\d{1,3}[.)]?|\[[^\]\n]{0,80}\]?|[•–:])$/.test(text)) return undefined
   if (/^(?:```|~~~)/.test(text) && !/^```[^`]+```/.test(text)) return isWhole ? { length: whole, kind: 'fence', info: text } : undefined
   if (text.startsWith('|')) return isWhole ? { length: whole, kind: 'row', info: text } : undefined
   if (/^\[[^\]^\n]+\]:/.test(text)) return isWhole ? { length: whole, kind: 'line' } : undefined
-  const marker = /^(?:#{1,6}[ \t]+|\[\^[^\]\n]+\]:[ \t]*|[-*+•–][ \t]+|\d{1,3}[.)][ \t]+)/.exec(text)?.[0]
+  const marker = /^(?:#{1,6}[ \t]+|\[\^[^\]\n]+\]:[ \t]*|[-*+•–:][ \t]+|\d{1,3}[.)][ \t]+)/.exec(text)?.[0]
   if (marker === undefined) {
     const quote = /^>[ \t]?/.exec(text)?.[0]
     if (quote === undefined) return { length: indent, kind: 'paragraph' }

@@ -36,15 +36,16 @@ const MANNERS =
 const LEAD = /^(?:(?:she|he|they|anna|i) )?(?:(?:[a-z]+ly) )?/
 const MAX_WORDS = 8
 
-/** @param text between the signs */
-export function isStageDirection(text: string): boolean {
+/** @param text between the signs @param isStarred a lone adverb between asterisks is emphasised */
+export function isStageDirection(text: string, isStarred = false): boolean {
   const plain = text
     .trim()
+    .replace(/^[[(]|[\])]$/g, '')
     .toLowerCase()
     .replace(/[.!…,]+$/, '')
     .replace(/,/g, '')
   if (plain === '' || /\d/.test(plain) || plain.split(/\s+/).length > MAX_WORDS) return false
-  if (MANNERS.test(plain)) return true
+  if (MANNERS.test(plain)) return !isStarred
   const action = plain.replace(LEAD, '')
   return isAction(action)
 }

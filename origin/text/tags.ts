@@ -47,6 +47,8 @@ export function readTag(source: string): Tag | undefined {
 
 function piecesOf(name: string, source: string): TextPiece[] {
   if (BOUNDARIES.has(name)) return [{ kind: 'boundary' }]
+  // in SSML a sentence
+  if (name === 's') return [{ kind: 'text', text: ' ' }]
   if (name === 'td' || name === 'th') return source.startsWith('</') ? [{ kind: 'text', text: ', ' }] : []
   if (name === 'img') return [{ kind: 'text', text: attribute(source, 'alt') ?? '' }]
   if (name !== 'break' || source.startsWith('</')) return []

@@ -150,6 +150,7 @@ export class Turn {
   get spokenText(): string {
     return [...this.#progress]
       .map(([clause, { untilMs }]) => deliveredText(clause, untilMs))
+      .filter((text) => text !== '')
       .join(' ')
       .trim()
   }

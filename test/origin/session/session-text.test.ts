@@ -46,6 +46,7 @@ describe('what a session says of a text', () => {
     const rig = rigWith()
     const { duration_estimate } = rig.session.speech.speak({ text: 'Hello. <break time="2s"/> More.' })
     await finished(rig)
+    expect(rig.sink.of('chat').map(({ content }) => content)).toEqual(['Hello.', 'More.'])
     const playedMs = (one: Rig): number => one.sink.of('speech_finished')[0]?.played_ms ?? 0
     expect(playedMs(rig) - playedMs(without)).toBe(2_000)
     expect(duration_estimate).toBeGreaterThan(2)
