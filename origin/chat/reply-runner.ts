@@ -1,4 +1,5 @@
 /** Runs replies: streams each from the LLM to its caller and, as a turn, to synthesis; tool calls become events. */
+import { performance } from 'node:perf_hooks'
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
 import { toAvatarError } from '../../shared/errors.ts'
 import type { SessionConfig } from '../../shared/link.ts'
@@ -105,6 +106,7 @@ export class ReplyRunner {
         signal.throwIfAborted()
         const more = reply.take(part)
         exchange.toolCalls = reply.toolCalls
+        if (part.type === 'thought') turn.lastThoughtMs = performance.now()
         if (part.type === 'recall') {
           exchange.said = ''
           tokens.clear()

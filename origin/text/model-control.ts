@@ -13,17 +13,22 @@ const MAX_MARKER = 120
 /** Characters that are held while a reply looks like thoughts without an opening mark. */
 const MAX_HELD = 20_000
 
-const THOUGHT_NAMES = 'think thinking thoughts thought reasoning reflection analysis scratchpad seed:think'.split(' ')
+const THOUGHT_NAMES =
+  'think thinking thoughts thought reasoning reflection analysis scratchpad seed:think antthinking internal monologue inner_monologue'.split(
+    ' ',
+  )
 const TOOL_NAMES =
   'tool_call tool_calls tool_response tool_use function_call function_calls minimax:tool_call seed:tool_call longcat_tool_call'.split(' ')
 /** Left out, whatever is between them stays. */
 const LONE_MARKS =
-  '<s> </s> <bos> <eos> <pad> <unk> <end_of_turn> <end_of_utterance> [/inst] [eos] [bos] <</sys>> <answer> </answer> <final> </final> <response> </response> <final_answer> </final_answer>'.split(
+  '<s> </s> <bos> <eos> <pad> <unk> <end_of_turn> <end_of_utterance> [/inst] [eos] [bos] <</sys>> <think/> <output> </output> <answer> </answer> <final> </final> <response> </response> <final_answer> </final_answer>'.split(
     ' ',
   )
 const CLOSING: Readonly<Record<string, string>> = {
   '◁think▷': '◁/think▷',
   '[think]': '[/think]',
+  '<|channel>thought': '<channel|>',
+  '<unused94>thought': '<unused95>',
   '<|begin_of_thought|>': '<|end_of_thought|>',
   '<|start_thinking|>': '<|end_thinking|>',
   '<|think|>': '<|/think|>',
@@ -87,6 +92,9 @@ const OPENINGS: readonly string[] = [
 /** Harmony whose special tokens a server has removed. */
 const BARE_CHANNEL = /^analysis(?=[A-Z])/
 const BARE_FINAL = 'assistantfinal'
+/** What a command line prints around thoughts. */
+const PRINTED_OPENING = 'thinking...\n'
+const PRINTED_CLOSER = '...done thinking.'
 
 type State =
   | { at: 'answer' }
@@ -169,8 +177,16 @@ export class ModelControl {
     const text = this.#pending.trimStart()
     if (this.#opening === 'wait') {
       const head = text.slice(0, 60).toLowerCase()
-      if (BARE_CHANNEL.test(text) || OPENINGS.some((opening) => head.startsWith(opening))) this.#opening = 'hold'
-      else if (!isEnd && (text === '' || 'analysis'.startsWith(text) || OPENINGS.some((opening) => opening.startsWith(head)))) return false
+      if (head.startsWith(PRINTED_OPENING)) this.#opening = 'hold'
+      else if (BARE_CHANNEL.test(text) || OPENINGS.some((opening) => head.startsWith(opening))) this.#opening = 'hold'
+      else if (
+        !isEnd &&
+        (text === '' ||
+          'analysis'.startsWith(text) ||
+          PRINTED_OPENING.startsWith(head) ||
+          OPENINGS.some((opening) => opening.startsWith(head)))
+      )
+        return false
       else {
         this.#opening = 'off'
         return true
@@ -182,7 +198,14 @@ export class ModelControl {
       this.#recalled = true
       this.#hasThoughts = true
       this.#trims = true
-      parts.push({ kind: 'thought', text: this.#pending.slice(0, closer.at).trimStart().replace(BARE_CHANNEL, '') })
+      parts.push({
+        kind: 'thought',
+        text: this.#pending
+          .slice(0, closer.at)
+          .trimStart()
+          .replace(BARE_CHANNEL, '')
+          .replace(/^Thinking\.\.\.\n/i, ''),
+      })
       this.#drop(closer.at + closer.mark.length)
       return true
     }
@@ -262,6 +285,7 @@ export class ModelControl {
     const name = text.trim().toLowerCase()
     if (mark === '<|channel|>' && / to=/.test(` ${name}`)) this.#state = { at: 'tool', closer: '<|call|>' }
     else if (mark === '<|channel|>' && !name.startsWith('final')) this.#think()
+    else if (THOUGHT_NAMES.includes(name)) this.#think()
     else this.#state = OTHERS_ROLE.test(name) ? { at: 'over' } : { at: 'answer' }
     if (!this.#begun) this.#trims = true
   }
@@ -300,7 +324,11 @@ function headStop(text: string, from: number): number {
 
 function firstCloser(text: string): { at: number; mark: string } | undefined {
   const lower = text.toLowerCase()
-  const marks = BARE_CHANNEL.test(text.trimStart()) ? [BARE_FINAL] : CLOSERS
+  const marks = BARE_CHANNEL.test(text.trimStart())
+    ? [BARE_FINAL]
+    : lower.trimStart().startsWith(PRINTED_OPENING)
+      ? [PRINTED_CLOSER]
+      : CLOSERS
   let first: { at: number; mark: string } | undefined
   for (const mark of marks) {
     const at = lower.indexOf(mark)

@@ -164,10 +164,10 @@ export class TurnQueue {
   }
 
   /** @throws AvatarError `PROVIDER_FAILED` */
-  #failWhenOverdue({ startedMs, expectedMs, pausedMs: heldMs }: Turn): void {
+  #failWhenOverdue({ startedMs, expectedMs, lastThoughtMs, pausedMs: heldMs }: Turn): void {
     const nowMs = performance.now()
     this.#starvedSinceMs ??= nowMs
-    const waitedMs = nowMs - this.#starvedSinceMs
+    const waitedMs = nowMs - Math.max(this.#starvedSinceMs, lastThoughtMs)
     if (waitedMs > STALL_MS) {
       throw new AvatarError('PROVIDER_FAILED', `Nothing to say came for ${STALL_MS / 1000} s; the task was given up.`)
     }

@@ -61,6 +61,8 @@ export class Turn {
   startedMs: number | undefined
   /** Estimated duration of all of it; undefined while the text is not complete. */
   expectedMs: number | undefined
+  /** When the model last thought, on `performance.now()`'s scale: a turn that thinks is not stalled. */
+  lastThoughtMs = 0
   /** ms that it was paused. */
   pausedMs = 0
   /** Why it ended as failed. */
