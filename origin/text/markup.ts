@@ -230,7 +230,7 @@ function startOf(buffer: string, isEnd: boolean, fence: { sign: string; isRead: 
   if (/^\[[^\]^\n]+\]:/.test(text)) return isWhole ? { length: whole, kind: 'line' } : undefined
   const marker = /^(?:#{1,6}[ \t]+|\[\^[^\]\n]+\]:[ \t]*|[-*+•–:][ \t]+|\d{1,3}[.)][ \t]+)/.exec(text)?.[0]
   if (marker === undefined) {
-    const quote = /^>[ \t]?/.exec(text)?.[0]
+    const quote = /^(?:>[ \t]*)+/.exec(text)?.[0]
     if (quote === undefined) return { length: indent, kind: 'paragraph' }
     const inner = startOf(buffer.slice(indent + quote.length), isEnd, undefined)
     return inner && { ...inner, length: indent + quote.length + inner.length }

@@ -130,6 +130,7 @@ const TABLE: readonly (readonly [string, string])[] = [
   ['   \n\n  ', ''],
   ['---', ''],
   ['***', ''],
+  ['> > nested quote', 'nested quote'],
   ['Line one.\r\nLine two.', 'Line one.|Line two.'],
   ['Zero\u200Bwidth', 'Zerowidth'],
   ['C++ and C# too', 'C++ and C# too'],
@@ -180,6 +181,14 @@ describe('markup for ears', () => {
       }),
     )
   })
+
+  it.each(['>', '> ', '[', '<', '<script> ', '<a b="', '*', '`', '$', '((', '|', '\\frac{', '&', '#', '<!-- ', 'x'])(
+    'bears %j without end',
+    (sign) => {
+      const text = sign.repeat(20_000 / sign.length)
+      expect(read(cut(text, 97))).toBe(read([text]))
+    },
+  )
 
   it('passes a word on as soon as the next one begins', () => {
     const reader = new MarkupReader()
