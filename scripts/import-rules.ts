@@ -54,8 +54,8 @@ export const RULES: readonly Rule[] = [
   { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod)(\/.*)?$/ },
 
   { in: 'origin/pipeline/', may: [], packages: NODE },
+  { in: 'origin/text/', may: ['origin/pipeline/'], packages: NONE },
   { in: 'origin/events/', may: ['shared/', 'origin/log.ts'], packages: NONE },
-  { in: 'origin/text/', may: [], packages: NONE },
   { in: 'origin/onnx/', may: [], packages: /^(node:.*|onnxruntime-node(\/package\.json)?)$/ },
   { in: 'origin/net/', may: ['origin/log.ts'], packages: NODE },
   { in: 'origin/workers/', may: GROUND, packages: NODE },
@@ -95,18 +95,18 @@ export const RULES: readonly Rule[] = [
   { in: 'origin/listening/', may: [...GROUND, 'origin/codec/', 'origin/dsp/', 'origin/providers/stt/'], packages: NODE },
   {
     in: 'origin/turn/',
-    may: [...GROUND, ...folders('origin', 'pipeline dsp codec text lipsync listening'), 'origin/providers/tts/'],
+    may: [...GROUND, ...folders('origin', 'pipeline text dsp codec providers/tts lipsync listening')],
     packages: NODE,
   },
   { in: 'origin/media/', may: [...GROUND, 'origin/dsp/', 'origin/codec/', 'origin/rtc/', 'origin/pipeline/'], packages: NODE },
   {
     in: 'origin/chat/',
-    may: [...GROUND, 'origin/pipeline/', 'origin/providers/llm/', 'origin/turn/', 'origin/listening/types.ts'],
+    may: [...GROUND, 'origin/pipeline/', 'origin/text/', 'origin/providers/llm/', 'origin/turn/', 'origin/listening/types.ts'],
     packages: NODE,
   },
   {
     in: 'origin/session/',
-    may: [...GROUND, ...folders('origin', 'pipeline dsp codec rtc providers lipsync render face listening turn media chat')],
+    may: [...GROUND, ...folders('origin', 'pipeline text dsp codec rtc providers lipsync render face listening turn media chat')],
     packages: NODE,
   },
   { in: 'origin/metrics/', may: [...GROUND, ...folders('origin', 'codec render rtc media turn session')], packages: NODE },

@@ -99,6 +99,7 @@ export const ChatChunk = z
         delta: z.object({
           role: z.literal('assistant').optional(),
           content: z.string().optional(),
+          reasoning_content: z.string().optional().meta({ description: 'What the model thinks; it is not said.' }),
           tool_calls: z
             .array(
               z.object({
@@ -127,7 +128,12 @@ export const ChatResponse = z
     choices: z.array(
       z.object({
         index: z.int(),
-        message: z.object({ role: z.literal('assistant'), content: z.string().nullable(), tool_calls: z.array(ToolCall).optional() }),
+        message: z.object({
+          role: z.literal('assistant'),
+          content: z.string().nullable(),
+          reasoning_content: z.string().optional().meta({ description: 'What the model thought; it is not said.' }),
+          tool_calls: z.array(ToolCall).optional(),
+        }),
         finish_reason: FinishReason,
       }),
     ),

@@ -3,9 +3,12 @@ import { randomUUID } from 'node:crypto'
 import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { ChatProvider, ReplyPart, ReplyRequest } from '../providers/llm/types.ts'
+import type { AnswerPart } from './answer-parts.ts'
 
 /** Longest reply, characters: about twenty minutes of speech. */
 export const MAX_REPLY_CHARS = 20_000
+/** Longest thoughts of one reply, characters. */
+const MAX_THOUGHT_CHARS = 200_000
 /** Tool calls of one reply, and characters of one call's arguments: what the contract lets a message carry. */
 const MAX_TOOL_CALLS = 64
 const MAX_ARGUMENTS_CHARS = 20_000
@@ -41,6 +44,7 @@ export class ChatCompletion {
   readonly #positionByIndex = new Map<number, number>()
   #completeCalls = 0
   #text = ''
+  #thoughts = ''
   #started = false
   #finishReason: Extract<ReplyPart, { type: 'finish' }>['reason'] = 'stop'
 
@@ -75,7 +79,7 @@ export class ChatCompletion {
   }
 
   /** Adds the next part. @returns false when the reply is as long as one may be @throws AvatarError `PROVIDER_FAILED` */
-  take(part: ReplyPart): boolean {
+  take(part: AnswerPart): boolean {
     switch (part.type) {
       case 'text':
         this.#text += part.text
@@ -83,6 +87,16 @@ export class ChatCompletion {
         if (this.#text.length < MAX_REPLY_CHARS) return true
         this.#finishReason = 'length'
         return false
+      case 'thought':
+        this.#thoughts += part.text
+        this.#send({ reasoning_content: part.text }, null)
+        if (this.#thoughts.length < MAX_THOUGHT_CHARS) return true
+        this.#finishReason = 'length'
+        return false
+      case 'recall':
+        this.#thoughts += this.#text
+        this.#text = ''
+        return true
       case 'tool_call':
         this.#takeCall(part)
         return true
@@ -103,7 +117,17 @@ export class ChatCompletion {
     return {
       ...this.#common,
       object: 'chat.completion',
-      choices: [{ index: 0, message: { ...message, ...(calls.length > 0 ? { tool_calls: [...calls] } : {}) }, finish_reason }],
+      choices: [
+        {
+          index: 0,
+          message: {
+            ...message,
+            ...(this.#thoughts === '' ? {} : { reasoning_content: this.#thoughts.trim() }),
+            ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
+          },
+          finish_reason,
+        },
+      ],
     }
   }
 

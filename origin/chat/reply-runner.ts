@@ -7,6 +7,7 @@ import type { UserSpeechTimes } from '../listening/types.ts'
 import { Channel } from '../pipeline/channel.ts'
 import type { ChatProvider } from '../providers/llm/types.ts'
 import type { Turn } from '../turn/turn.ts'
+import { answerParts } from './answer-parts.ts'
 import { answeringModel, ChatCompletion, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
 import { replyThatFits } from './fitting-reply.ts'
@@ -104,10 +105,15 @@ export class ReplyRunner {
     const request = { ...settingsOf(task), messages, model: reply.model, tools: task.tools ?? config.tools }
     try {
       signal.throwIfAborted()
-      for await (const part of replyThatFits(llm, request, this.#conversation.limit, signal)) {
+      const parts = replyThatFits(llm, request, this.#conversation.limit, signal)
+      for await (const part of answerParts(parts, reply.model)) {
         signal.throwIfAborted()
         const more = reply.take(part)
         exchange.toolCalls = reply.toolCalls
+        if (part.type === 'recall') {
+          exchange.said = ''
+          tokens.clear()
+        }
         if (part.type === 'text') {
           turn.waitsForModel = false
           turn.metrics.mark('llm_first_token')

@@ -1,5 +1,6 @@
 /** A chat of no session: text alone. */
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
+import { answerParts } from './answer-parts.ts'
 import { answeringModel, ChatCompletion, settingsOf } from './chat-completion.ts'
 import { Conversation } from './conversation.ts'
 import { alternate } from './prompt.ts'
@@ -18,7 +19,8 @@ export async function textChat(
 ): Promise<ChatResponse> {
   const reply = new ChatCompletion({ model: answeringModel(llm, request.model), onChunk: request.stream ? onChunk : undefined })
   const { prompt } = new Conversation(persona).prepare(request.messages)
-  for await (const part of llm.reply({ ...settingsOf(request), messages: alternate(prompt), model: reply.model }, signal)) {
+  const parts = llm.reply({ ...settingsOf(request), messages: alternate(prompt), model: reply.model }, signal)
+  for await (const part of answerParts(parts, reply.model)) {
     signal.throwIfAborted()
     if (!reply.take(part)) break
   }

@@ -38,7 +38,10 @@ export class SpeechDelivery {
       if (turn.startedMs === undefined) this.#start(turn)
       if (turn.kind !== 'audio' && begun.includes(segment.clause)) {
         begun.splice(begun.indexOf(segment.clause), 1)
-        events.publish({ type: 'chat', task_id: turn.taskId, role: 'agent', content: segment.clause.text })
+        // a pause has no text
+        if (segment.clause.text !== '') {
+          events.publish({ type: 'chat', task_id: turn.taskId, role: 'agent', content: segment.clause.text })
+        }
       }
       sockets.clause(pcm, ptsMs, this.#stamp(due, atSample))
     }

@@ -17,6 +17,8 @@ import type { SocketOutput } from '../media/socket-output.ts'
 import type { WebrtcOutput } from '../media/webrtc-output.ts'
 import { pickVoice } from '../providers/tts/pick-voice.ts'
 import type { SpeechProvider } from '../providers/tts/types.ts'
+import { spokenOf } from '../text/markup.ts'
+import { answerOf } from '../text/model-control.ts'
 import type { SpeechPipeline } from '../turn/speech-pipeline.ts'
 import type { Turn, TurnEnd } from '../turn/turn.ts'
 import type { TurnRecorder } from '../turn/turn-metrics.ts'
@@ -128,11 +130,20 @@ export class Speech implements SpeechControl {
 
   // --- tasks ------------------------------------------------------------------------------------------------------
 
-  speak({ text, voice_id, voice_settings: settings = {}, emotion = 'neutral', cues = [], mode = 'queue' }: SpeakTask): SpeakResponse {
+  speak({
+    text: given,
+    voice_id,
+    voice_settings: settings = {},
+    emotion = 'neutral',
+    cues = [],
+    mode = 'queue',
+  }: SpeakTask): SpeakResponse {
     const { services, canNod, config } = this.#options
     const { tts } = services
+    const text = answerOf(given)
+    const spoken = spokenOf(text)
     const { voiceId, warnings } = pickVoice(tts, voice_id, config.voice_id)
-    const shortcoming = tts.shortcoming?.(text)
+    const shortcoming = tts.shortcoming?.(spoken.text)
     if (shortcoming !== undefined) warnings.push(shortcoming)
     if (!canNod && cues.some(({ type }) => type === 'nod')) {
       warnings.push(`The avatar "${config.avatar_id}" cannot nod; its nod cues are left out.`)
@@ -141,12 +152,12 @@ export class Speech implements SpeechControl {
     const queued = this.current !== undefined
     const turn = this.#say('speak', once(text), { voiceId, settings })
     turn.expectText(text)
-    this.#replies.recordSpoken(turn, text)
+    this.#replies.recordSpoken(turn, spoken.text)
     this.#scripts.add(turn, { emotion, cues })
     return {
       task_id: turn.taskId,
       status: queued ? 'queued' : 'processing',
-      duration_estimate: Math.round(tts.estimateDurationS(text, voiceId, settings) * 100) / 100,
+      duration_estimate: Math.round(this.#estimateS(text, voiceId, settings) * 100) / 100,
       ...(warnings.length > 0 ? { warnings } : {}),
     }
   }
@@ -258,7 +269,7 @@ export class Speech implements SpeechControl {
   /** @throws AvatarError where the session, or its queue, takes no more tasks */
   #say(kind: Turn['kind'], text: AsyncIterable<string>, { voiceId, settings = {}, userSpeech }: SayOptions): Turn {
     const { services, lifetime } = this.#options
-    const { tts, pipeline } = services
+    const { pipeline } = services
     lifetime.requireOpen()
     return this.#queue.add({
       kind,
@@ -271,8 +282,15 @@ export class Speech implements SpeechControl {
           onFirstSound: () => metrics.mark('tts_first_byte'),
           onClauseFailed: (error) => this.#clauseFailed(taskId, error),
         }),
-      estimateS: (whole) => tts.estimateDurationS(whole, voiceId, settings),
+      estimateS: (whole) => this.#estimateS(whole, voiceId, settings),
     })
+  }
+
+  /** Seconds that what is said of a text takes, its pauses included. */
+  #estimateS(text: string, voiceId: string, settings: VoiceSettings): number {
+    const spoken = spokenOf(text)
+    const { tts } = this.#options.services
+    return (spoken.text === '' ? 0 : tts.estimateDurationS(spoken.text, voiceId, settings)) + spoken.pauseMs / 1000
   }
 
   #clauseFailed(taskId: string, error: AvatarError): void {

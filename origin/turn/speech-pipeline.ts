@@ -2,7 +2,7 @@
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { toMs } from '../dsp/pcm.ts'
 import type { StageContext } from '../pipeline/stage.ts'
-import type { TextPiece } from '../text/types.ts'
+import { readMarkup } from '../text/markup.ts'
 import { cutSegments } from './stages/cut-segments.ts'
 import { type MoveMouthOptions, moveMouth } from './stages/move-mouth.ts'
 import { splitSentences } from './stages/split-sentences.ts'
@@ -19,7 +19,7 @@ export interface SpeechPipelineOptions extends MoveMouthOptions {
 
 /** Shared by all sessions of the process. */
 export interface SpeechPipeline {
-  /** Text to clauses, to speech, to speech with its mouth, to segments. */
+  /** Text to what is said of it, to clauses, to speech, to speech with its mouth, to segments. */
   fromText(text: AsyncIterable<string>, options: Omit<SynthesizeOptions, 'tts'> & StageContext): AsyncIterable<Segment>
   /** The client's own audio to segments. @param pcm SAMPLE_RATE */
   fromAudio(pcm: Int16Array, context: StageContext): AsyncIterable<Segment>
@@ -30,7 +30,7 @@ export function createSpeechPipeline({ tts, ...mouthOptions }: SpeechPipelineOpt
   return {
     fromText(text, { signal, ...options }) {
       const context = { signal }
-      const clauses = splitSentences(asPieces(text), context)
+      const clauses = splitSentences(readMarkup(text, context), context)
       const speech = synthesize({ tts, ...options })(clauses, context)
       return cutSegments(addMouth(speech, context), context)
     },
@@ -38,10 +38,6 @@ export function createSpeechPipeline({ tts, ...mouthOptions }: SpeechPipelineOpt
       return cutSegments(addMouth(inPieces(pcm), context), context)
     },
   }
-}
-
-async function* asPieces(tokens: AsyncIterable<string>): AsyncGenerator<TextPiece> {
-  for await (const text of tokens) yield { kind: 'text', text }
 }
 
 async function* inPieces(pcm: Int16Array): AsyncGenerator<Speech> {

@@ -152,6 +152,7 @@ export class Turn {
   get spokenText(): string {
     return [...this.#progress]
       .map(([clause, { untilMs }]) => deliveredText(clause, untilMs))
+      .filter((text) => text !== '')
       .join(' ')
       .trim()
   }

@@ -29,6 +29,9 @@ export class ReplyReader {
     const delta = fields(choice.delta)
     const message = delta ?? fields(choice.message) ?? choice
     const parts: ReplyPart[] = []
+    // reasoning models: DeepSeek, vLLM and llama.cpp use the first name, OpenRouter and Ollama the second
+    const thought = textIn(message.reasoning_content) || textIn(message.reasoning)
+    if (thought !== '' && (delta !== undefined || !this.#hasText)) parts.push({ type: 'thought', text: thought })
     const text = textIn(message.content) || textIn(message.refusal) || textIn(choice.text)
     if (text !== '' && (delta !== undefined || !this.#hasText)) {
       this.#hasText = true

@@ -4,6 +4,8 @@ import type { ChatMessage, ChatRequest } from '../../../shared/chat.ts'
 /** The parts of a reply, in order. Parts of one tool call share its index; its id and name come with the first. */
 export type ReplyPart =
   | { type: 'text'; text: string }
+  /** What the model thinks before it answers. */
+  | { type: 'thought'; text: string }
   | { type: 'tool_call'; index: number; id?: string | undefined; name?: string | undefined; arguments?: string | undefined }
   | { type: 'finish'; reason: 'stop' | 'length' | 'tool_calls' | 'content_filter' }
 

@@ -1,6 +1,7 @@
 /** Stage: synthesizes clauses, in order. */
 import type { VoiceSettings } from '../../../shared/api.ts'
 import { AvatarError } from '../../../shared/errors.ts'
+import { SAMPLE_RATE } from '../../../shared/media.ts'
 import { toMs } from '../../dsp/pcm.ts'
 import type { Stage } from '../../pipeline/stage.ts'
 import type { SpeechPiece, SpeechProvider } from '../../providers/tts/types.ts'
@@ -19,6 +20,7 @@ export interface SynthesizeOptions {
 
 /** Clauses that fail one after the other before the whole turn does. */
 const MAX_FAILED = 2
+const SAYABLE = /[\p{L}\p{N}]/u
 
 /** A clause that the provider fails is told of and left out, or ends where its sound broke off; the others are said. */
 export const synthesize = ({ tts, voiceId, settings, onFirstSound, onClauseFailed }: SynthesizeOptions): Stage<ClauseText, Speech> =>
@@ -32,8 +34,12 @@ export const synthesize = ({ tts, voiceId, settings, onFirstSound, onClauseFaile
       if (failure) onClauseFailed?.(failure)
       failure = undefined
     }
-    for await (const { text } of clauses) {
-      if (text === '') continue
+    for await (const { text, pauseAfterMs = 0 } of clauses) {
+      // vendors refuse a text without a word
+      if (!SAYABLE.test(text)) {
+        if (begun && pauseAfterMs > 0) yield silence(pauseAfterMs)
+        continue
+      }
       index += 1
       if (begun) tell()
       const clause: Clause = { text, durationMs: tts.estimateDurationS(text, voiceId, settings) * 1000 }
@@ -63,6 +69,7 @@ export const synthesize = ({ tts, voiceId, settings, onFirstSound, onClauseFaile
       }
       clause.durationMs = toMs(samples)
       if (previous !== undefined) yield { clause, ...previous, first, last: true }
+      if (begun && pauseAfterMs > 0) yield silence(pauseAfterMs)
       if (thrown === undefined) continue
       failedInARow += 1
       if (!(thrown instanceof AvatarError) || failedInARow >= MAX_FAILED || isFinal(thrown, begun)) {
@@ -73,6 +80,12 @@ export const synthesize = ({ tts, voiceId, settings, onFirstSound, onClauseFaile
     }
     if (failure) throw failure
   }
+
+/** A clause without a text: the pause that the text asks for. */
+function silence(ms: number): Speech {
+  const pcm = new Int16Array(Math.round((ms / 1000) * SAMPLE_RATE))
+  return { clause: { text: '', durationMs: toMs(pcm.length) }, pcm, first: true, last: true }
+}
 
 function ofClause({ code, message, details, cause }: AvatarError, clause: number): AvatarError {
   return new AvatarError(code, message, { ...details, clause }, { cause })

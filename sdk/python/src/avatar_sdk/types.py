@@ -565,6 +565,8 @@ class ChatChunkChoicesItemDeltaToolCallsItem(_ChatChunkChoicesItemDeltaToolCalls
 class ChatChunkChoicesItemDelta(TypedDict, total=False):
     role: Literal["assistant"]
     content: str
+    reasoning_content: str
+    """What the model thinks; it is not said."""
     tool_calls: List[ChatChunkChoicesItemDeltaToolCallsItem]
 
 
@@ -592,6 +594,8 @@ class _ChatResponseChoicesItemMessageRequired(TypedDict):
 
 
 class ChatResponseChoicesItemMessage(_ChatResponseChoicesItemMessageRequired, total=False):
+    reasoning_content: str
+    """What the model thought; it is not said."""
     tool_calls: List[ToolCall]
 
 

@@ -49,6 +49,18 @@ describe('a reply of an OpenAI-compatible server', () => {
     expect(asked?.body).not.toHaveProperty('tools')
   })
 
+  it.each(['reasoning_content', 'reasoning'])('has its thoughts apart: %s', async (field) => {
+    vendor.answer(async (exchange) => {
+      exchange.head(200, SSE)
+      await exchange.send(`${chunk([{ index: 0, delta: { [field]: 'Brief.', content: null }, finish_reason: null }])}${token('Hi')}${DONE}`)
+      exchange.end()
+    })
+    expect((await Array.fromAsync(chat.reply(request, never))).slice(0, 2)).toEqual([
+      { type: 'thought', text: 'Brief.' },
+      { type: 'text', text: 'Hi' },
+    ])
+  })
+
   it('streams: the first token is there before the last was sent', async () => {
     const rest = new Gate()
     vendor.answer(async (exchange) => {
