@@ -112,7 +112,8 @@ describe('word events', () => {
   it('held speech goes on with the word that it stopped in', async () => {
     const { session, sink, run } = createRig({ tts: { ...fakeTts, speak: withCharacters } })
     session.speech.speak({ text: 'One two three four' })
-    await run(13)
+    // however many ticks pass before the first sound
+    for (let ticks = 0; ticks < 100 && (session.speech.current?.playedMs ?? 0) < 520; ticks++) await run(1)
     session.speech.pauseSpeech()
     session.speech.resumeSpeech()
     await run(60)
