@@ -148,6 +148,7 @@ function serve(origin: Origin, startedMs: number): void {
       get voices() {
         return [...services.tts.voices]
       },
+      models: [{ id: services.llm.defaultModel, provider: services.llm.name }],
     },
     loop,
     services,

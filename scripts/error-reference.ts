@@ -19,7 +19,7 @@ const ADVICE: Readonly<Record<ErrorCode, string>> = {
   AVATAR_NOT_FOUND: 'No such avatar: `GET /v1/avatars` lists them.',
   METHOD_NOT_ALLOWED: 'The address is right, the method is not: `details.allowed` names those that are.',
   SLOW_CLIENT: 'The client did not acknowledge or read frames for 10 s. Connect again; ask for less (`video=off`, `quality: "low"`).',
-  PAYLOAD_TOO_LARGE: 'Bodies have at most 1 MiB, socket messages 8 MiB. Cut sound into several messages.',
+  PAYLOAD_TOO_LARGE: 'Bodies have at most 1 MiB, of a chat 8 MiB, socket messages 8 MiB. Cut sound into several messages.',
   UPGRADE_REQUIRED: 'This address is a WebSocket; open it with an upgrade request.',
   RATE_LIMITED: 'Too many calls in a minute, or messages in a second. Wait `details.retry_after_s`, which is `Retry-After` too.',
   CONCURRENCY_LIMIT: 'Too many sessions, or sockets of one session, at one time. Stop one, then try again.',

@@ -227,6 +227,18 @@ export type VoiceInfo = z.infer<typeof VoiceInfo>
 export const VoiceListResponse = z.object({ voices: z.array(VoiceInfo), total: z.int() }).meta({ id: 'VoiceListResponse' })
 export type VoiceListResponse = z.infer<typeof VoiceListResponse>
 
+export const ModelInfo = z
+  .object({
+    id: z.string().meta({ example: 'gpt-4o-mini' }),
+    object: z.literal('model'),
+    created: z.int().meta({ description: 'Unix s; since when its origin is there.' }),
+    owned_by: z.string().meta({ description: "Who answers: 'openai' for every compatible server, 'demo' for the script without a key." }),
+  })
+  .meta({ id: 'ModelInfo' })
+export type ModelInfo = z.infer<typeof ModelInfo>
+export const ModelListResponse = z.object({ object: z.literal('list'), data: z.array(ModelInfo) }).meta({ id: 'ModelListResponse' })
+export type ModelListResponse = z.infer<typeof ModelListResponse>
+
 const Health = z.enum(['healthy', 'degraded', 'unavailable'])
 export const HealthResponse = z
   .object({

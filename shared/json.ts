@@ -26,7 +26,7 @@ export const OpenObject = z
   .refine((value) => isWithinDepth(value, MAX_JSON_DEPTH), `must not be nested deeper than ${MAX_JSON_DEPTH} levels`)
 
 /** Level by level, without recursion, which a value nested deep enough would break. An object without nested values has depth 1. */
-function isWithinDepth(root: unknown, maxDepth: number): boolean {
+export function isWithinDepth(root: unknown, maxDepth: number): boolean {
   let level = [root].filter(isNested)
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > maxDepth) return false

@@ -90,6 +90,8 @@ export const OriginHello = z.object({
   device: z.string(),
   avatars: z.array(AvatarInfo),
   voices: z.array(VoiceInfo),
+  /** Language models that answer where a chat names none. */
+  models: z.array(z.object({ id: z.string(), provider: z.string() })).default([]),
   /** Sessions that this process still holds: after a redeploy of the edge they go on. */
   sessions: z.array(SessionId),
   load: OriginLoad,

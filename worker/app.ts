@@ -1,6 +1,6 @@
 /** The Worker: request id, CORS, configuration, who may call from where, routes; every failure is answered in the documented form. */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { AvatarError, toAvatarError } from '../shared/errors.ts'
+import { AvatarError, ERRORS, toAvatarError } from '../shared/errors.ts'
 import { ConfigError } from './env.ts'
 import { admission } from './http/admission.ts'
 import type { App, AppContext } from './http/context.ts'
@@ -8,6 +8,7 @@ import { cors, preflight } from './http/cors.ts'
 import { RouteTable } from './http/declare-route.ts'
 import { readConfig } from './http/read-config.ts'
 import { requestId } from './http/request-id.ts'
+import { unknownAddress } from './http/unknown-address.ts'
 import { log, reasonOf } from './log.ts'
 import { mountAdmin } from './routes/admin.ts'
 import { mountCatalog } from './routes/catalog.ts'
@@ -15,6 +16,7 @@ import { mountChat } from './routes/chat.ts'
 import { mountDocs } from './routes/docs.ts'
 import { mountHealth } from './routes/health.ts'
 import { mountMetrics } from './routes/metrics.ts'
+import { mountModels } from './routes/models.ts'
 import { mountSessions } from './routes/sessions.ts'
 import { mountSockets } from './routes/sockets.ts'
 import { mountSpeech } from './routes/speech.ts'
@@ -34,11 +36,12 @@ export function createApp(): App {
   mountSockets(routes)
   mountWhep(routes)
   mountCatalog(routes)
+  mountModels(routes)
   mountHealth(routes)
   mountMetrics(routes)
   mountAdmin(routes)
   mountDocs(routes)
-  app.notFound((context) => errorResponse(context, notFound(app, context)))
+  app.notFound((context) => errorResponse(context, unknownAddress(app, context)))
   app.onError((thrown, context) => errorResponse(context, asAvatarError(thrown, context)))
   return app
 }
@@ -47,10 +50,17 @@ function errorResponse(context: AppContext, error: AvatarError): Response {
   const { retry_after_s: retryAfterS, allow } = error.details
   if (typeof retryAfterS === 'number') context.header('retry-after', String(retryAfterS))
   if (typeof allow === 'string') context.header('allow', allow)
+  if (error.status >= 500 && !isWorthRetrying(error)) context.header('x-should-retry', 'false')
   // through the context, which holds the headers that were set on the way here
   return context.body(JSON.stringify(error.toBody()), error.status as ContentfulStatusCode, {
     'content-type': 'application/json; charset=utf-8',
   })
+}
+
+/** Clients of OpenAI repeat every 5xx, unless `x-should-retry` says no: a provider's refusal will be the same again. */
+function isWorthRetrying({ code, details: { status } }: AvatarError): boolean {
+  if (!ERRORS[code].retryable) return false
+  return typeof status !== 'number' || status >= 500 || [408, 409, 425, 429].includes(status)
 }
 
 function asAvatarError(thrown: unknown, context: AppContext): AvatarError {
@@ -62,23 +72,4 @@ function asAvatarError(thrown: unknown, context: AppContext): AvatarError {
     log.error('request failed', { request_id: context.get('requestId'), route: context.req.path, reason: reasonOf(thrown) })
   }
   return toAvatarError(thrown)
-}
-
-/** 405 with the methods of the path if there are any, else 404. */
-function notFound(app: App, context: AppContext): AvatarError {
-  const { path, method } = context.req
-  const methods = ['GET', 'POST', 'PATCH', 'DELETE'].filter((other) => other !== method && routed(app, other, path))
-  if (methods.length === 0)
-    return new AvatarError('NOT_FOUND', 'There is nothing at this address; see /docs.', { path: path.slice(0, 256) })
-  const allow = [...methods, 'OPTIONS'].join(', ')
-  return new AvatarError('METHOD_NOT_ALLOWED', `${method} is not allowed here; use ${methods.join(' or ')}.`, { method, allow })
-}
-
-function routed(app: App, method: string, path: string): boolean {
-  return app.routes.some((route) => {
-    if (route.method !== method) return false
-    const one = route.path.split('/')
-    const other = path.split('/')
-    return one.length === other.length && one.every((part, i) => part === other[i] || (part.startsWith(':') && other[i] !== ''))
-  })
 }

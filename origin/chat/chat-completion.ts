@@ -1,8 +1,8 @@
 /** Builds a reply in the format of OpenAI's chat completions: chunks while it streams, the whole at the end. */
 import { randomUUID } from 'node:crypto'
-import type { ChatChunk, ChatResponse, FinishReason, ToolCall } from '../../shared/chat.ts'
+import type { ChatChunk, ChatResponse, ChatUsage, FinishReason, ToolCall } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
-import type { ChatProvider, ReplyPart, ReplyRequest } from '../providers/llm/types.ts'
+import type { ChatProvider, ReplyPart } from '../providers/llm/types.ts'
 import type { AnswerPart } from './answer-parts.ts'
 
 /** Longest reply, characters: about twenty minutes of speech. */
@@ -13,22 +13,22 @@ const MAX_THOUGHT_CHARS = 200_000
 const MAX_TOOL_CALLS = 64
 const MAX_ARGUMENTS_CHARS = 20_000
 
+/** Of text, in most models. */
+const BYTES_PER_TOKEN = 4
+
 /** The scripted persona never answers under the name of a model that was asked for. */
 export function answeringModel({ name, defaultModel }: ChatProvider, wanted: string | undefined): string {
   return name === 'demo' ? defaultModel : (wanted ?? defaultModel)
-}
-
-type Settings = Omit<ReplyRequest, 'messages' | 'model'>
-
-/** The request's fields that go to the LLM. */
-export function settingsOf({ temperature, max_tokens, max_completion_tokens, tools, tool_choice }: Settings): Settings {
-  return { temperature, max_tokens, max_completion_tokens, tools, tool_choice }
 }
 
 export interface ChatCompletionOptions {
   model: string
   taskId?: string
   onChunk?: ((chunk: ChatChunk) => void) | undefined
+  /** The last chunk, which has no choices, tells the tokens that were used. */
+  streamsUsage?: boolean | undefined
+  /** What the model reads, bytes: its tokens are estimated by it where the server does not count. */
+  promptBytes: number
   /** Called once for each tool call, when it is complete. */
   onToolCall?: (call: ToolCall) => void
 }
@@ -46,6 +46,7 @@ export class ChatCompletion {
   #text = ''
   #thoughts = ''
   #started = false
+  #usage: ChatUsage | undefined
   #finishReason: Extract<ReplyPart, { type: 'finish' }>['reason'] = 'stop'
 
   constructor(options: ChatCompletionOptions) {
@@ -100,6 +101,9 @@ export class ChatCompletion {
       case 'tool_call':
         this.#takeCall(part)
         return true
+      case 'usage':
+        this.#usage = part.usage
+        return true
       case 'finish':
         this.#finishReason = part.reason
         return true
@@ -113,6 +117,8 @@ export class ChatCompletion {
     const calls = this.toolCalls
     const finish_reason: FinishReason = reason ?? (this.#wasCut ? this.#finishReason : calls.length > 0 ? 'tool_calls' : 'stop')
     this.#send({}, finish_reason)
+    const usage = this.#usage ?? this.#estimatedUsage()
+    if (this.#options.streamsUsage) this.#options.onChunk?.({ ...this.#common, object: 'chat.completion.chunk', choices: [], usage })
     const message = { role: 'assistant' as const, content: this.#text === '' && calls.length > 0 ? null : this.#text }
     return {
       ...this.#common,
@@ -124,11 +130,21 @@ export class ChatCompletion {
             ...message,
             ...(this.#thoughts === '' ? {} : { reasoning_content: this.#thoughts.trim() }),
             ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
+            refusal: null,
           },
+          logprobs: null,
           finish_reason,
         },
       ],
+      usage,
     }
+  }
+
+  #estimatedUsage(): ChatUsage {
+    const args = this.#calls.map(({ function: { name, arguments: text } }) => name + text).join('')
+    const prompt_tokens = estimatedTokens(this.#options.promptBytes)
+    const completion_tokens = estimatedTokens(Buffer.byteLength(this.#thoughts + this.#text + args))
+    return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens, estimated: true }
   }
 
   #takeCall({ index, id, name, arguments: text = '' }: Extract<ReplyPart, { type: 'tool_call' }>): void {
@@ -164,8 +180,14 @@ export class ChatCompletion {
     const begun = this.#started
     this.#started = true
     const whole = begun ? delta : { role: 'assistant' as const, ...delta }
-    this.#options.onChunk?.({ ...this.#common, object: 'chat.completion.chunk', choices: [{ index: 0, delta: whole, finish_reason }] })
+    const choices = [{ index: 0, delta: whole, finish_reason }]
+    const usage = this.#options.streamsUsage ? { usage: null } : {}
+    this.#options.onChunk?.({ ...this.#common, object: 'chat.completion.chunk', choices, ...usage })
   }
+}
+
+function estimatedTokens(bytes: number): number {
+  return Math.ceil(bytes / BYTES_PER_TOKEN)
 }
 
 function refused(what: string): AvatarError {

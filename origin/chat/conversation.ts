@@ -2,16 +2,21 @@
 import { type ChatMessage, type ToolCall, textOf } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { ContextLimit } from './fitting-reply.ts'
+import { promptChars } from './prompt.ts'
 
-/** Messages of history that are kept; the oldest go first. */
+/** Messages of history that are kept, and characters of their text; the oldest go first. */
 const MAX_HISTORY = 60
+const MAX_HISTORY_CHARS = 1_000_000
+/** Characters of pictures, sounds and files that are kept, as base64; of the newest exchange all are. */
+const MAX_MEDIA_CHARS = 8_388_608
+const NO_LONGER_KEPT = '[A picture, sound or file was here; it is no longer kept.]'
 
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>
 type Fresh = Exclude<ChatMessage, { role: 'system' | 'developer' }>
 
 /** The messages of one request, and the avatar's reply. */
 export class Exchange {
-  readonly asked: readonly Fresh[]
+  #asked: readonly Fresh[]
   /**
    * While it is spoken, all of it: a request made now is answered after it. Once the turn has ended, the spoken part.
    */
@@ -19,13 +24,26 @@ export class Exchange {
   toolCalls: readonly ToolCall[] = []
 
   constructor(asked: readonly Fresh[]) {
-    this.asked = asked
+    this.#asked = asked
+  }
+
+  /** Characters of pictures, sounds and files. */
+  get mediaChars(): number {
+    return this.#asked.flatMap(mediaOf).reduce<number>((sum, part) => sum + JSON.stringify(part).length, 0)
+  }
+
+  /** Puts a note in the place of pictures, sounds and files. */
+  dropMedia(): void {
+    this.#asked = this.#asked.map((message) => {
+      if (message.role !== 'user' || mediaOf(message).length === 0) return message
+      return { ...message, content: `${textOf(message.content)}\n${NO_LONGER_KEPT}`.trim() }
+    })
   }
 
   get messages(): Fresh[] {
-    if (this.said === '' && this.toolCalls.length === 0) return [...this.asked]
+    if (this.said === '' && this.toolCalls.length === 0) return [...this.#asked]
     const answer: AssistantMessage = { role: 'assistant', content: this.said === '' ? null : this.said }
-    return [...this.asked, this.toolCalls.length > 0 ? { ...answer, tool_calls: [...this.toolCalls] } : answer]
+    return [...this.#asked, this.toolCalls.length > 0 ? { ...answer, tool_calls: [...this.toolCalls] } : answer]
   }
 }
 
@@ -72,8 +90,14 @@ export class Conversation {
   open(asked: readonly Fresh[]): Exchange {
     const exchange = new Exchange(asked)
     this.#history.push(exchange)
-    let count = this.#history.reduce((sum, { messages }) => sum + messages.length, 0)
-    while (count > MAX_HISTORY && this.#history.length > 1) count -= this.#history.shift()?.messages.length ?? 0
+    const count = () => this.#history.reduce((sum, { messages }) => sum + messages.length, 0)
+    const chars = () => this.#history.reduce((sum, { messages }) => sum + promptChars(messages), 0)
+    while (this.#history.length > 1 && (count() > MAX_HISTORY || chars() > MAX_HISTORY_CHARS)) this.#history.shift()
+    let mediaChars = exchange.mediaChars
+    for (const older of this.#history.toReversed().slice(1)) {
+      mediaChars += older.mediaChars
+      if (mediaChars > MAX_MEDIA_CHARS) older.dropMedia()
+    }
     return exchange
   }
 
@@ -81,6 +105,10 @@ export class Conversation {
   forget(exchange: Exchange): void {
     this.#history = this.#history.filter((other) => other !== exchange)
   }
+}
+
+function mediaOf({ content }: Fresh): unknown[] {
+  return typeof content === 'string' ? [] : (content ?? []).filter(({ type }) => type !== 'text' && type !== 'refusal')
 }
 
 /** The newest thing that the user said. */

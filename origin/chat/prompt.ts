@@ -1,11 +1,15 @@
 /** Shapes a conversation into a prompt that every model takes: strict templates want alternating roles, and contexts are finite. */
-import { type ChatMessage, textOf } from '../../shared/chat.ts'
+import { type ChatContent, type ChatMessage, textOf } from '../../shared/chat.ts'
 
-type Content = Extract<ChatMessage, { role: 'user' }>['content']
 type Spoken = Exclude<ChatMessage, { role: 'system' | 'developer' }>
+type UserMessage = Extract<ChatMessage, { role: 'user' }>
+type UserContent = UserMessage['content']
+type AssistantContent = Exclude<Extract<ChatMessage, { role: 'assistant' }>['content'], null | undefined>
 
 /** Characters that a message costs beside its text: its role and the template's marks. */
 const OVERHEAD_CHARS = 16
+/** Of a picture, a sound or a file; models count a picture as some hundred tokens, whatever its size in bytes. */
+const MEDIA_CHARS = 4_000
 /** What is left of a tool's result where the context is too small for all of it, characters. */
 const SHORT_RESULT_CHARS = 2_000
 
@@ -30,7 +34,7 @@ function mergeNeighbours(messages: readonly Spoken[]): Spoken[] {
   for (const message of messages) {
     const before = merged.at(-1)
     if (before?.role === 'user' && message.role === 'user') {
-      merged[merged.length - 1] = { ...message, content: joined(before.content, message.content) }
+      merged[merged.length - 1] = mergedUsers(before, message)
     } else if (before?.role === 'assistant' && message.role === 'assistant' && !before.tool_calls) {
       const content = joined(before.content ?? '', message.content ?? '')
       merged[merged.length - 1] = { ...message, content: content === '' ? null : content }
@@ -39,11 +43,19 @@ function mergeNeighbours(messages: readonly Spoken[]): Spoken[] {
   return merged
 }
 
-function joined(one: Content, other: Content): Content {
+/** Who speaks stays visible where one message has the words of two. */
+function mergedUsers(before: UserMessage, message: UserMessage): UserMessage {
+  if (before.name === message.name) return { ...message, content: joined(before.content, message.content) }
+  const led = ({ name, content }: UserMessage) => (name === undefined ? content : joined(`${name}:`, content))
+  return { role: 'user', content: joined(led(before), led(message)) }
+}
+
+function joined<Content extends UserContent | AssistantContent>(one: Content, other: Content): Content
+function joined(one: ChatContent, other: ChatContent): ChatContent {
   if (typeof one === 'string' && typeof other === 'string') return [one, other].filter((text) => text !== '').join('\n\n')
-  const parts = (content: Content) =>
+  const parts = (content: ChatContent) =>
     typeof content !== 'string' ? content : content === '' ? [] : [{ type: 'text' as const, text: content }]
-  return [...parts(one), ...parts(other)]
+  return [...parts(one), ...parts(other)] as ChatContent
 }
 
 /** Characters of a prompt, as far as they count for a model's context. */
@@ -54,7 +66,19 @@ export function promptChars(messages: readonly ChatMessage[]): number {
 function charsOf(message: ChatMessage): number {
   const calls = message.role === 'assistant' ? (message.tool_calls ?? []) : []
   const args = calls.reduce((sum, { function: { name, arguments: text } }) => sum + name.length + text.length, 0)
-  return OVERHEAD_CHARS + textOf(message.content).length + args
+  return OVERHEAD_CHARS + textOf(message.content).length + args + mediaIn(message) * MEDIA_CHARS
+}
+
+function mediaIn({ content }: ChatMessage): number {
+  return typeof content === 'string' ? 0 : (content ?? []).filter(({ type }) => type !== 'text' && type !== 'refusal').length
+}
+
+/** The same in UTF-8. */
+export function promptBytes(messages: readonly ChatMessage[]): number {
+  return messages.reduce(
+    (sum, message) => sum + charsOf(message) + Buffer.byteLength(textOf(message.content)) - textOf(message.content).length,
+    0,
+  )
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Runs replies: streams each from the LLM to its caller and, as a turn, to synthesis; tool calls become events. */
-import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
+import { type ChatChunk, type ChatRequest, type ChatResponse, settingsOf } from '../../shared/chat.ts'
 import { toAvatarError } from '../../shared/errors.ts'
 import type { SessionConfig } from '../../shared/link.ts'
 import type { SessionEvents } from '../events/session-events.ts'
@@ -8,9 +8,10 @@ import { Channel } from '../pipeline/channel.ts'
 import type { ChatProvider } from '../providers/llm/types.ts'
 import type { Turn } from '../turn/turn.ts'
 import { answerParts } from './answer-parts.ts'
-import { answeringModel, ChatCompletion, MAX_REPLY_CHARS, settingsOf } from './chat-completion.ts'
+import { answeringModel, ChatCompletion, MAX_REPLY_CHARS } from './chat-completion.ts'
 import { Conversation, type Exchange, userText } from './conversation.ts'
 import { replyThatFits } from './fitting-reply.ts'
+import { promptBytes } from './prompt.ts'
 
 /** A chat with the session's avatar. */
 export type ChatTask = Omit<ChatRequest, 'session_id' | 'stream' | 'mode'> & Partial<Pick<ChatRequest, 'stream' | 'mode'>>
@@ -81,28 +82,33 @@ export class ReplyRunner {
     const exchange = this.#conversation.open(fresh)
     this.#exchanges.set(turn, exchange)
     const said = userText(fresh)
-    if (said !== undefined) events.publish({ type: 'chat', task_id: turn.taskId, role: 'user', content: said })
+    if (said) events.publish({ type: 'chat', task_id: turn.taskId, role: 'user', content: said })
     return this.#answer({ ...task, messages: prompt }, options, { turn, tokens, exchange })
   }
 
   async #answer(
-    { messages, model, stream, ...task }: ChatTask,
+    { messages, model, stream, stream_options, ...task }: ChatTask,
     { onChunk, cancelled }: AnswerOptions,
     { turn, tokens, exchange }: { turn: Turn; tokens: Channel<string>; exchange: Exchange },
   ): Promise<ChatResponse> {
     const { config, services, events, stop } = this.#options
     const { llm } = services
     const { signal, taskId } = turn
+    const streamsUsage = stream === true && stream_options?.include_usage === true
     const reply = new ChatCompletion({
       model: answeringModel(llm, model),
       taskId,
       onChunk: stream ? onChunk : undefined,
+      streamsUsage,
+      promptBytes: promptBytes(messages),
       onToolCall: (tool_call) => events.publish({ type: 'tool_call', task_id: taskId, tool_call }),
     })
     const leave = (): void => stop(turn)
     if (cancelled?.aborted) leave()
     cancelled?.addEventListener('abort', leave, { once: true })
-    const request = { ...settingsOf(task), messages, model: reply.model, tools: task.tools ?? config.tools }
+    const { tools = config.tools, tool_choice } = task
+    const wantsUsage = streamsUsage || stream === false
+    const request = { settings: settingsOf(task), messages, model: reply.model, tools, tool_choice, wantsUsage }
     try {
       signal.throwIfAborted()
       const parts = replyThatFits(llm, request, this.#conversation.limit, signal)

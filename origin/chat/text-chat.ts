@@ -1,9 +1,9 @@
 /** A chat of no session: text alone. */
-import type { ChatChunk, ChatRequest, ChatResponse } from '../../shared/chat.ts'
+import { type ChatChunk, type ChatRequest, type ChatResponse, settingsOf } from '../../shared/chat.ts'
 import { answerParts } from './answer-parts.ts'
-import { answeringModel, ChatCompletion, settingsOf } from './chat-completion.ts'
+import { answeringModel, ChatCompletion } from './chat-completion.ts'
 import { Conversation } from './conversation.ts'
-import { alternate } from './prompt.ts'
+import { alternate, promptBytes } from './prompt.ts'
 import type { ReplyServices } from './reply-runner.ts'
 
 /**
@@ -17,9 +17,17 @@ export async function textChat(
   onChunk: (chunk: ChatChunk) => void,
   signal: AbortSignal,
 ): Promise<ChatResponse> {
-  const reply = new ChatCompletion({ model: answeringModel(llm, request.model), onChunk: request.stream ? onChunk : undefined })
-  const { prompt } = new Conversation(persona).prepare(request.messages)
-  const parts = llm.reply({ ...settingsOf(request), messages: alternate(prompt), model: reply.model }, signal)
+  const messages = alternate(new Conversation(persona).prepare(request.messages).prompt)
+  const { stream, tools, tool_choice } = request
+  const streamsUsage = stream && request.stream_options?.include_usage === true
+  const reply = new ChatCompletion({
+    model: answeringModel(llm, request.model),
+    onChunk: stream ? onChunk : undefined,
+    streamsUsage,
+    promptBytes: promptBytes(messages),
+  })
+  const asked = { settings: settingsOf(request), messages, model: reply.model, tools, tool_choice, wantsUsage: streamsUsage || !stream }
+  const parts = llm.reply(asked, signal)
   for await (const part of answerParts(parts, reply.model)) {
     signal.throwIfAborted()
     if (!reply.take(part)) break

@@ -71,6 +71,27 @@ export function answerSchema(document: OpenApiDocument, operation: Operation, st
   return z.fromJSONSchema(JSON.parse(text))
 }
 
+/** Values that fit, each with one field more that need not be there and is null; and the same without it. */
+export function* withNullFields(
+  document: OpenApiDocument,
+  given: JsonSchema,
+): Generator<{ field: string; value: unknown; without: unknown }> {
+  const schema = resolve(document, given)
+  for (const choice of (schema.anyOf ?? schema.oneOf ?? []) as JsonSchema[]) yield* withNullFields(document, choice)
+  if (schema.type === 'array') {
+    for (const { field, value, without } of withNullFields(document, schema.items as JsonSchema)) {
+      yield { field: `0.${field}`, value: [value], without: [without] }
+    }
+  }
+  const smallest = schema.properties === undefined ? {} : (exampleOf(document, schema) as object)
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (!schema.required?.includes(name)) yield { field: name, value: { ...smallest, [name]: null }, without: smallest }
+    for (const { field, value, without } of withNullFields(document, property)) {
+      yield { field: `${name}.${field}`, value: { ...smallest, [name]: value }, without: { ...smallest, [name]: without } }
+    }
+  }
+}
+
 function resolve(document: OpenApiDocument, schema: JsonSchema): JsonSchema {
   if (typeof schema.$ref !== 'string') return schema
   return resolve(document, document.components.schemas[schema.$ref.split('/').at(-1) ?? ''] ?? {})

@@ -65,7 +65,9 @@ describe('the document', () => {
   it('holds every route of the router but the internal ones', () => {
     const { routes } = createApp()
     const routed = new Set(routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`))
-    const documented = operations.map(({ method, path }) => `${method} ${path.replace(/\{(\w+)\}/g, ':$1')}`)
+    const documented = operations.map(
+      ({ method, path }) => `${method} ${path.replace(/\{(\w+)\}/g, ':$1').replace(':model', ':model{.+}')}`,
+    )
     expect(routed).toEqual(new Set([...documented, ...INTERNAL]))
   })
 
@@ -191,7 +193,7 @@ describe('every operation', () => {
       if (types.length === 0) continue
       const refused = (body: string) => call(operation, keyOf(operation), { body })
       expect((await refused('{')).status, operation.name).toBe(400)
-      expect(await refused('x'.repeat(1_048_577)), operation.name).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' })
+      expect(await refused('x'.repeat(8_388_609)), operation.name).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' })
       expect('415' in operation.responses, operation.name).toBe(!types.includes('application/json'))
     }
   })

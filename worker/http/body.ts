@@ -1,7 +1,7 @@
 /** Reads a request's body: bounded while it comes in, whatever its content-length says. */
 import type * as z from 'zod'
 import { AvatarError } from '../../shared/errors.ts'
-import { issuesOf } from './issues.ts'
+import { parseInput } from './parse-input.ts'
 
 /** @throws AvatarError PAYLOAD_TOO_LARGE, INVALID_JSON or INVALID_REQUEST with `details.issues` */
 export async function readJson<Schema extends z.ZodType>(request: Request, schema: Schema, maxBytes: number): Promise<z.output<Schema>> {
@@ -9,11 +9,11 @@ export async function readJson<Schema extends z.ZodType>(request: Request, schem
   return check(schema, text === '' ? {} : parse(text))
 }
 
-/** @throws AvatarError INVALID_REQUEST with `details.issues` */
+/** @param value changed where it has nulls that mean nothing @throws AvatarError INVALID_REQUEST with `details.issues` */
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const issues = issuesOf(parsed.error)
+  const parsed = parseInput(schema, value)
+  if (parsed.ok) return parsed.value
+  const { issues } = parsed
   const said = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
   throw new AvatarError('INVALID_REQUEST', said, { issues })
 }

@@ -37,11 +37,11 @@ export class RouteTable {
     this.declared.push(route)
     // admit returns the fields that the declaration asks for, which its own type cannot express
     const handle = async (context: AppContext) => handler((await admit(context, route)) as unknown as RouteRequest<D>)
-    this.#hono.on(method.toUpperCase(), routerPath(declaration.path), handle)
+    this.#hono.on(method.toUpperCase(), routerPath(declaration), handle)
   }
 }
 
 /** OpenAPI writes `{name}` where the router writes `:name`. */
-function routerPath(path: string): string {
-  return path.replace(/\{(\w+)\}/g, ':$1')
+function routerPath({ path, slashes }: RouteDeclaration): string {
+  return path.replace(/\{(\w+)\}/g, slashes ? ':$1{.+}' : ':$1')
 }

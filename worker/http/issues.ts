@@ -11,5 +11,17 @@ export interface Issue {
 const MAX_ISSUES = 16
 
 export function issuesOf(error: z.ZodError): Issue[] {
-  return error.issues.slice(0, MAX_ISSUES).map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
+  const issues = error.issues.flatMap((issue) => told(issue))
+  return issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({ path: path.join('.'), message }))
+}
+
+type ZodIssue = z.core.$ZodIssue
+
+/** Of a union: what is wrong with the alternative that fits best, which is the one that was read furthest. */
+function told(issue: ZodIssue): ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const branches = issue.errors.map((errors) => errors.flatMap((inner) => told({ ...inner, path: [...issue.path, ...inner.path] })))
+  const depthOf = (branch: readonly ZodIssue[]) => Math.max(...branch.map(({ path }) => path.length))
+  const best = branches.filter((branch) => branch.length > 0).toSorted((one, other) => depthOf(other) - depthOf(one))[0]
+  return best !== undefined && depthOf(best) > issue.path.length ? best : [issue]
 }

@@ -25,6 +25,8 @@ type Documentation = { internal: true; tag?: never } | { internal?: never; tag: 
 interface Exchange {
   /** OpenAPI's form: `/v1/whep/{session_id}`. A `{session_id}` names the session of the call. */
   path: `/${string}`
+  /** The parameter of the path may contain slashes. */
+  slashes?: true
   /** Schema of the body. A field `session_id` names the session of the call. */
   body?: z.ZodType
   /** Media type of a body that is not JSON; another one is answered with 415. */

@@ -123,6 +123,14 @@ export interface PoolOrigin {
   load: OriginLoad
 }
 
+/** A language model of a connected origin. */
+export interface PoolModel {
+  id: string
+  provider: string
+  /** When its origin came up, Unix ms. */
+  since: number
+}
+
 /** Everything that health, metrics and operators read of the pool. */
 export interface PoolSnapshot {
   origins: PoolOrigin[]
@@ -163,6 +171,7 @@ export interface PoolObject {
   cancelTextChat(id: string): Promise<void>
   avatars(): Promise<AvatarInfo[]>
   voices(): Promise<VoiceInfo[]>
+  models(): Promise<PoolModel[]>
   snapshot(): Promise<PoolSnapshot>
   /** The newest sessions of all tenants. */
   sessions(limit: number): Promise<PoolSession[]>

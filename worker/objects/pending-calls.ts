@@ -12,26 +12,28 @@ const CHAT_SILENCE_MS = 130_000
 /** Largest backlog of a slow reader of a streamed chat, bytes. */
 const MAX_UNREAD_BYTES = 1_048_576
 
-interface Pending<Call> {
-  call: Call
+interface Pending<Target> {
+  target: Target
   settle(result: Result<CallResult>): void
   chunk(data: string): void
 }
 
-export interface PendingCallsOptions<Call> {
-  /** Sends the request to the origin; false when none is connected. */
-  send(id: string, call: Call): boolean
+/** Sends a request to its origin; false when none is connected. A request may be large: only its target is kept. */
+type Send = (id: string) => boolean
+
+export interface PendingCallsOptions<Target> {
   /** Tells the origin that the answer is no longer needed. */
-  cancel(id: string, call: Call): void
+  cancel(id: string, target: Target): void
   /** The error message when no origin is connected. */
   noOrigin: string
 }
 
-export class PendingCalls<Call> {
-  readonly #options: PendingCallsOptions<Call>
-  readonly #pending = new Map<string, Pending<Call>>()
+/** `Target`: who answers. */
+export class PendingCalls<Target = undefined> {
+  readonly #options: PendingCallsOptions<Target>
+  readonly #pending = new Map<string, Pending<Target>>()
 
-  constructor(options: PendingCallsOptions<Call>) {
+  constructor(options: PendingCallsOptions<Target>) {
     this.#options = options
   }
 
@@ -40,24 +42,24 @@ export class PendingCalls<Call> {
   }
 
   /** Sends a request and waits for its one answer. @param waitMs how long the answer may take */
-  ask(requestId: string, call: Call, waitMs: number): Promise<Result<CallResult>> {
+  ask(requestId: string, target: Target, send: Send, waitMs: number): Promise<Result<CallResult>> {
     const { promise, resolve } = Promise.withResolvers<Result<CallResult>>()
     const id = this.#freshId(requestId)
     const timer = setTimeout(() => this.#expire(id, 'The origin did not answer in time; try again.'), waitMs)
     this.#pending.set(id, {
-      call,
+      target,
       settle: (result) => {
         clearTimeout(timer)
         resolve(result)
       },
       chunk: () => undefined,
     })
-    this.#dispatch(id, call)
+    this.#dispatch(id, send)
     return promise
   }
 
   /** A streamed chat. A failure before the first chunk is the result; a later one is sent in the stream. */
-  askStream(requestId: string, call: Call): Promise<Result<ReadableStream<Uint8Array>>> {
+  askStream(requestId: string, target: Target, send: Send): Promise<Result<ReadableStream<Uint8Array>>> {
     const { promise, resolve } = Promise.withResolvers<Result<ReadableStream<Uint8Array>>>()
     const id = this.#freshId(requestId)
     const encoder = new TextEncoder()
@@ -77,7 +79,7 @@ export class PendingCalls<Call> {
     let silence = setTimeout(() => this.#expire(id, 'The origin fell silent; try again.'), CHAT_SILENCE_MS)
     let started = false
     this.#pending.set(id, {
-      call,
+      target,
       chunk: (data) => {
         clearTimeout(silence)
         silence = setTimeout(() => this.#expire(id, 'The origin fell silent; try again.'), CHAT_SILENCE_MS)
@@ -96,7 +98,7 @@ export class PendingCalls<Call> {
         controller?.close()
       },
     })
-    this.#dispatch(id, call)
+    this.#dispatch(id, send)
     return promise
   }
 
@@ -114,7 +116,7 @@ export class PendingCalls<Call> {
   cancel(id: string): void {
     const pending = this.#pending.get(id)
     if (pending === undefined) return
-    this.#options.cancel(id, pending.call)
+    this.#options.cancel(id, pending.target)
     this.#pending.delete(id)
     try {
       pending.settle(fail('INTERNAL_ERROR', 'The request was cancelled.'))
@@ -124,22 +126,22 @@ export class PendingCalls<Call> {
   }
 
   /** Fails all of them, or those that `which` selects. */
-  failAll(error: Failure, which: (call: Call) => boolean = () => true): void {
-    for (const [id, { call }] of [...this.#pending]) if (which(call)) this.settle(id, { ok: false, error })
+  failAll(error: Failure, which: (target: Target) => boolean = () => true): void {
+    for (const [id, { target }] of [...this.#pending]) if (which(target)) this.settle(id, { ok: false, error })
   }
 
   #freshId(requestId: string): string {
     return this.#pending.has(requestId) ? newId('req') : requestId
   }
 
-  #dispatch(id: string, call: Call): void {
-    if (!this.#options.send(id, call)) this.settle(id, noOrigin(this.#options.noOrigin))
+  #dispatch(id: string, send: Send): void {
+    if (!send(id)) this.settle(id, noOrigin(this.#options.noOrigin))
   }
 
   #expire(id: string, message: string): void {
     const pending = this.#pending.get(id)
     if (pending === undefined) return
-    this.#options.cancel(id, pending.call)
+    this.#options.cancel(id, pending.target)
     this.settle(id, noOrigin(message))
   }
 }

@@ -14,6 +14,7 @@ import {
   type OriginNews,
   type Placed,
   type Placement,
+  type PoolModel,
   type PoolObject,
   type PoolSession,
   type PoolSnapshot,
@@ -106,6 +107,11 @@ export class OriginPool extends DurableObject<Env> implements PoolObject {
 
   async voices(): Promise<VoiceInfo[]> {
     return distinct([...this.#controls.values()].flatMap(({ hello }) => hello.voices).map((voice) => [voice.voice_id, voice]))
+  }
+
+  async models(): Promise<PoolModel[]> {
+    const hellos = [...this.#controls.values()].map(({ hello }) => hello)
+    return distinct(hellos.flatMap(({ models, started_at }) => models.map((model) => [model.id, { ...model, since: started_at }] as const)))
   }
 
   async snapshot(): Promise<PoolSnapshot> {
@@ -268,6 +274,6 @@ function withKnownVoice(config: SessionConfig, voices: VoiceInfo[]): { config: S
   }
 }
 
-function distinct<T>(entries: [string, T][]): T[] {
+function distinct<T>(entries: (readonly [string, T])[]): T[] {
   return [...new Map(entries).values()]
 }

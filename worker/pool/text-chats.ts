@@ -9,27 +9,21 @@ import type { ControlSocket } from './control-socket.ts'
 const MAX_CHATS = 256
 const NO_ORIGIN = 'No origin is connected; try again in a moment.'
 
-interface Asked {
-  origin: ControlSocket
-  params: ChatRequest
-}
-
 export class TextChats {
-  readonly #pendingCalls = new PendingCalls<Asked>({
-    send: (id, { origin, params }) => origin.send({ type: 'text_chat', id, params }),
-    cancel: (id, { origin }) => origin.send({ type: 'cancel', id }),
+  readonly #pendingCalls = new PendingCalls<ControlSocket>({
+    cancel: (id, origin) => origin.send({ type: 'cancel', id }),
     noOrigin: NO_ORIGIN,
   })
 
   async ask(id: string, origin: ControlSocket | undefined, params: ChatRequest): Promise<Result<CallResult>> {
     if (origin === undefined) return noOrigin(NO_ORIGIN)
-    return this.#pendingCalls.size < MAX_CHATS ? this.#pendingCalls.ask(id, { origin, params }, CHAT_MS) : tooMany()
+    return this.#pendingCalls.size < MAX_CHATS ? this.#pendingCalls.ask(id, origin, sending(origin, params), CHAT_MS) : tooMany()
   }
 
   /** As server-sent events, ending in `data: [DONE]`. */
   async askStream(id: string, origin: ControlSocket | undefined, params: ChatRequest): Promise<Result<ReadableStream<Uint8Array>>> {
     if (origin === undefined) return noOrigin(NO_ORIGIN)
-    return this.#pendingCalls.size < MAX_CHATS ? this.#pendingCalls.askStream(id, { origin, params }) : tooMany()
+    return this.#pendingCalls.size < MAX_CHATS ? this.#pendingCalls.askStream(id, origin, sending(origin, params)) : tooMany()
   }
 
   settle(id: string, result: Result<CallResult>): void {
@@ -46,8 +40,12 @@ export class TextChats {
 
   /** The origin is gone: its chats fail. */
   lost(origin: ControlSocket): void {
-    this.#pendingCalls.failAll(noOrigin('The origin that answered is gone; try again.').error, (asked) => asked.origin === origin)
+    this.#pendingCalls.failAll(noOrigin('The origin that answered is gone; try again.').error, (asked) => asked === origin)
   }
+}
+
+function sending(origin: ControlSocket, params: ChatRequest): (id: string) => boolean {
+  return (id) => origin.send({ type: 'text_chat', id, params })
 }
 
 function tooMany(): Result<never> {

@@ -1,6 +1,6 @@
 /** Chat in the shape of OpenAI's chat completions: spoken by a session, or answered as text alone. */
 import * as z from 'zod'
-import { ChatRequest, ChatResponse } from '../../shared/chat.ts'
+import { ChatRequest, ChatResponse, MAX_CHAT_BYTES } from '../../shared/chat.ts'
 import { newId, SessionId } from '../../shared/ids.ts'
 import { SESSION_HEADER } from '../http/admit.ts'
 import type { AppContext } from '../http/context.ts'
@@ -17,6 +17,7 @@ const CHAT = {
   rate: 'chat',
   tag: 'Speech',
   body: ChatRequest,
+  maxBytes: MAX_CHAT_BYTES,
   headers: z.object({
     [SESSION_HEADER]: SessionId.optional().meta({ description: 'The same as `session_id` in the body, which wins.' }),
   }),

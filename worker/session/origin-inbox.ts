@@ -1,7 +1,7 @@
 /** What the origin sends over the session's socket: media and events for clients, answers to calls, state of the session. */
 import type { SessionEndReason } from '../../shared/events.ts'
 import { parseJsonAs } from '../../shared/json.ts'
-import { decodeRelay, type LinkCall, SessionUp } from '../../shared/link.ts'
+import { decodeRelay, SessionUp } from '../../shared/link.ts'
 import { log } from '../log.ts'
 import type { PendingCalls } from '../objects/pending-calls.ts'
 import { fromOrigin, succeed } from '../objects/result.ts'
@@ -12,7 +12,7 @@ import type { SessionStore } from './session-store.ts'
 export interface OriginInboxOptions {
   store: SessionStore
   openTasks: OpenTasks
-  pendingCalls: PendingCalls<LinkCall>
+  pendingCalls: PendingCalls
   clientFanout(): ClientFanout | undefined
   /** The origin has ended the session. */
   closed(reason: SessionEndReason): void

@@ -2,7 +2,7 @@
 import { MAX_BODY_BYTES } from '../../shared/api.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { ClientEvent } from '../../shared/events.ts'
-import { issuesOf } from '../http/issues.ts'
+import { parseInput } from '../http/parse-input.ts'
 
 /** Largest message with sound: 60 s of mono 24 kHz at 32 bit in base64 fit, of stereo 48 kHz do not. */
 const MAX_AUDIO_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -33,9 +33,9 @@ export function parseClientMessage(message: string | ArrayBuffer): ClientEvent {
       known: KNOWN,
     })
   }
-  const parsed = ClientEvent.safeParse(value)
-  if (parsed.success) return parsed.data
-  const issues = issuesOf(parsed.error)
+  const parsed = parseInput(ClientEvent, value)
+  if (parsed.ok) return parsed.value
+  const { issues } = parsed
   throw new AvatarError('INVALID_REQUEST', `${type}: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`, { issues })
 }
 

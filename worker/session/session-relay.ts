@@ -33,7 +33,7 @@ const MAX_CLIENTS = 16
 
 export class SessionRelay extends DurableObject<Env> implements SessionObject {
   readonly #store: SessionStore
-  readonly #pendingCalls: PendingCalls<LinkCall>
+  readonly #pendingCalls: PendingCalls
   readonly #originConnection: OriginConnection
   readonly #sessionEnd: SessionEnd
   readonly #clientInbox: ClientInbox
@@ -47,7 +47,6 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('{"type":"ping"}', '{"type":"pong"}'))
     this.#store = new SessionStore(ctx.storage)
     this.#pendingCalls = new PendingCalls({
-      send: (id, call) => this.#originConnection.send({ type: 'request', id, call }),
       cancel: (id) => this.#originConnection.send({ type: 'cancel', id }),
       noOrigin: NO_ORIGIN,
     })
@@ -104,7 +103,7 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
   async call(tenant: string, requestId: string, call: LinkCall): Promise<Result<CallResult>> {
     if (this.#of(tenant) === undefined) return noSession(this.#sessionId)
     this.#store.touch(Date.now())
-    const result = await this.#pendingCalls.ask(requestId, call, call.method === 'chat' ? CHAT_MS : ANSWER_MS)
+    const result = await this.#pendingCalls.ask(requestId, undefined, this.#sending(call), call.method === 'chat' ? CHAT_MS : ANSWER_MS)
     if (!result.ok) return result
     if (call.method === 'start' || call.method === 'watch') this.#store.change({ joined: true })
     return result
@@ -113,7 +112,7 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
   async chatStream(tenant: string, requestId: string, call: LinkCall): Promise<Result<ReadableStream<Uint8Array>>> {
     if (this.#of(tenant) === undefined) return noSession(this.#sessionId)
     this.#store.touch(Date.now())
-    return this.#pendingCalls.askStream(requestId, call)
+    return this.#pendingCalls.askStream(requestId, undefined, this.#sending(call))
   }
 
   async cancelCall(tenant: string, requestId: string): Promise<void> {
@@ -232,6 +231,10 @@ export class SessionRelay extends DurableObject<Env> implements SessionObject {
     clientFanout.join(ws, attachment, this.#originConnection.connected ? 'live' : 'reconnecting', resumeFrom)
     this.#clientsChanged()
     return undefined
+  }
+
+  #sending(call: LinkCall): (id: string) => boolean {
+    return (id) => this.#originConnection.send({ type: 'request', id, call })
   }
 
   #gone(ws: WebSocket): void {

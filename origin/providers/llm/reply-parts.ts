@@ -1,7 +1,11 @@
 /** Chunks of a chat completion, as servers really send them, turned into parts of a reply. */
+import type { ChatUsage } from '../../../shared/chat.ts'
 import type { ReplyPart } from './types.ts'
 
 type Fields = Record<string, unknown>
+/** Counts of one kind that are handed on. */
+const MAX_DETAILS = 16
+
 type FinishReason = Extract<ReplyPart, { type: 'finish' }>['reason']
 
 const FINISH: Record<string, FinishReason> = {
@@ -23,7 +27,11 @@ export class ReplyReader {
 
   /** Parts of one chunk; a chunk with nothing in it has none. */
   read(chunk: unknown): ReplyPart[] {
-    const choice = fields(list(fields(chunk)?.choices)[0])
+    const usage = usageIn(fields(chunk)?.usage)
+    return [...this.#readChoice(fields(list(fields(chunk)?.choices)[0])), ...(usage ? [{ type: 'usage' as const, usage }] : [])]
+  }
+
+  #readChoice(choice: Fields | undefined): ReplyPart[] {
     if (!choice) return []
     // some servers send `message` for `delta`; some send the whole message once more at the end
     const delta = fields(choice.delta)
@@ -61,6 +69,26 @@ function callsIn(message: Fields): ReplyPart[] {
       },
     ]
   })
+}
+
+/** Counts of tokens, with what servers tell beside the three sums. */
+function usageIn(value: unknown): ChatUsage | undefined {
+  const usage = fields(value)
+  const prompt_tokens = count(usage?.prompt_tokens)
+  const completion_tokens = count(usage?.completion_tokens) ?? 0
+  if (prompt_tokens === undefined) return undefined
+  const total_tokens = count(usage?.total_tokens) ?? prompt_tokens + completion_tokens
+  const details = ['prompt_tokens_details', 'completion_tokens_details'].map((name) => [name, counts(fields(usage?.[name]))] as const)
+  return { prompt_tokens, completion_tokens, total_tokens, ...Object.fromEntries(details.filter(([, found]) => found !== undefined)) }
+}
+
+function counts(details: Fields | undefined): Record<string, number> | undefined {
+  const known = Object.entries(details ?? {}).filter((entry): entry is [string, number] => count(entry[1]) !== undefined)
+  return known.length > 0 ? Object.fromEntries(known.slice(0, MAX_DETAILS)) : undefined
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
 function fields(value: unknown): Fields | undefined {

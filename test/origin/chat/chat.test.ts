@@ -36,11 +36,13 @@ describe('a chat request', () => {
   it('reaches the model with its settings and the session’s persona and tools', async () => {
     const llm = recordingLlm(['Yes.'])
     const one = createRig({ llm }, { system_prompt: 'You are Bob.', tools: [WEATHER] })
-    const params = { temperature: 0.3, max_tokens: 50, model: 'other' }
-    await one.session.speech.chat({ messages: [user('Hello')], ...params }, () => undefined, never)
+    const settings = { temperature: 0.3, max_tokens: 50 }
+    await one.session.speech.chat({ messages: [user('Hello')], ...settings, model: 'other' }, () => undefined, never)
     expect(llm.requests).toEqual([
       {
-        ...params,
+        settings,
+        model: 'other',
+        wantsUsage: false,
         tools: [WEATHER],
         messages: [
           { role: 'system', content: 'You are Bob.' },
@@ -306,7 +308,12 @@ describe('a chat of no session', () => {
     expect(response).not.toHaveProperty('task_id')
     expect(chunks.map(({ choices }) => choices[0]?.delta.content)).toEqual(['Hello ', 'there.', undefined])
     expect(llm.requests).toEqual([
-      { model: 'fake-model', temperature: 0, messages: [{ role: 'system', content: 'Be kind.' }, user('Hello')] },
+      {
+        model: 'fake-model',
+        settings: { temperature: 0 },
+        wantsUsage: false,
+        messages: [{ role: 'system', content: 'Be kind.' }, user('Hello')],
+      },
     ])
   })
 

@@ -168,6 +168,7 @@ export class FakeOrigin {
       device: this.#options.device ?? 'cpu',
       avatars: [AVATAR],
       voices: [VOICE],
+      models: [{ id: 'org/some-model', provider: 'openai' }],
       sessions: [],
       load: { ...LOAD, ...this.#options.load },
     }

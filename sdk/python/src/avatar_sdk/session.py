@@ -50,9 +50,12 @@ class AvatarSession(SessionAudio):
         tool_choice: Optional[ToolChoice] = None,
         on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
+        settings: Optional[Mapping[str, Any]] = None,
     ) -> ChatReply:
         """Answers aloud; the text of the reply, once it is written. It is a `str`, with `tool_calls` and `finish_reason`."""
-        stream = self.chat_stream(input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=on_tool_call, mode=mode)
+        stream = self.chat_stream(
+            input, model=model, tools=tools, tool_choice=tool_choice, on_tool_call=on_tool_call, mode=mode, settings=settings
+        )
         async for _ in stream:
             pass
         return stream.reply
@@ -66,6 +69,7 @@ class AvatarSession(SessionAudio):
         tool_choice: Optional[ToolChoice] = None,
         on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
+        settings: Optional[Mapping[str, Any]] = None,
     ) -> ChatStream:
         """Answers aloud, and yields the reply while it is being written; then its `reply` is what `chat` gives.
 
@@ -74,9 +78,10 @@ class AvatarSession(SessionAudio):
             on_tool_call: called for each function that the model wants called, sync or async. What it gives back is told to
                 the model (text as it is, anything else as JSON), which then goes on with its reply.
             mode: `queue` (the default): after what is being said; `interrupt`: instead of it and of all that waits.
+            settings: further fields for the model's server: `temperature`, `max_tokens`, `top_p`, `response_format`, ...
         """
         messages: Sequence[ChatMessage] = [{"role": "user", "content": input}] if isinstance(input, str) else list(input)
-        body = self._body(stream=True, model=model, tools=tools, tool_choice=tool_choice, mode=mode)
+        body = {**(settings or {}), **self._body(stream=True, model=model, tools=tools, tool_choice=tool_choice, mode=mode)}
         return ChatStream(lambda messages: self._chat_data({**body, "messages": messages}), messages, on_tool_call)
 
     async def interrupt(self) -> Dict[str, Any]:

@@ -5,7 +5,7 @@ Handlers may call everything here; one session's handlers run one after the othe
 
 # Generated from the async client by scripts/gen_sync.py; changes here are lost.
 
-from typing import Any, Callable, Dict, Iterator, List, Literal, Optional, Sequence, Union, overload
+from typing import Any, Callable, Dict, Iterator, List, Literal, Mapping, Optional, Sequence, Union, overload
 
 from . import _chat, _speech_tasks, client
 from ._audio_pieces import AudioSource, RawFormat
@@ -331,6 +331,7 @@ class AvatarSession(BlockingSession):
         tool_choice: Optional[ToolChoice] = None,
         on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
+        settings: Optional[Mapping[str, Any]] = None,
     ) -> ChatReply:
         """Answers aloud; the text of the reply, once it is written. It is a `str`, with `tool_calls` and `finish_reason`."""
         work = self._driven.chat(
@@ -340,6 +341,7 @@ class AvatarSession(BlockingSession):
             tool_choice=tool_choice,
             on_tool_call=None if on_tool_call is None else self._in_thread(on_tool_call),
             mode=mode,
+            settings=settings,
         )
         return self._loop.run(work)
 
@@ -352,6 +354,7 @@ class AvatarSession(BlockingSession):
         tool_choice: Optional[ToolChoice] = None,
         on_tool_call: Optional[OnToolCall] = None,
         mode: Optional[TaskMode] = None,
+        settings: Optional[Mapping[str, Any]] = None,
     ) -> ChatStream:
         """Answers aloud, and yields the reply while it is being written; then its `reply` is what `chat` gives.
 
@@ -360,6 +363,7 @@ class AvatarSession(BlockingSession):
             on_tool_call: called for each function that the model wants called. What it gives back is told to
                 the model (text as it is, anything else as JSON), which then goes on with its reply.
             mode: `queue` (the default): after what is being said; `interrupt`: instead of it and of all that waits.
+            settings: further fields for the model's server: `temperature`, `max_tokens`, `top_p`, `response_format`, ...
         """
         result = self._loop.call(
             self._driven.chat_stream,
@@ -369,6 +373,7 @@ class AvatarSession(BlockingSession):
             tool_choice=tool_choice,
             on_tool_call=None if on_tool_call is None else self._in_thread(on_tool_call),
             mode=mode,
+            settings=settings,
         )
         return ChatStream(result, self._loop)
 

@@ -14,6 +14,8 @@ __all__ = [
     "AudioBufferCommitted",
     "AudioData",
     "AudioEvent",
+    "AudioPart",
+    "AudioPartInputAudio",
     "AvatarId",
     "AvatarInfo",
     "AvatarListResponse",
@@ -30,6 +32,7 @@ __all__ = [
     "ChatResponseChoicesItemMessage",
     "ChatTool",
     "ChatToolFunction",
+    "ChatUsage",
     "ClientEvent",
     "Cue",
     "CueEmotion",
@@ -41,6 +44,7 @@ __all__ = [
     "ErrorBodyError",
     "ErrorCode",
     "ErrorEvent",
+    "FilePart",
     "FinishReason",
     "FrameAck",
     "FrameEvent",
@@ -53,6 +57,8 @@ __all__ = [
     "IceCandidateRequestCandidate",
     "IceCandidateResponse",
     "IceServer",
+    "ImagePart",
+    "ImagePartImageUrl",
     "Interrupt",
     "InterruptResponse",
     "Interrupted",
@@ -62,11 +68,14 @@ __all__ = [
     "ListenMode",
     "MetricsResponse",
     "MetricsResponseOriginsItem",
+    "ModelInfo",
+    "ModelListResponse",
     "NewSessionRequest",
     "NewSessionResponse",
     "Ping",
     "Pong",
     "Quality",
+    "RefusalPart",
     "ServerEvent",
     "ServerEventType",
     "SessionEndReason",
@@ -96,6 +105,7 @@ __all__ = [
     "StatusEvent",
     "StopListening",
     "StopSessionResponse",
+    "StreamOptions",
     "SystemMessage",
     "TaskId",
     "TaskMode",
@@ -104,6 +114,7 @@ __all__ = [
     "ToolCallEvent",
     "ToolCallFunction",
     "ToolChoice",
+    "ToolChoiceAllowedTools",
     "ToolChoiceFunction",
     "ToolChoiceFunctionFunction",
     "ToolMessage",
@@ -211,14 +222,61 @@ class TextPart(TypedDict):
     text: str
 
 
-class SystemMessage(TypedDict):
+class _SystemMessageRequired(TypedDict):
     role: Literal["system", "developer"]
     content: Union[str, List[TextPart]]
 
 
-class UserMessage(TypedDict):
+class SystemMessage(_SystemMessageRequired, total=False):
+    name: str
+    """Tells speakers of one role apart."""
+
+
+class _ImagePartImageUrlRequired(TypedDict):
+    url: str
+
+
+class ImagePartImageUrl(_ImagePartImageUrlRequired, total=False):
+    detail: str
+
+
+class ImagePart(TypedDict):
+    """For a model that sees; it goes on to the model as it is."""
+
+    type: Literal["image_url"]
+    image_url: ImagePartImageUrl
+
+
+class AudioPartInputAudio(TypedDict):
+    data: str
+    format: str
+
+
+class AudioPart(TypedDict):
+    """For a model that hears; to speak to the avatar itself, send `user_audio_append` on the socket."""
+
+    type: Literal["input_audio"]
+    input_audio: AudioPartInputAudio
+
+
+class FilePart(TypedDict):
+    type: Literal["file"]
+    file: Dict[str, Any]
+
+
+class _UserMessageRequired(TypedDict):
     role: Literal["user"]
-    content: Union[str, List[TextPart]]
+    content: Union[str, List[Union[TextPart, ImagePart, AudioPart, FilePart]]]
+
+
+class UserMessage(_UserMessageRequired, total=False):
+    name: str
+    """Tells speakers of one role apart."""
+
+
+class RefusalPart(TypedDict):
+    type: Literal["refusal"]
+    refusal: str
 
 
 class ToolCallFunction(TypedDict):
@@ -238,15 +296,18 @@ class _AssistantMessageRequired(TypedDict):
 
 
 class AssistantMessage(_AssistantMessageRequired, total=False):
-    content: Optional[Union[Union[str, List[TextPart]], Literal[""]]]
+    content: Optional[Union[str, List[Union[TextPart, RefusalPart]]]]
     tool_calls: List[ToolCall]
+    name: str
+    """Tells speakers of one role apart."""
+    refusal: str
 
 
 class ToolMessage(TypedDict):
     """What a called function gave back."""
 
     role: Literal["tool"]
-    content: Union[Union[str, List[TextPart]], Literal[""]]
+    content: Union[str, List[TextPart]]
     tool_call_id: str
 
 
@@ -255,6 +316,11 @@ ChatMessage = Union[SystemMessage, UserMessage, AssistantMessage, ToolMessage]
 
 SessionId = str
 """Session identifier, a UUID."""
+
+
+class StreamOptions(TypedDict, total=False):
+    include_usage: bool
+    """A last chunk without choices has the `usage`."""
 
 
 class _ChatToolFunctionRequired(TypedDict):
@@ -282,7 +348,12 @@ class ToolChoiceFunction(TypedDict):
     function: ToolChoiceFunctionFunction
 
 
-ToolChoice = Union[Literal["none", "auto", "required"], ToolChoiceFunction]
+class ToolChoiceAllowedTools(TypedDict):
+    type: Literal["allowed_tools"]
+    allowed_tools: Dict[str, Any]
+
+
+ToolChoice = Union[Literal["none", "auto", "required"], ToolChoiceFunction, ToolChoiceAllowedTools]
 
 
 class _ChatRequestRequired(TypedDict):
@@ -290,13 +361,16 @@ class _ChatRequestRequired(TypedDict):
 
 
 class ChatRequest(_ChatRequestRequired, total=False):
+    """Further fields of OpenAI or of the model’s server (`response_format`, `stop`, `seed`, `top_k`, ...) go on to it as they are."""
+
     session_id: SessionId
     """Who says the answer. Without one, text alone comes back."""
     stream: bool
+    stream_options: StreamOptions
     model: str
-    temperature: Optional[float]
-    max_tokens: Optional[int]
-    max_completion_tokens: Optional[int]
+    temperature: float
+    max_tokens: int
+    max_completion_tokens: int
     tools: List[ChatTool]
     tool_choice: ToolChoice
     mode: TaskMode
@@ -576,6 +650,19 @@ class ChatChunkChoicesItem(TypedDict):
     finish_reason: Optional[FinishReason]
 
 
+class _ChatUsageRequired(TypedDict):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ChatUsage(_ChatUsageRequired, total=False):
+    estimated: bool
+    """The model’s server did not count: about four bytes of text to a token."""
+    prompt_tokens_details: Dict[str, float]
+    completion_tokens_details: Dict[str, float]
+
+
 class _ChatChunkRequired(TypedDict):
     id: str
     object: Literal["chat.completion.chunk"]
@@ -586,11 +673,15 @@ class _ChatChunkRequired(TypedDict):
 
 class ChatChunk(_ChatChunkRequired, total=False):
     task_id: TaskId
+    usage: Optional[ChatUsage]
+    """With `stream_options.include_usage`: null, and in the last chunk what was used."""
 
 
 class _ChatResponseChoicesItemMessageRequired(TypedDict):
     role: Literal["assistant"]
     content: Optional[str]
+    refusal: None
+    """What a model says when it refuses is its `content`, and is said."""
 
 
 class ChatResponseChoicesItemMessage(_ChatResponseChoicesItemMessageRequired, total=False):
@@ -602,6 +693,7 @@ class ChatResponseChoicesItemMessage(_ChatResponseChoicesItemMessageRequired, to
 class ChatResponseChoicesItem(TypedDict):
     index: int
     message: ChatResponseChoicesItemMessage
+    logprobs: None
     finish_reason: FinishReason
 
 
@@ -611,6 +703,7 @@ class _ChatResponseRequired(TypedDict):
     created: int
     model: str
     choices: List[ChatResponseChoicesItem]
+    usage: ChatUsage
 
 
 class ChatResponse(_ChatResponseRequired, total=False):
@@ -745,6 +838,20 @@ class MetricsResponse(TypedDict):
     turns: Dict[str, Histogram]
     """Steps of all turns since the start, ms, by the names of TurnLedger."""
     origins: List[MetricsResponseOriginsItem]
+
+
+class ModelInfo(TypedDict):
+    id: str
+    object: Literal["model"]
+    created: int
+    """Unix s; since when its origin is there."""
+    owned_by: str
+    """Who answers: 'openai' for every compatible server, 'demo' for the script without a key."""
+
+
+class ModelListResponse(TypedDict):
+    object: Literal["list"]
+    data: List[ModelInfo]
 
 
 class SessionLimits(TypedDict):

@@ -16,6 +16,8 @@ export interface ChatOptions
    * as JSON), which then goes on with its reply.
    */
   onToolCall?: (call: ToolCall) => unknown
+  /** Further fields for the model's server, as they are: `top_p`, `stop`, `seed`, `response_format`, ... */
+  settings?: Readonly<Record<string, unknown>>
   signal?: AbortSignal
 }
 
@@ -38,14 +40,14 @@ interface ChatCall {
 
 /** The pieces of the reply's text; in the end, what it came to. @throws AvatarError */
 export async function* chatStream({ http, session_id, input, options }: ChatCall): AsyncGenerator<string, ChatResult> {
-  const { onToolCall, signal, ...wanted } = options
+  const { onToolCall, signal, settings, ...wanted } = options
   let messages: readonly ChatMessage[] = typeof input === 'string' ? [{ role: 'user', content: input }] : input
   // the server remembers what was said, unless the caller sends replies too
   const keepsHistory = messages.some(({ role }) => role === 'assistant')
   const instructions = messages.filter(({ role }) => role === 'system' || role === 'developer')
   let content = ''
   for (let round = 1; ; round++) {
-    const body = { session_id, messages, stream: true, ...wanted }
+    const body = { ...settings, session_id, messages, stream: true, ...wanted }
     const reply = yield* readReply(await http.stream('/chat.completions', { body, signal }), signal)
     content += reply.content
     const { tool_calls } = reply

@@ -228,7 +228,8 @@ describe('a failure is told in the server’s own words', () => {
   ])('%s', async (_what, type, body, status, details) => {
     answerWith(type, body, status)
     const thrown = await replyOf().catch((error: unknown) => error)
-    expect(thrown).toMatchObject({ code: 'PROVIDER_FAILED', details })
+    const code = [400, 413, 422].includes(status) || 'reason' in details ? 'INVALID_REQUEST' : 'PROVIDER_FAILED'
+    expect(thrown).toMatchObject({ code, details })
   })
 
   it('without a key of any form', async () => {

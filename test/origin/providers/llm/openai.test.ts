@@ -113,14 +113,15 @@ describe('tools', () => {
       { role: 'assistant' as const, content: null, tool_calls: calls },
       { role: 'tool' as const, tool_call_id: 'call_0', content: 'rain' },
     ]
-    const settings = { temperature: 0, max_completion_tokens: 9, tools: [weather], tool_choice: 'auto' as const }
-    const parts = await Array.fromAsync(chat.reply({ ...request, ...settings, messages }, never))
+    const settings = { temperature: 0, max_completion_tokens: 9 }
+    const tools = { tools: [weather], tool_choice: 'auto' as const }
+    const parts = await Array.fromAsync(chat.reply({ ...request, settings, ...tools, messages }, never))
     expect(parts).toEqual([
       { type: 'tool_call', index: 0, id: 'call_a', name: 'weather', arguments: '' },
       { type: 'tool_call', index: 0, arguments: '{"city":"Oslo"}' },
       { type: 'finish', reason: 'tool_calls' },
     ])
-    expect(vendor.exchanges[0]?.body).toEqual({ model: 'some-model', messages, stream: true, ...settings })
+    expect(vendor.exchanges[0]?.body).toEqual({ model: 'some-model', messages, stream: true, ...settings, ...tools })
   })
 })
 
@@ -144,13 +145,13 @@ describe('failures of an OpenAI-compatible server', () => {
   })
 
   it.each([
-    [401, 'OPENAI_API_KEY was refused'],
-    [404, 'OPENAI_MODEL'],
-    [400, 'OPENAI_MODEL'],
-  ])('%i says which variable to look at, and no key', async (status, words) => {
+    [401, 'PROVIDER_FAILED', 'OPENAI_API_KEY was refused'],
+    [404, 'PROVIDER_FAILED', 'OPENAI_MODEL'],
+    [400, 'INVALID_REQUEST', 'OPENAI_MODEL'],
+  ])('%i says which variable to look at, and no key', async (status, code, words) => {
     vendor.answer((exchange) => exchange.json(status, { error: { message: `Incorrect API key provided: ${KEY}` } }))
     const error = await failureOf()
-    expect(error).toMatchObject({ code: 'PROVIDER_FAILED', details: { provider: 'openai', status } })
+    expect(error).toMatchObject({ code, details: { provider: 'openai', status } })
     expect(error.message).toContain(words)
     expect(JSON.stringify([error.message, error.details, String(error.cause), { ...(error.cause as Error) }])).not.toContain(KEY)
     expect(vendor.exchanges).toHaveLength(1)
