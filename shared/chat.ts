@@ -66,7 +66,10 @@ const UserPart = z.discriminatedUnion('type', [TextPart, ImagePart, AudioPart, F
 })
 const AssistantPart = z.discriminatedUnion('type', [TextPart, RefusalPart], { error: anyOf('text', 'refusal') })
 const PlainPart = z.discriminatedUnion('type', [TextPart], { error: anyOf('text') })
-const contentOf = <Part extends z.ZodType>(part: Part) => z.union([z.string().max(MAX_CONTENT), z.array(part).max(MAX_PARTS)])
+const contentOf = <Part extends z.ZodType>(part: Part) =>
+  z.union([z.string().max(MAX_CONTENT), z.array(part).max(MAX_PARTS)], {
+    error: `must be text of at most ${MAX_CONTENT} characters, or a list of at most ${MAX_PARTS} parts`,
+  })
 const PlainContent = contentOf(PlainPart)
 const UserContent = contentOf(UserPart)
 const AssistantContent = contentOf(AssistantPart)
@@ -104,11 +107,14 @@ export const ChatMessage = z
 export type ChatMessage = z.infer<typeof ChatMessage>
 
 export const ToolChoice = z
-  .union([
-    z.enum(['none', 'auto', 'required']),
-    z.object({ type: z.literal('function'), function: z.object({ name: FunctionName }) }),
-    z.object({ type: z.literal('allowed_tools'), allowed_tools: OpenObject }),
-  ])
+  .union(
+    [
+      z.enum(['none', 'auto', 'required']),
+      z.object({ type: z.literal('function'), function: z.object({ name: FunctionName }) }),
+      z.object({ type: z.literal('allowed_tools'), allowed_tools: OpenObject }),
+    ],
+    { error: 'must be none, auto, required, or an object that names a function' },
+  )
   .meta({ id: 'ToolChoice' })
 export type ToolChoice = z.infer<typeof ToolChoice>
 
@@ -122,7 +128,7 @@ const Fields = z.object({
   messages: z.array(ChatMessage).min(1).max(1_000),
   stream: z.boolean().default(false),
   stream_options: StreamOptions.optional(),
-  model: z.string().min(1).max(256).optional(),
+  model: z.string().max(256).optional().meta({ description: 'Without one, or empty: the configured model.' }),
   temperature: z.number().min(0).max(2).optional(),
   max_tokens: z.int().optional(),
   max_completion_tokens: z.int().optional(),

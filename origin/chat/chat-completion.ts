@@ -18,7 +18,7 @@ const BYTES_PER_TOKEN = 4
 
 /** The scripted persona never answers under the name of a model that was asked for. */
 export function answeringModel({ name, defaultModel }: ChatProvider, wanted: string | undefined): string {
-  return name === 'demo' ? defaultModel : (wanted ?? defaultModel)
+  return name === 'demo' ? defaultModel : wanted || defaultModel
 }
 
 export interface ChatCompletionOptions {

@@ -76,6 +76,9 @@ describe('a request that one spoken answer cannot honour', () => {
       'image_url.url: must be an',
     ],
     [{ tools: [{ type: 'custom', custom: { name: 'f' } }] }, 'tools.0.type: '],
+    [{ messages: [{ role: 'user', content: 5 }] }, 'messages.0.content: must be text of at most'],
+    [{ messages: [{ role: 'user', content: null }] }, 'messages.0.content: must be text of at most'],
+    [{ tool_choice: 'any' }, 'tool_choice: must be none, auto, required'],
     [{ top_k: 'x', deep: JSON.parse('['.repeat(70) + ']'.repeat(70)) }, 'deep: must not be nested deeper'],
   ])('is refused by name: %j', async (more, words) => {
     const { status, body } = await callEdge('/v1/chat/completions', { body: { messages: HELLO, ...more } })
@@ -95,6 +98,11 @@ describe('a picture', () => {
     const { status, body } = await callEdge('/v1/chat.completions', { body: `"${'A'.repeat(MAX_CHAT_BYTES)}"` })
     expect([status, errorOf(body).details]).toEqual([413, { max_bytes: MAX_CHAT_BYTES }])
   })
+})
+
+it('a compressed body is refused by name', async () => {
+  const { status, body } = await callEdge('/v1/chat/completions', { body: { messages: HELLO }, headers: { 'content-encoding': 'gzip' } })
+  expect([status, errorOf(body).details]).toEqual([415, { content_encoding: 'gzip' }])
 })
 
 describe('the models', () => {

@@ -18,8 +18,14 @@ export function check<Schema extends z.ZodType>(schema: Schema, value: unknown):
   throw new AvatarError('INVALID_REQUEST', said, { issues })
 }
 
-/** @throws AvatarError PAYLOAD_TOO_LARGE */
+/** @throws AvatarError PAYLOAD_TOO_LARGE, or INVALID_REQUEST with status 415 for a compressed body */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
+  const encoding = request.headers.get('content-encoding') ?? 'identity'
+  if (encoding !== 'identity') {
+    throw new UnsupportedMediaType('INVALID_REQUEST', 'Send the body without content-encoding.', {
+      content_encoding: encoding.slice(0, 128),
+    })
+  }
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const decoder = new TextDecoder()
   let text = ''
@@ -39,7 +45,7 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
 
 export const UNSUPPORTED_MEDIA_TYPE = 415
 
-/** 415 for another media type; the table of codes has no row of its own for it. */
+/** 415 for another media type or encoding; the table of codes has no row of its own for it. */
 class UnsupportedMediaType extends AvatarError {
   override get status(): number {
     return UNSUPPORTED_MEDIA_TYPE

@@ -104,7 +104,7 @@ function failuresOf(route: DeclaredRoute, components: SchemaComponents): Json {
   const add = (code: ErrorCode, status: number = ERRORS[code].status): unknown =>
     byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code))
   for (const code of errorsOf(route)) add(code)
-  if (route.takes !== undefined) add('INVALID_REQUEST', UNSUPPORTED_MEDIA_TYPE)
+  if (route.body !== undefined) add('INVALID_REQUEST', UNSUPPORTED_MEDIA_TYPE)
   const content = { [JSON_TYPE]: { schema: components.add(ErrorBody) } }
   return Object.fromEntries([...byStatus].map(([status, codes]) => [status, { description: [...codes].join(', '), content }]))
 }

@@ -86,6 +86,11 @@ describe('fields of a request', () => {
     expect(asked()[0]).not.toHaveProperty('stream_options')
   })
 
+  it('take an empty name of a model as none', async () => {
+    answersWith(ANSWER, END)
+    expect((await chat({ model: '' })).response.model).toBe('m')
+  })
+
   it('name speakers, and keep them apart where their words become one message', async () => {
     answersWith(ANSWER, END)
     const messages = [

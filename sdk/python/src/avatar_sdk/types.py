@@ -368,6 +368,7 @@ class ChatRequest(_ChatRequestRequired, total=False):
     stream: bool
     stream_options: StreamOptions
     model: str
+    """Without one, or empty: the configured model."""
     temperature: float
     max_tokens: int
     max_completion_tokens: int
