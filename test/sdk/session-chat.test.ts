@@ -57,6 +57,13 @@ describe('chat', () => {
     expect(api.calls.at(-1)?.body).toMatchObject({ model: 'gpt-4', temperature: 0.2 })
   })
 
+  it('sends further settings beside the fields of its own, which win', async () => {
+    const settings = { top_p: 0.5, response_format: { type: 'json_object' }, stream: false }
+    await session.chat('Hi', { model: 'm', settings })
+    expect(api.calls.at(-1)?.body).toMatchObject({ model: 'm', top_p: 0.5, response_format: { type: 'json_object' }, stream: true })
+    expect(api.calls.at(-1)?.body).not.toHaveProperty('settings')
+  })
+
   it('throws what breaks it off', async () => {
     api.scripted.set('/chat.completions', [{ status: 200, raw: sse(['Hel'], failure('PROVIDER_FAILED', 'the model is away')) }])
     await expect(session.chat('Hi')).rejects.toMatchObject({ code: 'PROVIDER_FAILED', message: 'the model is away', retryable: true })

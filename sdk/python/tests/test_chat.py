@@ -33,6 +33,14 @@ async def test_chat_gives_the_whole_reply(api: FakeApi, client: AvatarClient) ->
     assert (stream.reply, [piece async for piece in stream]) == ("Hello", [])
 
 
+async def test_settings_go_beside_the_fields_of_its_own_which_win(api: FakeApi, client: AvatarClient) -> None:
+    session = await client.create_session()
+    await session.chat("Hi", model="m", settings={"top_p": 0.5, "stream": False})
+    body = api.calls[-1].body
+    assert (body["model"], body["top_p"], body["stream"]) == ("m", 0.5, True)
+    assert "settings" not in body
+
+
 async def test_a_reply_that_fails_half_way_raises_what_failed(api: FakeApi, client: AvatarClient) -> None:
     session = await client.create_session()
     api.scripted["/v1/chat.completions"] = [
