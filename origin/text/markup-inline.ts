@@ -126,6 +126,9 @@ function plain(text: string, keep: (words: string) => string): string {
     })
     // a lone address or a name with its underscores stays as it is
     .replace(/[\w.+-]+@[\w-]+\.[\w.-]+|(?<!:)\b\w+(?:_\w+)+\b/g, (name) => (/^_|_$/.test(name) ? name : keep(name)))
+    // Pandoc's subscripts and superscripts
+    .replace(/(?<=[\p{L}\p{N})])~([\p{L}\p{N}+-]{1,6})~(?!~)/gu, '$1')
+    .replace(/(?<=[\p{L}\p{N})])\^([\p{L}\p{N}+-]{1,6})\^/gu, '^$1')
     .replace(/(?<![\d)])(\*{1,3}|~~|==)(?=\S)([^*~=]+?)(?<=\S)\1/g, '$2')
     .replace(/(?<![\p{L}\p{N}_])(_{1,3})(?=[^\s_])([^_]+?)(?<=[^\s_])\1(?![\p{L}\p{N}_])/gu, '$2')
     .replace(

@@ -4,10 +4,12 @@
  */
 
 import {
+  ANSWER_BEGINS,
   BARE_CHANNEL,
   BARE_FINAL,
   CLOSERS,
   CLOSING,
+  DIALOGUE,
   FUNCTION,
   HEAD_ENDS,
   HEADS,
@@ -15,6 +17,8 @@ import {
   MAX_MARKER,
   markerAt,
   mayBecomeMarker,
+  NEXT_TURN,
+  NEXT_TURN_BEGUN,
   OPENINGS,
   OTHERS_ROLE,
   OTHERS_TURN,
@@ -33,6 +37,9 @@ export type ModelPart =
 /** Characters that are held while a reply looks like thoughts without an opening mark. */
 const MAX_HELD = 20_000
 
+/** Characters by which a dialogue is known. */
+const MAX_LEAD = 30
+
 type State =
   | { at: 'answer' }
   | { at: 'thought'; closers: ReadonlySet<string> }
@@ -50,6 +57,8 @@ export class ModelControl {
   #pending = ''
   #before = ''
   #begun = false
+  /** How the answer begins: in a dialogue, lines of a user are part of it. */
+  #lead = ''
   /** Control text was removed, and no answer text came since the beginning: white space is left out. */
   #trims = false
   #hasThoughts = false
@@ -86,7 +95,7 @@ export class ModelControl {
       if (found < 0) break
       const rest = this.#pending.slice(found)
       const previous = found > 0 ? this.#pending[found - 1] : this.#before.at(-1)
-      const mark = previous === '`' ? undefined : markerAt(rest)
+      const mark = previous === '`' ? undefined : (markerAt(rest) ?? this.#nextTurn(NEXT_TURN, found))
       if (mark === undefined && this.#state.at === 'head' && rest.startsWith('\n')) {
         this.#take(this.#pending.slice(0, found), parts)
         this.#endHead()
@@ -97,7 +106,7 @@ export class ModelControl {
         this.#drop(found + mark.length)
         this.#mark(mark.toLowerCase(), parts)
         from = 0
-      } else if (!isEnd && previous !== '`' && mayBecomeMarker(rest)) {
+      } else if (!isEnd && previous !== '`' && (mayBecomeMarker(rest) || this.#nextTurn(NEXT_TURN_BEGUN, found) !== undefined)) {
         this.#take(this.#pending.slice(0, found), parts)
         this.#drop(found)
         return parts
@@ -106,6 +115,13 @@ export class ModelControl {
     this.#take(this.#pending, parts)
     this.#drop(this.#pending.length)
     return parts
+  }
+
+  /** A line of somebody else after the answer, by `pattern`. */
+  #nextTurn(pattern: RegExp, at: number): string | undefined {
+    if (this.#state.at !== 'answer') return undefined
+    const lead = this.#lead.length < MAX_LEAD ? this.#lead + this.#pending.slice(0, at) : this.#lead
+    return lead.trim() === '' || DIALOGUE.test(lead) ? undefined : pattern.exec(this.#pending.slice(at))?.[0]
   }
 
   /** @returns whether the text may be read on */
@@ -164,6 +180,7 @@ export class ModelControl {
         this.#begun = true
         this.#trims = false
       }
+      this.#lead = (this.#lead + shown).slice(0, MAX_LEAD)
       add(parts, 'answer', shown)
     }
     if (state.at === 'thought') {
@@ -181,7 +198,7 @@ export class ModelControl {
 
   #mark(mark: string, parts: ModelPart[]): void {
     const state = this.#state
-    if (state.at === 'over') return
+    if (state.at === 'over' && (this.#begun || !(ANSWER_BEGINS.has(mark) || HEADS.has(mark)))) return
     if (!this.#begun) this.#trims = true
     if (state.at === 'head' && HEAD_ENDS.test(mark)) {
       this.#endHead()
@@ -193,13 +210,13 @@ export class ModelControl {
       if (!this.#begun) this.#trims = true
       return
     }
-    if (OTHERS_TURN.has(mark)) this.#state = { at: 'over' }
+    if (OTHERS_TURN.has(mark) || NEXT_TURN.test(mark)) this.#state = { at: 'over' }
     else if (HEADS.has(mark)) this.#state = { at: 'head', text: '', mark }
     else if (mark in CLOSING) this.#think()
     else if (mark in TOOL_CLOSING) this.#state = { at: 'tool', closer: TOOL_CLOSING[mark] ?? '' }
     else if (FUNCTION.test(mark)) this.#state = { at: 'tool', closer: mark.startsWith('<invoke') ? '</invoke>' : '</function>' }
     else if (CLOSERS.has(mark)) this.#recall(parts)
-    else if (state.at === 'tool' || isTurnEnd(mark)) this.#state = { at: 'answer' }
+    else if (state.at === 'tool' || state.at === 'over' || isTurnEnd(mark)) this.#state = { at: 'answer' }
   }
 
   #think(): void {

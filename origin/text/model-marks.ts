@@ -60,7 +60,14 @@ export const HEAD_ENDS = /^(?:<\|message\|>|<\|end_header_id\|>|<\|im_sep\|>)/i
 /** The turn of somebody else begins: the model goes on alone. */
 export const OTHERS_TURN: ReadonlySet<string> = new Set(['<|user|>', '<|system|>', '<|observation|>', '<｜user｜>', '[inst]'])
 export const OTHERS_ROLE = /^(?:user|system|tool|ipython|human|developer|observation)\b/i
-export const STARTS = /[<◁[]/g
+export const STARTS = /[<◁[\n]/g
+/** A line with which a model goes on as its user, by itself; without special tokens. */
+export const NEXT_TURN = /^\n\s*(?:human:|#{2,3} ?(?:human|user|instruction|input)(?::|[ \t]*\n))/i
+export const NEXT_TURN_BEGUN = /^\n\s*(?:h(?:u(?:m(?:an?)?)?)?|#{1,3} ?[a-z]{0,11}[ \t]{0,4})?$/i
+/** An answer that is a dialogue itself. */
+export const DIALOGUE = /^\W*(?:human|user|customer|ai|assistant|bot)\W*:/i
+/** The answer begins, after what somebody else said. */
+export const ANSWER_BEGINS: ReadonlySet<string> = new Set(['[/inst]', '<|assistant|>', '<｜assistant｜>'])
 
 /** How thoughts begin that no mark opens. */
 export const OPENINGS: readonly string[] = [

@@ -166,7 +166,9 @@ function afterWord(before: string, token: string, previous: string, next: string
   if (BEFORE_NAMES.has(token)) return false
   if (/^[ap]\.?m$/.test(key)) return !isLower && /^\p{L}/u.test(next) && !AFTER_TIMES.has(next.toLowerCase().replace(/\.$/, ''))
   if (BEFORE_NUMBERS.has(key) && (token.length > 1 || token === key)) {
-    if (/^[\p{N}#]/u.test(next) || (/^[IVXLC]+\b/.test(next) === (next !== 'I') && /^[IVXLC]+\.?$/.test(next))) return false
+    // `No. 5`, `no. X7`
+    if (/^[\p{N}#]|^\p{Lu}{1,4}-?\p{N}/u.test(next) || (/^[IVXLC]+\b/.test(next) === (next !== 'I') && /^[IVXLC]+\.?$/.test(next)))
+      return false
     // `fig. a`, but `the answer is no. i will go`
     return !isLower || /^(?:no|ex|art|par|ch|col|app|op|rev|t|l|v|cap)$/.test(key)
   }

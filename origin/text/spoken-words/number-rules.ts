@@ -1,7 +1,8 @@
 /** Rules for what is written in digits. */
+import { CURRENCIES, MAGNITUDES, PER_UNITS, UNITS } from './measures.ts'
 import { cardinalWords, decadeWords, digitWords, numberWords, ordinalWords, romanValue, yearWords } from './numbers.ts'
 import type { SpokenRule } from './rule.ts'
-import { COUNTED, CURRENCIES, MAGNITUDES, MONTHS, SIGNS, UNITS } from './words.ts'
+import { COUNTED, MONTHS, SIGNS } from './words.ts'
 
 const any = (words: readonly string[]): string =>
   [...words]
@@ -9,12 +10,17 @@ const any = (words: readonly string[]): string =>
     .map((word) => word.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'))
     .join('|')
 
-const NUMBER = '(?:\\d{1,3}(?:,\\d{3})+|\\d+)(?:\\.\\d+)?'
+// the second form is India's: 2,00,000
+const NUMBER = '(?:\\d{1,3}(?:,\\d{3})+|\\d{1,2}(?:,\\d{2})+,\\d{3}|\\d+)(?:\\.\\d+)?'
 const MONTH = `${any(MONTHS)}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec`
 const SIGN = any(['US$', '$', '€', '£', '¥', '₹', '₩', '₽'])
 const CODE = any(Object.keys(CURRENCIES).filter((name) => /^[A-Z]{3}$/.test(name)))
 const MAGNITUDE = any(Object.keys(MAGNITUDES))
+const LETTER_UNIT = any(Object.keys(UNITS).filter((name) => /^[A-Za-z]{2,}$/.test(name)))
+/** What something is counted by, after a slash. */
+const PER = `(?:${any(Object.keys(PER_UNITS))})`
 const DASH = '\\s?[-–—]\\s?'
+const POWERS: Readonly<Record<string, string>> = { 2: 'squared', 3: 'cubed' }
 const FRACTIONS: Readonly<Record<number, string>> = { 2: 'half', 3: 'third', 4: 'quarter' }
 
 function moneyWords(amount: string, magnitude: string | undefined, sign: string): string {
@@ -35,6 +41,10 @@ function timeWords(hour: string, minute: string, half: string | undefined): stri
   return `${h} ${minute.startsWith('0') ? 'oh ' : ''}${cardinalWords(String(Number(minute)))}${after}`
 }
 
+function counted(amount: string, name: string): string {
+  return `${cardinalWords(String(Number(amount)))} ${name}${Number(amount) === 1 ? '' : 's'}`
+}
+
 function monthOf(name: string): string {
   return MONTHS.find((month) => month.startsWith(name.slice(0, 3))) ?? name
 }
@@ -49,6 +59,7 @@ function fractionWords(top: string, bottom: string): string | undefined {
   const [n, d] = [Number(top), Number(bottom)]
   if (top === '24' && bottom === '7') return 'twenty-four seven'
   if (top === '9' && bottom === '11') return 'nine eleven'
+  if (top === '50' && bottom === '50') return 'fifty-fifty'
   if (d < 2 || d > 100 || n < 1) return undefined
   if (n > d && d > 20) return `${cardinalWords(top)} over ${cardinalWords(bottom)}`
   if (n >= d) return `${cardinalWords(top)} out of ${cardinalWords(bottom)}`
@@ -68,6 +79,9 @@ function codeWords(digits: string): string {
   return digits.length <= 2 && !digits.startsWith('0') ? cardinalWords(digits) : digitWords(digits)
 }
 
+/** Before a number with a letter. */
+const PLACED =
+  /\b(?:exit|gate|room|apt\.?|apartment|unit|flat|seat|row|line|section|article|bus|block|level|platform|building|suite|hall|number|no\.|figure|table|item|appendix|terminal|stand|lot|bay) $/i
 const REGENTS =
   'Henry|Louis|George|Edward|Charles|James|William|Richard|Elizabeth|Mary|Philip|Francis|Napoleon|Ramses|Pope|Paul|Pius|John|Benedict|Leo|Gregory|Frederick|Wilhelm|Nicholas|Alexander|Catherine|Peter|Ivan'
 
@@ -99,8 +113,26 @@ export const NUMBER_RULES: readonly SpokenRule[] = [
     new RegExp(`(?<![\\d.,])(\\d{1,2})(?:st|nd|rd|th)?(?: of)? (${any(MONTHS)})(?: (\\d{4}))?\\b`, 'g'),
     ([, day = '', month = '', year]) => `the ${ordinalWords(day)} of ${month}${year ? `, ${yearWords(year)}` : ''}`,
   ],
+  // durations
+  [
+    /(?<![\w.])(\d+)\s?h(?:rs?\.?|ours?)?\s?(\d{1,2})(?:\s?m(?:ins?\.?)?)?(?:\s?(\d{1,2})\s?s(?:ecs?\.?)?)?(?![\w/])/g,
+    ([, hours = '', minutes = '', seconds]) =>
+      `${counted(hours, 'hour')} ${counted(minutes, 'minute')}${seconds ? ` ${counted(seconds, 'second')}` : ''}`,
+  ],
+  [
+    /(?<![\w.])(\d+)\s?m(?:ins?\.?)?\s?(\d{1,2})\s?s(?:ecs?\.?)?(?![\w/])/g,
+    ([, minutes = '', seconds = '']) => `${counted(minutes, 'minute')} ${counted(seconds, 'second')}`,
+  ],
+  // decades
   [/(?<![\d.])['’]?(\d{4}|\d0)['’]?s\b/g, (m) => decadeWords(m[1] ?? '')],
+  [/\bc\. ?(?=\d{3,4}\b)/g, () => 'about '],
+  [/(?<=\d(?:st|nd|rd|th) )c\./gi, (m) => `century${/^\W*$/.test(m.input.slice(m.index + m[0].length)) ? '.' : ''}`],
   // telephone, card and book numbers
+  [
+    /\b(1[- ])?\(?(8\d\d|900)\)?[- ]([A-Z]{3,}(?:-[A-Z]+)?)\b/g,
+    ([, one, area = '', name = '']) =>
+      `${one ? 'one ' : ''}${area.endsWith('00') ? cardinalWords(area) : digitWords(area)} ${name.toLowerCase().replace('-', ' ')}`,
+  ],
   [
     /(?<![\d.,-])(\+?)(\(?\d{1,4}\)?(?:[ .-]?\(?\d{2,4}\)?){2,5})(?![\d.,]*\d)/g,
     (m) => {
@@ -114,11 +146,22 @@ export const NUMBER_RULES: readonly SpokenRule[] = [
   [/(?<=\b(?:call|dial|ring|text|code|PIN|extension) )\d{3,6}\b(?![.,]\d)/gi, (m) => digitWords(m[0])],
   // times
   [
-    /(?<![\d:])(\d{1,2}):(\d{2})(?::\d{2})?(?:\s?([aApP])\.?\s?[mM]\b\.?)?(?![\d:])/g,
-    ([, hour = '', minute = '', half]) => (Number(hour) < 25 && Number(minute) < 60 ? timeWords(hour, minute, half) : undefined),
+    /(?<![\d:])(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s?([aApP])\.?\s?[mM]\b\.?)?(?![\d:])/g,
+    ([, hour = '', minute = '', second, half]) => {
+      if (Number(hour) > 24 || Number(minute) > 59 || Number(second ?? 0) > 59) return undefined
+      const seconds = Number(second ?? 0) === 0 ? '' : ` and ${counted(second ?? '', 'second')}`
+      return timeWords(hour, minute, half) + seconds
+    },
   ],
   [/(?<![\d:.])(\d{1,2})\s?([aApP])\.?[mM]\b(?:\.(?!\s*$))?/g, ([, hour = '', half]) => timeWords(hour, '00', half)],
   // money
+  [
+    new RegExp(`(?<=\\b(?:[Aa]n?|[Aa]nother|[Ee]ach|[Ee]very) )(${SIGN})(${NUMBER})(?:\\s?(${MAGNITUDE})\\b)?(?=[ -]\\p{Ll})`, 'gu'),
+    ([, sign = '', amount = '', magnitude]) => {
+      const [one = ''] = CURRENCIES[sign] ?? []
+      return moneyWords(amount, magnitude, sign).replace(/(\w+)s$/, (word, base) => (word === `${one}s` || base === 'cent' ? base : word))
+    },
+  ],
   [
     new RegExp(`([-−]?)(${SIGN})\\s?(${NUMBER})(?:${DASH}(?:${SIGN})?(${NUMBER}))?(?:\\s?(${MAGNITUDE})\\b)?`, 'g'),
     ([, minus, sign = '', amount = '', until, magnitude]) =>
@@ -134,14 +177,26 @@ export const NUMBER_RULES: readonly SpokenRule[] = [
   [/\b(\d+)['′](?=[\s,.]|$)/g, (m) => `${cardinalWords(m[1] ?? '')} feet`],
   [/\b(\d+)["″](?=[\s,.]|$)/g, (m) => `${cardinalWords(m[1] ?? '')} inches`],
   [
+    new RegExp(`(?<=\\b[Aa]n? )(${NUMBER})[ -]?(${LETTER_UNIT})\\.?(?=[ -]\\p{Ll})`, 'gu'),
+    ([, amount = '', unit = '']) => `${numberWords(amount)} ${unitWords('1', unit)}`,
+  ],
+  [
     new RegExp(
-      `(?<![\\w.])([-−+]?)(${NUMBER})(?:${DASH}(${NUMBER}))?\\s?(${any(Object.keys(UNITS))})(?![\\p{L}\\p{N}/²³])(?!['’]\\p{L})`,
+      `(?<![\\w.]|\\d/)([-−+]?)(${NUMBER})(?:${DASH}(${NUMBER}))?\\s?(${any(Object.keys(UNITS))})(?![\\p{L}\\p{N}²³])(?!/(?!${PER}\\b))(?!['’]\\p{L})(?:(?<=\\p{L}{2})\\.(?=\\s\\p{Ll}))?`,
       'gu',
     ),
-    ([whole, sign = '', amount = '', until, unit = '']) => {
+    ({ 0: whole, 1: sign = '', 2: amount = '', 3: until, 4: unit = '', input, index }) => {
       if (/^[A-Za-z]$/.test(unit) && /\s/.test(whole.at(-2) ?? '') && /^[sxhAVWl]$/.test(unit)) return undefined
+      // a place with a letter, a variable
+      if (/^[A-Z]$/.test(unit) && PLACED.test(input.slice(0, index))) return undefined
+      if (unit === 'x' && /^\s?[\^=+*/²³−-]/.test(input.slice(index + whole.length)) && !/^\/day/.test(input.slice(index + whole.length)))
+        return undefined
       return `${numberWords(sign + amount)}${until ? ` to ${numberWords(until)}` : ''} ${unitWords(until ?? amount, unit)}`
     },
+  ],
+  [
+    new RegExp(`(?<=[½⅓⅔¼¾⅛]\\s?|\\d\\/\\d{1,2} )(${LETTER_UNIT})\\b(?:\\.(?=\\s\\p{Ll}))?`, 'gu'),
+    ([, unit = '']) => ` ${unitWords('1', unit)}`,
   ],
   // fractions, powers
   [
@@ -161,6 +216,7 @@ export const NUMBER_RULES: readonly SpokenRule[] = [
     (m) => `${numberWords(m[1] ?? '')} times ten to the ${numberWords((m[2] ?? '').replace('+', ''))}`,
   ],
   [/\b(\d+)\^([-−]?\d+)/g, (m) => `${cardinalWords(m[1] ?? '')} to the ${numberWords(m[2] ?? '')}`],
+  [/(?<=[\p{L})])\^([-−]?\d+)/gu, ([, power = '']) => ` ${POWERS[power] ?? `to the ${numberWords(power)}`}`],
   // ranges, scores, ratios, ordinals
   [
     new RegExp(`(?<![\\w.,-])(${NUMBER})(?:[-–—]|\\s[–—]\\s)(${NUMBER})(?![\\w-])(?!\\.\\d)`, 'g'),
@@ -172,8 +228,9 @@ export const NUMBER_RULES: readonly SpokenRule[] = [
   [/(?<![\d:])(\d+):(\d+)(?![\d:])/g, (m) => `${cardinalWords(m[1] ?? '')} to ${cardinalWords(m[2] ?? '')}`],
   [/\b(\d[\d,]*)(?:st|nd|rd|th)\b/gi, (m) => ordinalWords(m[1] ?? '')],
   // counted things
-  [new RegExp(`(?<![\\p{L}\\p{N}])(${any(Object.keys(COUNTED))})\\s?(?=\\d)`, 'gu'), ([, name = '']) => `${COUNTED[name]} `],
+  [new RegExp(`(?<![\\p{L}\\p{N}])(${any(Object.keys(COUNTED))})\\s?(?=\\d|[IVX]+\\b)`, 'gu'), ([, name = '']) => `${COUNTED[name]} `],
   [/#(?=\d+\b(?![a-f]))/g, () => 'number '],
+  [/\bWW(II|I|2|1)\b/g, (m) => `World War ${m[1] === 'II' || m[1] === '2' ? 'two' : 'one'}`],
   // codes: flights, products, sizes
   [
     /\b([A-Z]{1,4})[ -]?(\d{1,5})(?![\d.,:%]\d)\b/g,
@@ -185,7 +242,7 @@ export const NUMBER_RULES: readonly SpokenRule[] = [
   // Roman numerals
   [new RegExp(`(?<=\\b(?:${REGENTS}) )([IVX]+)\\b(?!\\.\\s?[A-Z]\\.)`, 'g'), (m) => `the ${ordinalWords(String(romanValue(m[0])))}`],
   [
-    /(?<=\b(?:Chapter|Part|Act|Scene|Volume|Book|Section|Article|War|Phase|Type|Level|Title|Class|Bowl|Rocky|Episode|Appendix|Figure|Table) )([IVXLC]+)\b/g,
+    /(?<=\b(?:Chapter|Part|Act|Scene|Volume|Book|Section|Article|War|Phase|Type|Level|Title|Class|Bowl|Rocky|Episode|Appendix|Figure|Table|[Vv]ol\.|[Cc]h\.|[Ss]ec\.|[Ff]ig\.) )([IVXLC]+)\b/g,
     (m) => cardinalWords(String(romanValue(m[0]))),
   ],
   // zeros in front, years, the rest

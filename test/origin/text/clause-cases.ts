@@ -38,6 +38,7 @@ He is the ref.|Ask him.
 We won a gold.|Great!
 Look at the fig.|It is ripe.
 See fig. 3 and p. 12.|Then stop.
+Serial no. X7-99 is mine.|Take it.
 Read vol. 2, ch. 4.|It is short.`,
   abbreviations: `
 I like apples, pears, etc.|And more.
