@@ -53,6 +53,7 @@ const ENCODINGS = new Map(
 )
 /** Which of several words counts: a file's name before what is in it, and that before `raw`. */
 const WORD_ORDER = ['mulaw', 'alaw', 'file', 's16le'] as const
+const OTHER_SAMPLES = /^(?:[suif]|int|uint|float)(?:8|16|24|32|64)(?:le|be)?$|^(?:ad|d)pcm$|^g7\d\d/
 /** Hz that a name may end with, as `pcm_16000`. */
 const RATES = /[_-](8000|11025|12000|16000|22050|24000|32000|44100|48000|96000|8k|16k|24k|44k|48k)(?:[_-]\d+)?$/
 
@@ -75,7 +76,10 @@ export function parseAudioFormat(name: string): AudioFormat | undefined {
 
 /** Of names that are descriptions: `raw-8khz-8bit-mono-mulaw`, `audio-24khz-48kbitrate-mono-mp3`, `webm_opus`. */
 function encodingOfWords(name: string): AudioFormat['encoding'] | undefined {
-  const words = name.split(/[._\s-]+/).map((word) => ENCODINGS.get(word))
+  const all = name.split(/[._\s-]+/)
+  const words = all.map((word) => ENCODINGS.get(word))
+  // `pcm_s8`, `adpcm_ms`: samples of a kind that is not read
+  if (all.some((word, i) => words[i] === undefined && OTHER_SAMPLES.test(word))) return undefined
   return WORD_ORDER.find((encoding) => words.includes(encoding))
 }
 

@@ -35,8 +35,8 @@ export function tooLarge(bytes: number): AvatarError {
   })
 }
 
-/** @throws AvatarError when the bytes are certainly no sound */
-export function refuseNonAudio(bytes: Uint8Array): void {
-  const found = nonAudioOf(bytes)
+/** @param sampleBits 8 where they may be samples of eight bits @throws AvatarError when the bytes are certainly no sound */
+export function refuseNonAudio(bytes: Uint8Array, sampleBits: 8 | 16 = 16): void {
+  const found = nonAudioOf(bytes, sampleBits)
   if (found) throw audioFailure(`it is ${found}`)
 }

@@ -17,6 +17,8 @@ import {
   containerOf,
   framedContainerInside,
   framedContainerOf,
+  hidesKind,
+  id3Bytes,
   lacksBeginning,
   MIN_HEAD_BYTES,
   mayBecomeFile,
@@ -26,6 +28,7 @@ import type { PcmFormat } from './wav.ts'
 
 /** Hz of raw samples whose rate is not said. */
 const TELEPHONE_RATE = 8_000
+const EIGHT_BITS: readonly AudioFormat['encoding'][] = ['u8', 'mulaw', 'alaw']
 /** Bytes from which text is told from samples. */
 const HEAD_BYTES = 64
 /** Bytes in which two frames of MP3 or AAC must fit together. */
@@ -135,7 +138,7 @@ export class AudioDecoder {
       return
     }
     if (!this.#boundaries) {
-      refuseNonAudio(bytes)
+      refuseNonAudio(bytes, this.#sampleBits)
       this.#parts.push(...(await this.#reader.push(bytes)))
       return
     }
@@ -167,15 +170,18 @@ export class AudioDecoder {
       this.#parts.push(...(await this.#reader.push(head)))
       return
     }
-    this.#boundaries = new FileBoundaries(container, head)
+    // ADTS has no tags of its own, and its demuxer takes none
+    const file = container === 'aac' ? head.subarray(id3Bytes(head)) : head
+    this.#boundaries = new FileBoundaries(container, file)
     this.container = container
     this.#reader = this.#openReader()
-    await this.#read(head)
+    await this.#read(file)
   }
 
   #containerOf(head: Uint8Array, last: boolean): Container | 'raw' | 'unknown' {
     const { encoding } = this.#format
     const certain = containerOf(head)
+    if (!last && hidesKind(head)) return 'unknown'
     if (certain && head.length >= MIN_HEAD_BYTES && lacksBeginning(head, certain)) {
       throw audioFailure(`it looks like ${certain} but its beginning is missing or damaged; send the file from its first byte`, {
         container: certain,
@@ -192,6 +198,11 @@ export class AudioDecoder {
     return 'raw'
   }
 
+  /** Of raw samples. */
+  get #sampleBits(): 8 | 16 {
+    return EIGHT_BITS.includes(this.#format.encoding) ? 8 : 16
+  }
+
   #openReader(): AudioReader {
     const kind = this.container
     return kind === 'wav' ? new WavReader(this.#converter) : new CompressedReader(kind as Container)
@@ -200,7 +211,7 @@ export class AudioDecoder {
   /** @throws AvatarError when the bytes are certainly no sound */
   #openRaw(head: Uint8Array): RawReader {
     const { encoding, sampleRate, channels } = this.#format
-    refuseNonAudio(head)
+    refuseNonAudio(head, this.#sampleBits)
     if (encoding === 'file') throw audioFailure('it is no file of a known kind, as its `format` says')
     const known: SampleEncoding = encoding === 'auto' || encoding === 'l16' ? 's16le' : encoding
     const question = encoding === 'auto' ? 'encoding' : encoding === 'l16' ? 'order' : undefined

@@ -28,12 +28,19 @@ const AUDIO: readonly (readonly [Container, Magic])[] = [
 ]
 const OTHERS: readonly (readonly [string, Magic])[] = [
   ['a PNG picture', { at: 0, text: '\x89PNG' }],
-  ['a JPEG picture', { at: 0, text: '\xff\xd8\xff' }],
+  // its first three bytes are also those of quiet samples
+  ['a JPEG picture', { at: 0, text: '\xff\xd8\xff', and: { at: 6, text: 'JFIF' } }],
+  ['a JPEG picture', { at: 0, text: '\xff\xd8\xff', and: { at: 6, text: 'Exif' } }],
   ['a GIF picture', { at: 0, text: 'GIF8' }],
   ['a PDF document', { at: 0, text: '%PDF' }],
   ['a ZIP archive', { at: 0, text: 'PK\x03\x04' }],
   ['Windows Media', { at: 0, text: '\x30\x26\xb2\x75' }],
   ['a MIDI file', { at: 0, text: 'MThd' }],
+  ['Sony Wave64', { at: 0, text: 'riff\x2e\x91\xcf\x11' }],
+  ['WavPack', { at: 0, text: 'wvpk' }],
+  ['True Audio', { at: 0, text: 'TTA1' }],
+  ['Flash Video', { at: 0, text: 'FLV\x01' }],
+  ["Monkey's Audio", { at: 0, text: 'MAC ' }],
   ['gzip-compressed data', { at: 0, text: '\x1f\x8b\x08' }],
   ['a RIFF file that is not WAVE', { at: 0, text: 'RIFF' }],
 ]
@@ -67,7 +74,18 @@ const MIN_TEXT_BYTES = 24
 
 /** The container that a file's first bytes name beyond doubt. */
 export function containerOf(bytes: Uint8Array): Container | undefined {
-  return AUDIO.find(([, magic]) => matches(bytes, magic))?.[0]
+  const found = AUDIO.find(([, magic]) => matches(bytes, magic))?.[0]
+  // segments of HTTP Live Streaming: ADTS behind a tag that MP3 has
+  return found === 'mp3' && adtsFrameBytes(bytes, id3Bytes(bytes)) !== undefined ? 'aac' : found
+}
+
+/** Largest tag behind which ADTS is looked for, bytes: one with a picture belongs to MP3. */
+const MAX_ADTS_TAG_BYTES = 16_384
+
+/** Whether the kind of a file with a tag stands in bytes that are still to come. */
+export function hidesKind(bytes: Uint8Array): boolean {
+  const tag = id3Bytes(bytes)
+  return tag > 0 && tag <= MAX_ADTS_TAG_BYTES && bytes.length < tag + 6
 }
 
 /**
@@ -101,11 +119,23 @@ export function framedContainerInside(bytes: Uint8Array): { container: 'mp3' | '
   return undefined
 }
 
-/** In words, what the bytes are that are certainly no sound. */
-export function nonAudioOf(bytes: Uint8Array): string | undefined {
+/** Words with their spaces, and signs of JSON and of pages: samples of eight bits may all be printable, but not all be these. */
+const WORDS = /^[\w\s{}[\]<>"':,./=-]{64,}$/
+const SPACES = /[\s"]/g
+
+/**
+ * In words, what the bytes are that are certainly no sound.
+ *
+ * @param sampleBits 8 where they may be samples of eight bits, of which many in a row are printable
+ */
+export function nonAudioOf(bytes: Uint8Array, sampleBits: 8 | 16 = 16): string | undefined {
   const known = [...OTHERS, ...MIDDLES].find(([, magic]) => matches(bytes, magic))?.[0]
   if (known) return known
   const head = bytes.subarray(0, 512)
+  if (sampleBits === 8) {
+    const text = String.fromCharCode(...head)
+    return WORDS.test(text) && (text.match(SPACES)?.length ?? 0) * 16 >= text.length ? 'text' : undefined
+  }
   const printable = (byte: number) => (byte >= 0x20 && byte < 0x7f) || byte === 0x09 || byte === 0x0a || byte === 0x0d
   return head.length >= MIN_TEXT_BYTES && head.every(printable) ? 'text' : undefined
 }

@@ -36,10 +36,13 @@ describe('names of audio formats', () => {
     expect(parseAudioFormat(name)).toEqual(format)
   })
 
-  it.each(['wax', 'constructor', '16khz', 'g722', 'x'.repeat(90)])('does not know %j', (name) => {
-    expect(parseAudioFormat(name)).toBeUndefined()
-    const { success, error } = AudioData.safeParse({ audio: 'AAAA', format: 'wax' })
-    expect(success).toBe(false)
-    expect(error?.issues[0]?.message).toContain('mulaw')
-  })
+  it.each(['wax', 'constructor', '16khz', 'g722', 'pcm_s8', 'pcm_u16le', 'pcm_f32be', 'raw_s24be', 'adpcm_ima_wav', 'x'.repeat(90)])(
+    'does not know %j',
+    (name) => {
+      expect(parseAudioFormat(name)).toBeUndefined()
+      const { success, error } = AudioData.safeParse({ audio: 'AAAA', format: 'wax' })
+      expect(success).toBe(false)
+      expect(error?.issues[0]?.message).toContain('mulaw')
+    },
+  )
 })

@@ -75,6 +75,7 @@ describe('a file that comes in pieces', () => {
     'Ogg Vorbis': { codec: 'libvorbis', muxer: 'ogg', sampleRate: 44_100, ...live },
     FLAC: { codec: 'flac', muxer: 'flac' },
     ADTS: { codec: 'aac', muxer: 'adts', sampleRate: 44_100 },
+    'ADTS behind a tag': { codec: 'aac', muxer: 'adts', sampleRate: 44_100, options: { write_id3v2: '1' } },
     'WAV of unknown length': { codec: 'pcm_s16le', muxer: 'wav', sampleRate: 16_000, ...live },
     'mu-law WAV': { codec: 'pcm_mulaw', muxer: 'wav', sampleRate: 16_000 },
     'A-law WAV': { codec: 'pcm_alaw', muxer: 'wav', sampleRate: 16_000 },
@@ -217,6 +218,23 @@ describe('raw samples in pieces', () => {
     }
   })
 
+  it('are not taken for pictures or text, wherever they are cut', async () => {
+    // between them quiet samples have the first bytes of a JPEG picture, cut inside a sample
+    const quiet = Int16Array.from({ length: 3_000 }, (_, i) => [-40, -40, -36, -256 * 40 - 1][i % 4] ?? 0)
+    for (const format of ['pcm_s16le', 'auto']) {
+      for (const size of [1_001, 63, 7]) expect(await decode(cut(bytesOf(quiet), size), { format }), `${format} ${size}`).toEqual(quiet)
+    }
+    for (const format of ['mulaw', 'alaw', 'pcm_u8'] as const) {
+      for (const value of [0x7e, 0x40, 0x21]) {
+        expect((await decode(cut(new Uint8Array(1_600).fill(value), 160), { format })).length, `${format} ${value}`).toBeGreaterThan(1_590)
+      }
+      const hum = Uint8Array.from({ length: 1_600 }, (_, i) => 0x50 + Math.round(45 * Math.sin(i / 9)))
+      expect((await decode(cut(hum, 160), { format })).length, `${format} hum`).toBeGreaterThan(1_590)
+      const words = Buffer.from(JSON.stringify({ error: { message: 'The voice is not there, please try again later.', code: 1 } }))
+      expect((await refusal([words], { format })).details.found).toBe('it is text')
+    }
+  })
+
   it('may change their rate', async () => {
     const decoder = new AudioDecoder()
     const low = bytesOf(resample(speech, RATE, 16_000))
@@ -313,6 +331,8 @@ describe('what else is sent', () => {
     ['silence of 8 bits', () => repeat(0x80)],
     ['base64 twice', () => Buffer.from(Buffer.from(encodeWav(speech, RATE)).toString('base64'))],
     ['bytes that were read as UTF-8', () => Buffer.from(Buffer.from(encodeWav(speech, RATE)).toString('utf8'))],
+    ['Wave64', () => Buffer.concat([Buffer.from('riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb', 'latin1'), bytesOf(speech).subarray(0, 8_000)])],
+    ['a photo', () => Buffer.concat([Buffer.from('\xff\xd8\xff\xe0\x00\x10JFIF\x00', 'latin1'), bytesOf(speech).subarray(0, 8_000)])],
     ['gzip', () => Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, ...bytesOf(speech).subarray(0, 3_000)])],
     ['an Ogg that is none', () => Buffer.from(`OggS${'\x07'.repeat(3_000)}`, 'latin1')],
     ['an ID3 tag that is none', () => Buffer.from(`ID3${'\xff'.repeat(3_000)}`, 'latin1')],
