@@ -202,7 +202,7 @@ export const SPOKEN: readonly (readonly [written: string, spoken: string])[] = [
   ['Call (800) 555-0199 ext. 12.', 'Call eight zero zero, five five five, zero one nine nine extension twelve.'],
   ['See also vol. II, pp. 12–15.', 'See also volume two, pages twelve to fifteen.'],
   ['She reigned 70 yrs.', 'She reigned seventy years.'],
-  ['WWII and WW1', 'World War two and World War one'],
+  ['WWII came after WW1, in which he fought.', 'World War two came after World War one, in which he fought.'],
   ['Run a && b || c, if a != b and i <= 5.', 'Run a and b or c, if a is not equal to b and i is at most five.'],
   [
     'A $5 bill, an $8 billion deal, each $0.99 app, a $5-a-day plan',
