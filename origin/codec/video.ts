@@ -3,17 +3,14 @@ import {
   AV_FRAME_DATA_DISPLAYMATRIX,
   AV_LOG_FATAL,
   AV_NOPTS_VALUE,
-  AV_PIX_FMT_RGB24,
   AV_PKT_DATA_DISPLAYMATRIX,
   AVERROR_EAGAIN,
   AVERROR_EOF,
   AVMEDIA_TYPE_VIDEO,
-  SWS_ACCURATE_RND,
-  SWS_AREA,
-  SWS_BICUBIC,
-  SWS_FULL_CHR_H_INT,
 } from 'node-av/constants'
-import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet, SoftwareScaleContext } from 'node-av/lib'
+import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet } from 'node-av/lib'
+import { type Orientation, orientationOf, pixelAspectOf } from './frame-geometry.ts'
+import { FrameRgb } from './frame-rgb.ts'
 
 // what fails is thrown with the file's name; the library would write it to stderr besides
 Log.setLevel(AV_LOG_FATAL)
@@ -24,11 +21,14 @@ export interface VideoFrame {
   readonly height: number
   /** When it is shown, seconds; undefined where the file does not say, as with a photo. */
   readonly timeS: number | undefined
-  /** Degrees by which it must be turned clockwise to stand upright: 0, 90, 180 or 270; phones film lying down and say so here. */
-  readonly turn: number
+  /** How it stands upright: phones film lying down, and their front cameras mirrored. */
+  readonly orientation: Orientation
+  /** Width over height of one stored pixel: anamorphic films have others than 1. */
+  readonly pixelAspect: number
   /**
-   * The frame at another size (no crop): tightly packed sRGB, 3 * width * height bytes, in the library's own memory. The
-   * next frame of this size overwrites it and the end of the loop frees it: copy what must stay.
+   * The frame as it is stored, at another size (no crop): tightly packed sRGB, 3 * width * height bytes. HDR and wide colours
+   * are brought to sRGB, interlaced frames to one field, transparent ones laid on white. The next frame of this size
+   * overwrites it and the end of the loop frees it: copy what must stay.
    *
    * @param height @default width
    */
@@ -41,7 +41,7 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
   const decoder = new CodecContext()
   const packet = new Packet()
   const decoded = new Frame()
-  const scalers = new Map<string, Scaler>()
+  const colours = new FrameRgb(file)
   let opened = false
   const check = (code: number, doing: string): void => FFmpegError.throwIfError(code, `${doing} ${file}`)
   try {
@@ -73,10 +73,13 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
         const { bestEffortTimestamp: at } = decoded
         return at === AV_NOPTS_VALUE ? undefined : (Number(at) * timeBase.num) / timeBase.den
       },
-      get turn() {
-        return quarterTurn(decoded.getSideData(AV_FRAME_DATA_DISPLAYMATRIX) ?? streamMatrix)
+      get orientation() {
+        return orientationOf(decoded.getSideData(AV_FRAME_DATA_DISPLAYMATRIX) ?? streamMatrix)
       },
-      rgb: (width, height = width) => scaledRgb(decoded, { width, height }, scalers, file),
+      get pixelAspect() {
+        return pixelAspectOf(stream.sampleAspectRatio, decoded.sampleAspectRatio)
+      },
+      rgb: (width, height = width) => colours.rgb(decoded, { width, height }),
     }
     for (;;) {
       const read = input.readFrameSync(packet)
@@ -94,10 +97,7 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
       if (ended) return
     }
   } finally {
-    for (const { context, target } of scalers.values()) {
-      context.freeContext()
-      target.free()
-    }
+    colours.free()
     decoded.free()
     packet.free()
     decoder.freeContext()
@@ -128,51 +128,4 @@ export function countFrames(file: string): number {
     packet.free()
     if (opened) input.closeInputSync()
   }
-}
-
-/** A scaler to one size and the frame that it writes to. */
-interface Scaler {
-  context: SoftwareScaleContext
-  target: Frame
-  rgb: Buffer
-}
-
-interface Size {
-  width: number
-  height: number
-}
-
-function createScaler({ width, height }: Size, from: number): Scaler {
-  const context = new SoftwareScaleContext()
-  context.allocContext()
-  context.setOption('sws_flags', (width < from ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT)
-  const target = new Frame()
-  target.alloc()
-  target.width = width
-  target.height = height
-  target.format = AV_PIX_FMT_RGB24
-  // alignment 1: rows follow each other without gaps
-  FFmpegError.throwIfError(target.getBuffer(1), `no memory for a frame of ${width} x ${height}`)
-  const [plane] = target.data ?? []
-  if (plane === undefined || target.linesize[0] !== 3 * width) throw new Error(`no memory for a frame of ${width} x ${height}`)
-  return { context, target, rgb: plane.subarray(0, 3 * width * height) }
-}
-
-/** The frame's own colour tags decide the conversion, so BT.601 and BT.709 files both come out right. */
-function scaledRgb(frame: Frame, size: Size, scalers: Map<string, Scaler>, file: string): Buffer {
-  const key = `${size.width}x${size.height}`
-  let scaler = scalers.get(key)
-  if (scaler === undefined) {
-    scaler = createScaler(size, frame.width)
-    scalers.set(key, scaler)
-  }
-  FFmpegError.throwIfError(scaler.context.scaleFrameSync(scaler.target, frame), `cannot scale ${file}`)
-  return scaler.rgb
-}
-
-/** Clockwise turn of a display matrix (libavutil/display.h: 3 x 3, 16.16 fixed point, native byte order), to the next quarter. */
-function quarterTurn(matrix: Buffer | null): number {
-  if (matrix === null || matrix.length < 36) return 0
-  const degrees = (Math.atan2(matrix.readInt32LE(4), matrix.readInt32LE(0)) * 180) / Math.PI
-  return ((Math.round(degrees / 90) + 4) % 4) * 90
 }
