@@ -1,8 +1,10 @@
 /** Looks at a model file before a pack is made of it. */
 import { env, InferenceSession } from '../onnx/runtime.ts'
-import { wav2lipSide } from '../render/adapters/wav2lip.ts'
+import { firstRun } from '../render/adapters/first-run.ts'
+import { wav2lipGraph } from '../render/adapters/wav2lip.ts'
+import { wav2lipContract } from '../render/adapters/wav2lip-contract.ts'
 
-/** Side of the frames that a Wav2Lip graph takes. @throws Error with the file's name when it is none */
+/** Side of the frames that a Wav2Lip graph takes, once it ran. @throws Error in one line with the file's name when it is none */
 export async function inspectWav2lip(file: string): Promise<number> {
   env.logLevel = 'fatal'
   let session: InferenceSession
@@ -12,7 +14,11 @@ export async function inspectWav2lip(file: string): Promise<number> {
     throw new Error(`${file} cannot be loaded as an ONNX model: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
   try {
-    return wav2lipSide(file, session)
+    const { side } = wav2lipContract(file, session).frames
+    const adapter = wav2lipGraph({ file, width: side, height: side })
+    adapter.check(session)
+    await firstRun(file, adapter, session)
+    return side
   } finally {
     await session.release()
   }
