@@ -30,6 +30,8 @@ export interface TinyOptions {
   channelsLast?: boolean
   /** Axes of mel behind the batch. @default [1, 80, 16] */
   melAxes?: readonly (number | string)[]
+  /** False: the sound changes nothing. @default true */
+  moves?: boolean
   /** What the output's 0..1 becomes. */
   gain?: number
   offset?: number
@@ -82,7 +84,7 @@ export function tinyWav2lip(side: number, options: TinyOptions = {}): Buffer {
       tensor('channel', [1], BigInt64Array.of(1n)),
       tensor('window', [4], BigInt64Array.of(0n, 1n, 80n, 16n)),
       tensor('level', [1], Float32Array.of(bytes ? 1 / 255 : 1)),
-      tensor('colour', [1, 3, 1, 1], Float32Array.of(b, g, r)),
+      tensor('colour', [1, 3, 1, 1], moves ? Float32Array.of(b, g, r) : new Float32Array(3)),
       tensor('share', [1, 1, 1, 1], Float32Array.of(TINY_MASKED_SHARE)),
       tensor('tint', [1, 1, 1, 1], Float32Array.of(TINY_TINT)),
       tensor('mouth', [1, 1, side, side], mouth),
