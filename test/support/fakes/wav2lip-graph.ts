@@ -46,6 +46,7 @@ export function tinyWav2lip(side: number, options: TinyOptions = {}): Buffer {
     bytes = false,
     channelsLast = false,
     melAxes = [1, 80, 16],
+    moves = true,
     gain = 1,
     offset = 0,
   } = options
