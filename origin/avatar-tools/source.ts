@@ -51,7 +51,7 @@ const FRAMES_AT_MOST = 1 << 20
 /** @throws SourceError */
 export function readSource(options: SourceOptions): Source {
   const { file, box, maxSize = MAX_SIZE, startS = 0, maxS = 10, scratch, onProgress = () => {} } = options
-  let plan: { crop: Crop; shown: Shown; frames: FrameStore; first: number | undefined } | undefined
+  let plan: { crop: Crop; shown: Shown; frames: FrameStore; first: number } | undefined
   /** The last frame read and when it is shown, from `startS` on. */
   let last: { rgb: Buffer; atS: number } | undefined
   let read = 0
@@ -59,7 +59,7 @@ export function readSource(options: SourceOptions): Source {
   try {
     for (const frame of framesOf(file)) {
       if (++read > FRAMES_AT_MOST) break
-      const atS = (frame.timeS ?? 0) - (plan?.first ?? frame.timeS ?? 0)
+      const atS = frame.timeS - (plan?.first ?? frame.timeS)
       if (plan === undefined) {
         const shown = shownSize(frame)
         const crop = planCrop(shown, box, options.crop, maxSize)

@@ -96,7 +96,10 @@ export class FrameRgb {
     return scaler
   }
 
-  /** Two half pictures of different moments: the lines of the later one are made anew from their neighbours. */
+  /**
+   * Two half pictures of different moments: the lines of the later one are made anew from their neighbours. The frame is a whole one
+   * then, which the scaler asks for.
+   */
   #keepFirstField(frame: Frame): void {
     this.#check(frame.makeWritable(), 'no memory for a frame of')
     const deep = /(9|1[0246])[lb]e$/.test(avGetPixFmtName(frame.format as AVPixelFormat) ?? '')
@@ -109,6 +112,7 @@ export class FrameRgb {
         else for (let x = at; x < at + stride; x++) plane[x] = ((plane[x - stride] as number) + (plane[x + stride] as number) + 1) >> 1
       }
     }
+    frame.flags &= ~AV_FRAME_FLAG_INTERLACED
   }
 
   /** Laid on white before it is scaled: what lies under transparent pixels must not shine through at their edges. */

@@ -9,6 +9,7 @@ import {
   AVMEDIA_TYPE_VIDEO,
 } from 'node-av/constants'
 import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet } from 'node-av/lib'
+import { FPS } from '../../shared/media.ts'
 import { type Orientation, orientationOf, pixelAspectOf } from './frame-geometry.ts'
 import { FrameRgb } from './frame-rgb.ts'
 
@@ -19,8 +20,8 @@ Log.setLevel(AV_LOG_FATAL)
 export interface VideoFrame {
   readonly width: number
   readonly height: number
-  /** When it is shown, seconds; undefined where the file does not say, as with a photo. */
-  readonly timeS: number | undefined
+  /** When it is shown, seconds from any beginning; by the frame rate where the file does not say. */
+  readonly timeS: number
   /** How it stands upright: phones film lying down, and their front cameras mirrored. */
   readonly orientation: Orientation
   /** Width over height of one stored pixel: anamorphic films have others than 1. */
@@ -60,7 +61,10 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
     decoder.threadCount = 1
     check(decoder.open2Sync(codec, null), 'cannot open the decoder for')
 
-    const { timeBase } = stream
+    const { timeBase, avgFrameRate } = stream
+    const frameS = avgFrameRate.num > 0 && avgFrameRate.den > 0 ? avgFrameRate.den / avgFrameRate.num : 1 / FPS
+    /** Frames before the one that is shown. */
+    let count = 0
     const streamMatrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
     const frame: VideoFrame = {
       get width() {
@@ -71,7 +75,7 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
       },
       get timeS() {
         const { bestEffortTimestamp: at } = decoded
-        return at === AV_NOPTS_VALUE ? undefined : (Number(at) * timeBase.num) / timeBase.den
+        return at === AV_NOPTS_VALUE ? count * frameS : (Number(at) * timeBase.num) / timeBase.den
       },
       get orientation() {
         return orientationOf(decoded.getSideData(AV_FRAME_DATA_DISPLAYMATRIX) ?? streamMatrix)
@@ -92,6 +96,7 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
         if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break
         check(received, 'cannot decode')
         yield frame
+        count++
         decoded.unref()
       }
       if (ended) return
