@@ -6,12 +6,14 @@ import {
   AV_PKT_DATA_DISPLAYMATRIX,
   AVERROR_EAGAIN,
   AVERROR_EOF,
+  AVERROR_INVALIDDATA,
   AVMEDIA_TYPE_VIDEO,
 } from 'node-av/constants'
 import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet } from 'node-av/lib'
 import { FPS } from '../../shared/media.ts'
 import { type Orientation, orientationOf, pixelAspectOf } from './frame-geometry.ts'
 import { FrameRgb } from './frame-rgb.ts'
+import { withoutExif } from './without-exif.ts'
 
 // what fails is thrown with the file's name; the library would write it to stderr besides
 Log.setLevel(AV_LOG_FATAL)
@@ -45,6 +47,12 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
   const colours = new FrameRgb(file)
   let opened = false
   const check = (code: number, doing: string): void => FFmpegError.throwIfError(code, `${doing} ${file}`)
+  const send = (data: Packet | null): void => {
+    const sent = decoder.sendPacketSync(data)
+    const plain = sent === AVERROR_INVALIDDATA && data?.data ? withoutExif(data.data) : undefined
+    if (data !== null && plain !== undefined) data.data = plain
+    check(plain === undefined ? sent : decoder.sendPacketSync(data), 'cannot decode')
+  }
   try {
     packet.alloc()
     decoded.alloc()
@@ -89,7 +97,7 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
       const read = input.readFrameSync(packet)
       if (read < 0 && read !== AVERROR_EOF) check(read, 'cannot read')
       const ended = read === AVERROR_EOF
-      if (ended || packet.streamIndex === index) check(decoder.sendPacketSync(ended ? null : packet), 'cannot decode')
+      if (ended || packet.streamIndex === index) send(ended ? null : packet)
       packet.unref()
       for (;;) {
         const received = decoder.receiveFrameSync(decoded)

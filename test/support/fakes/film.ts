@@ -5,7 +5,9 @@ import {
   AV_FRAME_FLAG_TOP_FIELD_FIRST,
   AV_PIX_FMT_RGB24,
   AV_PIX_FMT_RGBA,
+  AVCOL_RANGE_JPEG,
   AVCOL_RANGE_MPEG,
+  AVCOL_SPC_BT470BG,
   AVCOL_SPC_BT709,
   AVCOL_SPC_RGB,
   type AVColorPrimaries,
@@ -61,10 +63,13 @@ export function writeFilm(options: FilmOptions): void {
   const context = new CodecContext()
   context.allocContext3(codec)
   Object.assign(context, { width, height, pixelFormat, timeBase, framerate: new Rational(25, 1), threadCount: 1 })
-  const planar = !/^(rgb|bgr|gbr|argb|pal)/.test(avGetPixFmtName(pixelFormat) ?? '')
-  const space = planar ? (colours?.space ?? AVCOL_SPC_BT709) : AVCOL_SPC_RGB
-  context.colorSpace = space
-  if (planar) context.colorRange = AVCOL_RANGE_MPEG
+  const formatName = avGetPixFmtName(pixelFormat) ?? ''
+  const isRgb = /^(rgb|bgr|gbr|argb|pal)/.test(formatName)
+  // the formats of JPEG, which says nothing of its colours, are named so
+  const isJpeg = formatName.startsWith('yuvj')
+  const space = isRgb ? AVCOL_SPC_RGB : isJpeg ? AVCOL_SPC_BT470BG : (colours?.space ?? AVCOL_SPC_BT709)
+  const range = isRgb || isJpeg ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
+  Object.assign(context, { colorSpace: space, colorRange: range })
   if (colours) Object.assign(context, { colorPrimaries: colours.primaries, colorTrc: colours.transfer })
   if (aspect) context.sampleAspectRatio = new Rational(aspect.num, aspect.den)
   if (interlaced) context.setFlags(AV_CODEC_FLAG_INTERLACED_DCT)
@@ -101,8 +106,7 @@ export function writeFilm(options: FilmOptions): void {
     const pixels = Buffer.from(Array.from({ length: width * height }, (_, at) => [...paint(at % width, Math.floor(at / width), i)]).flat())
     check(drawing.fromBuffer(pixels), 'wrong frame for')
     const frame = frameOf({ width, height }, pixelFormat)
-    frame.colorSpace = space
-    if (planar) frame.colorRange = AVCOL_RANGE_MPEG
+    Object.assign(frame, { colorSpace: space, colorRange: range })
     check(scaler.scaleFrameSync(frame, drawing), 'cannot convert a frame of')
     if (colours) Object.assign(frame, { colorPrimaries: colours.primaries, colorTrc: colours.transfer })
     if (aspect) frame.sampleAspectRatio = new Rational(aspect.num, aspect.den)
