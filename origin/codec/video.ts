@@ -1,5 +1,7 @@
 /** Reads a video file frame by frame. Synchronous: for worker threads, never for the event loop. */
 import {
+  AV_CODEC_ID_MJPEG,
+  AV_DISPOSITION_DEPENDENT,
   AV_FRAME_DATA_DISPLAYMATRIX,
   AV_LOG_FATAL,
   AV_NOPTS_VALUE,
@@ -58,6 +60,10 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
     decoded.alloc()
     check(input.openInputSync(file), 'cannot open')
     opened = true
+    // each tile is a stream; how they lie together the library does not tell
+    if (input.streams?.some(({ disposition }) => (disposition & AV_DISPOSITION_DEPENDENT) !== 0)) {
+      throw new Error(`${file} is made of tiles, as phones' HEIC photos are; save it as JPEG or PNG`)
+    }
     check(input.findStreamInfoSync(), 'cannot read the streams of')
     const index = input.findBestStream(AVMEDIA_TYPE_VIDEO)
     const stream = input.streams?.[index]
@@ -67,6 +73,9 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
     decoder.allocContext3(codec)
     check(decoder.parametersToContext(stream.codecpar), 'cannot set up the decoder for')
     decoder.threadCount = 1
+    // a photo that is cut off would be half grey; a film may well have a damaged frame
+    const isJpeg = stream.codecpar.codecId === AV_CODEC_ID_MJPEG && /^(jpeg_pipe|image2)$/.test(input.iformat?.name ?? '')
+    if (isJpeg) check(decoder.setOption('err_detect', 'explode'), 'cannot set up the decoder for')
     check(decoder.open2Sync(codec, null), 'cannot open the decoder for')
 
     const { timeBase, avgFrameRate } = stream

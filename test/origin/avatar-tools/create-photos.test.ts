@@ -103,6 +103,41 @@ beforeAll(async () => {
 })
 afterAll(() => rm(dir, { recursive: true }))
 
+/** The boxes of a HEIF photo of two tiles (ISO/IEC 23008-12), whose pictures are missing. */
+function tiledPhoto(): Buffer {
+  const box = (name: string, ...data: Buffer[]): Buffer => {
+    const body = Buffer.concat([Buffer.from(name, 'latin1'), ...data])
+    return Buffer.concat([u32(body.length + 4), body])
+  }
+  const u32 = (...values: number[]): Buffer =>
+    Buffer.concat(values.map((value) => Buffer.from([value >>> 24, value >>> 16, value >>> 8, value])))
+  const u16 = (...values: number[]): Buffer => Buffer.concat(values.map((value) => Buffer.from([value >>> 8, value])))
+  const text = (value: string): Buffer => Buffer.from(value, 'latin1')
+  const full = (name: string, version: number, ...data: Buffer[]): Buffer => box(name, u32(version << 24), ...data)
+  const entry = (id: number, type: string): Buffer => full('infe', 2, u16(id, 0), text(`${type}\0`))
+  const sizes = [full('ispe', 0, u32(256, 256)), full('ispe', 0, u32(512, 256))]
+  const grid = Buffer.concat([Buffer.from([0, 0, 0, 1]), u16(512, 256)])
+  const at = (offset: number): Buffer =>
+    full('iloc', 0, u16(0x4400, 3), ...[1, 2, 3].map((id) => Buffer.concat([u16(id, 0, 1), u32(offset, id === 3 ? grid.length : 4)])))
+  const meta = (offset: number): Buffer =>
+    full(
+      'meta',
+      0,
+      full('hdlr', 0, u32(0), text('pict'), u32(0, 0, 0), Buffer.alloc(1)),
+      full('pitm', 0, u16(3)),
+      at(offset),
+      full('iinf', 0, u16(3), entry(1, 'hvc1'), entry(2, 'hvc1'), entry(3, 'grid')),
+      full('iref', 0, box('dimg', u16(3, 2, 1, 2))),
+      box(
+        'iprp',
+        box('ipco', ...sizes),
+        full('ipma', 0, u32(3), ...[1, 2, 3].map((id) => Buffer.concat([u16(id), Buffer.from([1, id === 3 ? 2 : 1])]))),
+      ),
+    )
+  const type = box('ftyp', text('heic'), u32(0), text('mif1heic'))
+  return Buffer.concat([type, meta(type.length + meta(0).length + 8), box('mdat', grid)])
+}
+
 /** A photo as a camera stores it that has to be shown so. */
 async function stored({ name, codec, pixelFormat }: Kind, orientation: number): Promise<Buffer> {
   const file = join(dir, `stored.${name}`)
@@ -151,6 +186,14 @@ async function expectUpright(name: string, photo: Buffer): Promise<void> {
   }
 }
 
+/** What is said of a photo that cannot be used. */
+async function refusal(name: string, photo: Buffer): Promise<string> {
+  return await expectUpright(name, photo).then(
+    () => 'it was taken',
+    (error: Error) => error.message,
+  )
+}
+
 const numbers = Object.keys(ORIENTATIONS).map(Number)
 
 describe.each(KINDS)('a $name', (kind) => {
@@ -171,6 +214,20 @@ describe.each(KINDS)('a $name', (kind) => {
   ]
   it.each(NONSENSE)('whose EXIF has %s is taken as it is', async (_name, nonsense) => {
     await expectUpright(kind.name, kind.tagged(await stored(kind, 1), nonsense))
+  })
+})
+
+describe('a photo that cannot be shown whole is refused in one line', () => {
+  it.each(KINDS)('a $name that is cut off', async (kind) => {
+    const photo = await stored(kind, 1)
+    const said = await refusal(kind.name, photo.subarray(0, Math.floor(photo.length / 2)))
+    expect(said).toMatch(/photo\.\w+ cannot be read as a video or a photo: cannot /)
+    expect(said).not.toContain('\n')
+  })
+
+  it('one made of tiles, as HEIC photos of phones', async () => {
+    const said = await refusal('heic', tiledPhoto())
+    expect(said).toMatch(/photo\.heic is made of tiles, as phones' HEIC photos are; save it as JPEG or PNG$/)
   })
 })
 
