@@ -5,7 +5,7 @@
 import type { InferenceSession } from '../../onnx/runtime.ts'
 import { MEL_BANDS, WINDOW_FRAMES } from './wav2lip-mel.ts'
 
-export type NumberType = 'float32' | 'float16' | 'uint8'
+type NumberType = 'float32' | 'float16' | 'uint8'
 
 export interface Wav2lipContract {
   mel: {
