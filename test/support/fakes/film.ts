@@ -1,5 +1,6 @@
 /** Writes films of every kind that people bring: any codec, pixel format, pixel aspect, times, fields. */
 import {
+  AV_CODEC_FLAG_GLOBAL_HEADER,
   AV_CODEC_FLAG_INTERLACED_DCT,
   AV_FRAME_FLAG_INTERLACED,
   AV_FRAME_FLAG_TOP_FIELD_FIRST,
@@ -72,6 +73,7 @@ export function writeFilm(options: FilmOptions): void {
   Object.assign(context, { colorSpace: space, colorRange: range })
   if (colours) Object.assign(context, { colorPrimaries: colours.primaries, colorTrc: colours.transfer })
   if (aspect) context.sampleAspectRatio = new Rational(aspect.num, aspect.den)
+  if (/\.(mp4|mkv)$/.test(file)) context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER)
   if (interlaced) context.setFlags(AV_CODEC_FLAG_INTERLACED_DCT)
   context.bitRate = 20_000_000n
   check(context.open2Sync(codec), 'cannot open the encoder of')
@@ -92,6 +94,7 @@ export function writeFilm(options: FilmOptions): void {
       if (received === AVERROR_EAGAIN || received === AVERROR_EOF) return
       check(received, 'cannot encode')
       packet.streamIndex = stream.index
+      packet.duration = constant ? 1n : 40n
       packet.rescaleTs(timeBase, stream.timeBase)
       check(output.interleavedWriteFrameSync(packet), 'cannot write')
       packet.unref()
