@@ -91,6 +91,8 @@ cpSync('web/public', PAGE, { recursive: true })
 // what `/docs` shows beside the calls
 for (const part of ['guides', 'reference', 'design']) cpSync(`docs/${part}`, `${PAGE}/documentation/${part}`, { recursive: true })
 cpSync('README.md', `${PAGE}/documentation/README.md`)
+const { metafile } = await build(sdk)
+await buildForNode(metafile?.outputs ?? {})
 if (process.argv.includes('--watch')) {
   for (const options of [sdk, page]) {
     const watched = await context(options)
@@ -98,8 +100,6 @@ if (process.argv.includes('--watch')) {
     await watched.watch()
   }
 } else {
-  const { metafile } = await build(sdk)
-  await buildForNode(metafile?.outputs ?? {})
   await build(page)
   const parts: [string, string[], number][] = [
     ['@avatar/sdk', SDK_FILES.map((file) => `${SDK}/${file}`), MAX_SDK_BYTES],

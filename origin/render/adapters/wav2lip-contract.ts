@@ -21,13 +21,13 @@ export interface Wav2lipContract {
     type: NumberType
     /** True: [S, S, 6]. */
     channelsLast: boolean
-    /** S, pixels. */
-    side: number
+    /** S, pixels; undefined where the file leaves it open. */
+    side: number | undefined
   }
   output: string
 }
 
-const WANTED = 'a Wav2Lip graph takes mel [B, 1, 80, 16] and frames [B, 6, S, S], with a fixed S such as 96 or 256'
+const WANTED = 'a Wav2Lip graph takes mel [B, 1, 80, 16] and frames [B, 6, S, S]'
 const CHANNELS = 6
 const MIN_SIDE = 16
 /** The output's name in the public exports, where a graph has several. */
@@ -51,12 +51,13 @@ export function wav2lipContract(file: string, session: InferenceSession): Wav2li
   if (session.inputNames.length !== 2) refuse()
   const channelsLast = seen.shape[1] !== CHANNELS
   const [height, width] = channelsLast ? seen.shape.slice(1, 3) : seen.shape.slice(2)
-  if (typeof width !== 'number' || width !== height || width < MIN_SIDE) return refuse()
+  const [side, other] = [width, height].map((length) => (typeof length === 'number' && length > 0 ? length : undefined))
+  if (side !== other || (side !== undefined && side < MIN_SIDE)) refuse()
   if (!isNumberType(seen.type) || (heard.type !== 'float32' && heard.type !== 'float16')) return refuse()
   const mel = melAxes(heard.shape) ?? refuse()
   return {
     mel: { name: heard.name, type: heard.type, ...mel },
-    frames: { name: seen.name, type: seen.type, channelsLast, side: width },
+    frames: { name: seen.name, type: seen.type, channelsLast, side },
     output: outputName(file, session),
   }
 }

@@ -20,7 +20,7 @@ export function wav2lipGraph({ file, width, height }: GraphShape): GraphAdapter 
     firstReference: blackAndWhite(width, height),
     check(session) {
       contract = wav2lipContract(file, session)
-      const { side } = contract.frames
+      const { side = width } = contract.frames
       if (side !== width || side !== height)
         throw new Error(`${file} takes frames of ${side} x ${side}; the manifest says ${width} x ${height}`)
     },

@@ -30,6 +30,8 @@ export interface TinyOptions {
   channelsLast?: boolean
   /** Axes of mel behind the batch. @default [1, 80, 16] */
   melAxes?: readonly (number | string)[]
+  /** The file does not say S. */
+  openSide?: boolean
   /** False: the sound changes nothing. @default true */
   moves?: boolean
   /** What the output's 0..1 becomes. */
@@ -47,6 +49,7 @@ export function tinyWav2lip(side: number, options: TinyOptions = {}): Buffer {
     channelsLast = false,
     melAxes = [1, 80, 16],
     moves = true,
+    openSide = false,
     gain = 1,
     offset = 0,
   } = options
@@ -54,7 +57,8 @@ export function tinyWav2lip(side: number, options: TinyOptions = {}): Buffer {
   const mouth = Float32Array.from({ length: side * side }, (_, i) =>
     Number(inTinyMouth((i % side) + 0.5, Math.floor(i / side) + 0.5, side)),
   )
-  const size = (channels: number): (string | number)[] => (channelsLast ? [batch, side, side, channels] : [batch, channels, side, side])
+  const [high, wide] = openSide ? ['H', 'W'] : [side, side]
+  const size = (channels: number): (string | number)[] => (channelsLast ? [batch, high, wide, channels] : [batch, channels, high, wide])
   const inputs = [valueInfo(mel, [batch, ...melAxes], type), valueInfo(frames, size(6), bytes ? 'uint8' : type)]
   return model({
     nodes: [

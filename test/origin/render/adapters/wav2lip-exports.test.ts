@@ -91,6 +91,14 @@ describe('an export with', () => {
     expect([...(audio?.data ?? [])].slice(0, 3)).toEqual([0, 16, 32])
     await session.release()
   })
+
+  it('an open size is used at the size of the manifest, and tried where there is none yet', async () => {
+    expect(worst(await drawn({ openSide: true }), await drawn({}))).toBeLessThan(1e-6)
+    expect(await inspectWav2lip(await written(tinyWav2lip(256, { openSide: true })))).toBe(256)
+    await expect(inspectWav2lip(await written(tinyWav2lip(100, { openSide: true })))).rejects.toThrow(
+      /runs with none of the sides 96, 256, 192, 288, 384, 512: .*does not run/,
+    )
+  })
 })
 
 describe('what is no such graph is refused in one line', () => {
