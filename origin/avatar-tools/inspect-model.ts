@@ -1,4 +1,5 @@
 /** Looks at a model file before a pack is made of it. */
+import { readFile } from 'node:fs/promises'
 import { env, InferenceSession } from '../onnx/runtime.ts'
 import { firstRun } from '../render/adapters/first-run.ts'
 import { wav2lipGraph } from '../render/adapters/wav2lip.ts'
@@ -12,9 +13,16 @@ export async function inspectWav2lip(file: string): Promise<number> {
   env.logLevel = 'fatal'
   let session: InferenceSession
   try {
-    session = await InferenceSession.create(file, { executionProviders: ['cpu'], intraOpNumThreads: 1 })
+    // of its bytes alone: a pack takes this file and no other
+    session = await InferenceSession.create(await readFile(file), { executionProviders: ['cpu'], intraOpNumThreads: 1 })
   } catch (cause) {
-    throw new Error(`${file} cannot be loaded as an ONNX model: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    const message = cause instanceof Error ? cause.message : String(cause)
+    if (/external data|model_path must not be empty/i.test(message)) {
+      throw new Error(`${file} keeps its weights in another file; save it as one: onnx.save(onnx.load("in.onnx"), "one.onnx") in Python`, {
+        cause,
+      })
+    }
+    throw new Error(`${file} cannot be loaded as an ONNX model: ${message}`, { cause })
   }
   try {
     const { side } = wav2lipContract(file, session).frames

@@ -1,5 +1,5 @@
 /** Graphs with the names and shapes of Wav2Lip's public ONNX exports, made by code. */
-import { ELEMENTS, model, node, tensor, valueInfo } from './onnx-writer.ts'
+import { ELEMENTS, externalTensor, model, node, tensor, valueInfo } from './onnx-writer.ts'
 
 /** What one unit of the mel window's mean adds to red, green and blue of the tiny graph's answer. */
 export const TINY_COLOUR = [0.05, -0.04, 0.03] as const
@@ -30,6 +30,8 @@ export interface TinyOptions {
   channelsLast?: boolean
   /** Axes of mel behind the batch. @default [1, 80, 16] */
   melAxes?: readonly (number | string)[]
+  /** File that some of the weights are in, as exporters of large networks do. */
+  weightsIn?: string
   /** The file does not say S. */
   openSide?: boolean
   /** False: the sound changes nothing. @default true */
@@ -50,6 +52,7 @@ export function tinyWav2lip(side: number, options: TinyOptions = {}): Buffer {
     melAxes = [1, 80, 16],
     moves = true,
     openSide = false,
+    weightsIn,
     gain = 1,
     offset = 0,
   } = options
@@ -92,7 +95,7 @@ export function tinyWav2lip(side: number, options: TinyOptions = {}): Buffer {
       tensor('colour', [1, 3, 1, 1], moves ? Float32Array.of(b, g, r) : new Float32Array(3)),
       tensor('share', [1, 1, 1, 1], Float32Array.of(TINY_MASKED_SHARE)),
       tensor('tint', [1, 1, 1, 1], Float32Array.of(TINY_TINT)),
-      tensor('mouth', [1, 1, side, side], mouth),
+      weightsIn === undefined ? tensor('mouth', [1, 1, side, side], mouth) : externalTensor('mouth', [1, 1, side, side], weightsIn),
       tensor('gain', [1], Float32Array.of(gain)),
       tensor('offset', [1], Float32Array.of(offset)),
     ],

@@ -108,6 +108,7 @@ describe('what is no such graph is refused in one line', () => {
       { gain: 10 },
       /draws black as 0\.6 and white as 10\.6; a Wav2Lip graph gives pictures in 0\.\.1, -1\.\.1 or 0\.\.255$/,
     ],
+    ['weights in another file', { weightsIn: 'graph.onnx.data' }, /keeps its weights in another file; save it as one: onnx\.save/],
     ['far below 0', { gain: 255, offset: -200 }, /draws black as -185 and white as /],
     [
       'another spectrogram',
@@ -117,6 +118,7 @@ describe('what is no such graph is refused in one line', () => {
   ]
   it.each(REFUSED)('%s', async (_name, options, message) => {
     const file = await written(tinyWav2lip(SIDE, options))
+    await writeFile(join(dir, 'graph.onnx.data'), new Float32Array(SIDE * SIDE))
     const said = await inspectWav2lip(file).then(
       () => 'it was taken',
       (error: Error) => error.message,
