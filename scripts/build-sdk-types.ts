@@ -1,9 +1,11 @@
 /**
- * Writes the SDK's type declarations to `sdk/typescript/dist/types`. Those of the wire are written out from the schemas, so that
- * a customer's compiler needs neither the schemas nor the library that they are made with.
+ * Writes the SDK's type declarations: one set in `sdk/typescript/dist/types`, and beside each file that code can load one that
+ * exports them. Those of the wire are written out from the schemas, so that a customer's compiler needs neither the schemas nor
+ * the library that they are made with.
  */
 import { execFileSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import process from 'node:process'
 import * as z from 'zod'
 import * as api from '../shared/api.ts'
@@ -12,7 +14,10 @@ import * as events from '../shared/events.ts'
 import * as stats from '../shared/stats.ts'
 import * as turnDetection from '../shared/turn-detection.ts'
 
-const OUT = 'sdk/typescript/dist/types'
+const DIST = 'sdk/typescript/dist'
+const OUT = `${DIST}/types`
+/** Entry by the name of its file in each folder of `dist`. */
+const ENTRIES = { index: 'sdk/typescript/src/index.js', react: 'sdk/typescript/src/react/index.js' }
 type JsonSchema = Record<string, unknown>
 
 /** The TypeScript of a JSON schema; what is referred to stands in its place. */
@@ -75,3 +80,15 @@ execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'sdk/ty
 const schemas = { api, chat, events, stats, 'turn-detection': turnDetection }
 for (const [name, module] of Object.entries(schemas)) writeFileSync(`${OUT}/shared/${name}.d.ts`, declarations(module))
 rmSync(`${OUT}/shared/ids.d.ts`, { force: true })
+// compilers before TypeScript 5 do not take the names of sources for their declarations
+for (const name of readdirSync(OUT, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'))) {
+  const text = readFileSync(join(OUT, name), 'utf8')
+  writeFileSync(join(OUT, name), text.replace(/(from |import\()(['"])(\.[^'"]*)\.tsx?\2/g, '$1$2$3.js$2'))
+}
+// one set for `import` and `require`: with two, a class with private members would not be assignable to itself
+writeFileSync(`${OUT}/package.json`, '{ "type": "commonjs" }\n')
+for (const [name, source] of Object.entries(ENTRIES)) {
+  mkdirSync(`${DIST}/cjs`, { recursive: true })
+  writeFileSync(`${DIST}/${name}.d.ts`, `export * from './types/${source}'\n`)
+  writeFileSync(`${DIST}/cjs/${name}.d.ts`, `export * from '../types/${source}'\n`)
+}

@@ -15,7 +15,7 @@ import type { LoopKind } from '../origin/avatar-tools/loop.ts'
 import { makePack } from '../origin/avatar-tools/make-pack.ts'
 import { measurePack } from '../origin/avatar-tools/quality-report.ts'
 import { SourceError } from '../origin/avatar-tools/source.ts'
-import { loadPack } from '../origin/render/pack/pack.ts'
+import { loadPack, PackError } from '../origin/render/pack/pack.ts'
 import { complaints, printReport } from './avatar-report.ts'
 
 const USAGE =
@@ -134,20 +134,28 @@ async function main(): Promise<number> {
   console.error(
     `${made.folder}: ${made.frames} frames of ${made.size} x ${made.size} (${made.loop}), the model draws ${made.modelSize} x ${made.modelSize}`,
   )
-  const report = await measurePack(await loadPack(made.folder), (what) => console.error(what))
+  const report = await measurePack(await loadPack(made.folder), (what) => console.error(what)).catch((cause: Error) => {
+    throw new SourceError(`${made.folder} was written, but cannot be measured: ${cause.message.split('\n')[0]}`, { cause })
+  })
   const problems = complaints(report)
   await writeFile(join(made.folder, 'REPORT.json'), `${JSON.stringify({ ...report, problems }, undefined, 2)}\n`)
   printReport(report)
   for (const problem of problems) console.log(`PROBLEM ${problem}`)
-  console.log(`Start the origin, and ask for avatar_id "${values.id}".`)
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+  console.log(
+    problems.length === 0
+      ? `Start the origin, and ask for avatar_id "${values.id}".`
+      : `Not within the limits: ${count} above. ${made.folder} was written all the same; make it anew with --replace, or delete it.`,
+  )
   return problems.length === 0 ? 0 : 1
 }
 
 try {
   process.exitCode = await main()
 } catch (error) {
-  // a mistake is one line; anything else is a bug and keeps its trace
-  const expected = error instanceof SourceError || (error instanceof TypeError && 'code' in error)
-  console.error(expected ? (error as Error).message.split('\n')[0] : error)
+  // a mistake, a model that does not run and a disk that is full are one line; anything else is a bug and keeps its trace
+  const expected = error instanceof SourceError || error instanceof PackError || (error instanceof Error && 'code' in error)
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+  console.error(expected ? error.message.split('\n')[0] : error)
   process.exitCode = 1
 }

@@ -23,6 +23,7 @@ try {
   const outside = contacts.filter(({ reach }) => reach === 'outside').length
   const summary = outside > 0 ? `${outside} outside of this machine` : 'none outside of this machine'
   console.error(`\n${contactTable(contacts)}\n\nconnections: ${summary}${values.allow.length > 0 ? ' but what is allowed' : ''}`)
+  if (code !== 0) console.error(`connections: the command itself ended with ${code}`)
   process.exitCode = outside > 0 ? 1 : code
 } catch (error) {
   console.error(`connections: ${error instanceof Error ? error.message : String(error)}`)

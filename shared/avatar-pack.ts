@@ -58,10 +58,10 @@ export const Layer = z.object({
       viseme_gain: z.number().min(0.5).max(1.5),
     }),
     /**
-     * A network of Wav2Lip's kind, driven by sound. Inputs `mel_spectrogram` float32 [B, 1, 80, 16] and `video_frames` float32
-     * [B, 6, S, S] (the face with its lower half black, then the face as it is; BGR 0..1); output `predicted_frames` float32
-     * [B, 3, S, S], BGR 0..1. S is the patch's width and height. `placements` say where in each frame the face box is: the
-     * grid's corners carry the patch to it and back.
+     * A network of Wav2Lip's kind, driven by sound. Inputs: mel [B, 1, 80, 16] and frames [B, 6, S, S] (the face with its lower
+     * half black, then the face as it is; BGR 0..1); output: [B, 3, S, S], BGR. Names, layouts and number types are read from
+     * the file, the output's range is found out by a run. S is the patch's width and height. `placements` say where in each
+     * frame the face box is: the grid's corners carry the patch to it and back.
      */
     z.object({ kind: z.literal('wav2lip'), file: File, licence: WeightsLicence }),
   ]),

@@ -2,6 +2,7 @@
 import { FPS } from '../../shared/media.ts'
 import { readVideo, type VideoFrame } from '../codec/video.ts'
 import { FrameStore } from './frame-store.ts'
+import { type Crop, cutOut, type Shown, shownSize } from './upright.ts'
 
 /** What is wrong with what was given; one line that says what to do. */
 export class SourceError extends Error {
@@ -17,7 +18,7 @@ export interface Box {
 
 export interface SourceOptions {
   file: string
-  /** The face in pixels of the upright frame. */
+  /** The face in pixels of the frame as a player shows it: upright, its pixels square. */
   box: Box
   /** The square to keep, in the same pixels. @default the largest around the face */
   crop?: { x: number; y: number; side: number }
@@ -50,7 +51,7 @@ const FRAMES_AT_MOST = 1 << 20
 /** @throws SourceError */
 export function readSource(options: SourceOptions): Source {
   const { file, box, maxSize = MAX_SIZE, startS = 0, maxS = 10, scratch, onProgress = () => {} } = options
-  let plan: { crop: Crop; frames: FrameStore; first: number | undefined } | undefined
+  let plan: { crop: Crop; shown: Shown; frames: FrameStore; first: number } | undefined
   /** The last frame read and when it is shown, from `startS` on. */
   let last: { rgb: Buffer; atS: number } | undefined
   let read = 0
@@ -58,13 +59,14 @@ export function readSource(options: SourceOptions): Source {
   try {
     for (const frame of framesOf(file)) {
       if (++read > FRAMES_AT_MOST) break
-      const atS = (frame.timeS ?? 0) - (plan?.first ?? frame.timeS ?? 0)
+      const atS = frame.timeS - (plan?.first ?? frame.timeS)
       if (plan === undefined) {
-        const crop = planCrop(frame, box, options.crop, maxSize)
-        plan = { crop, frames: new FrameStore(scratch, crop.size), first: frame.timeS }
+        const shown = shownSize(frame)
+        const crop = planCrop(shown, box, options.crop, maxSize)
+        plan = { crop, shown, frames: new FrameStore(scratch, crop.size), first: frame.timeS }
       }
       if (atS < startS) continue
-      const rgb = cutOut(frame, plan.crop)
+      const rgb = cutOut(frame, plan.shown, plan.crop)
       // every moment shows the frame nearest to it
       if (last !== undefined) fill(plan.frames, last.rgb, Math.min(wanted, ((last.atS + atS) / 2 - startS) * FPS))
       last = { rgb, atS }
@@ -107,17 +109,7 @@ function fill(frames: FrameStore, rgb: Buffer, until: number): void {
   while (frames.count < until) frames.add(rgb)
 }
 
-interface Crop {
-  /** In pixels of the upright frame. */
-  x: number
-  y: number
-  side: number
-  /** Side of the result. */
-  size: number
-}
-
-function planCrop({ width, height, turn }: VideoFrame, box: Box, asked: SourceOptions['crop'], maxSize: number): Crop {
-  const [w, h] = turn % 180 === 0 ? [width, height] : [height, width]
+function planCrop({ width: w, height: h }: Shown, box: Box, asked: SourceOptions['crop'], maxSize: number): Crop {
   const told = `the frame is ${w} x ${h}`
   if (box.x < 0 || box.y < 0 || box.x + box.width > w || box.y + box.height > h) {
     throw new SourceError(`--box ${box.x},${box.y},${box.width},${box.height} lies outside: ${told}`)
@@ -144,29 +136,4 @@ function clamp(value: number, low: number, high: number): number {
 function scaledBox(box: Box, { x, y, side, size }: Crop): Box {
   const scale = size / side
   return { x: (box.x - x) * scale, y: (box.y - y) * scale, width: box.width * scale, height: box.height * scale }
-}
-
-/** Scales the whole frame, then copies the square out of it, turned upright. */
-function cutOut(frame: VideoFrame, { x, y, side, size }: Crop): Buffer {
-  const scale = size / side
-  const width = Math.max(1, Math.round(frame.width * scale))
-  const height = Math.max(1, Math.round(frame.height * scale))
-  const rgb = frame.rgb(width, height)
-  const { turn } = frame
-  const fromX = Math.round(x * scale)
-  const fromY = Math.round(y * scale)
-  const out = Buffer.alloc(3 * size * size)
-  for (let row = 0, to = 0; row < size; row++) {
-    for (let column = 0; column < size; column++, to += 3) {
-      const u = fromX + column
-      const v = fromY + row
-      const [sx, sy] =
-        turn === 0 ? [u, v] : turn === 90 ? [v, height - 1 - u] : turn === 180 ? [width - 1 - u, height - 1 - v] : [width - 1 - v, u]
-      const at = 3 * (clamp(sy, 0, height - 1) * width + clamp(sx, 0, width - 1))
-      out[to] = rgb[at] as number
-      out[to + 1] = rgb[at + 1] as number
-      out[to + 2] = rgb[at + 2] as number
-    }
-  }
-  return out
 }

@@ -1,19 +1,21 @@
 /** Reads a video file frame by frame. Synchronous: for worker threads, never for the event loop. */
 import {
+  AV_CODEC_ID_MJPEG,
+  AV_DISPOSITION_DEPENDENT,
   AV_FRAME_DATA_DISPLAYMATRIX,
   AV_LOG_FATAL,
   AV_NOPTS_VALUE,
-  AV_PIX_FMT_RGB24,
   AV_PKT_DATA_DISPLAYMATRIX,
   AVERROR_EAGAIN,
   AVERROR_EOF,
+  AVERROR_INVALIDDATA,
   AVMEDIA_TYPE_VIDEO,
-  SWS_ACCURATE_RND,
-  SWS_AREA,
-  SWS_BICUBIC,
-  SWS_FULL_CHR_H_INT,
 } from 'node-av/constants'
-import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet, SoftwareScaleContext } from 'node-av/lib'
+import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Log, Packet } from 'node-av/lib'
+import { FPS } from '../../shared/media.ts'
+import { type Orientation, orientationOf, pixelAspectOf } from './frame-geometry.ts'
+import { FrameRgb } from './frame-rgb.ts'
+import { withoutExif } from './without-exif.ts'
 
 // what fails is thrown with the file's name; the library would write it to stderr besides
 Log.setLevel(AV_LOG_FATAL)
@@ -22,13 +24,16 @@ Log.setLevel(AV_LOG_FATAL)
 export interface VideoFrame {
   readonly width: number
   readonly height: number
-  /** When it is shown, seconds; undefined where the file does not say, as with a photo. */
-  readonly timeS: number | undefined
-  /** Degrees by which it must be turned clockwise to stand upright: 0, 90, 180 or 270; phones film lying down and say so here. */
-  readonly turn: number
+  /** When it is shown, seconds from any beginning; by the frame rate where the file does not say. */
+  readonly timeS: number
+  /** How it stands upright: phones film lying down, and their front cameras mirrored. */
+  readonly orientation: Orientation
+  /** Width over height of one stored pixel: anamorphic films have others than 1. */
+  readonly pixelAspect: number
   /**
-   * The frame at another size (no crop): tightly packed sRGB, 3 * width * height bytes, in the library's own memory. The
-   * next frame of this size overwrites it and the end of the loop frees it: copy what must stay.
+   * The frame as it is stored, at another size (no crop): tightly packed sRGB, 3 * width * height bytes. HDR and wide colours
+   * are brought to sRGB, interlaced frames to one field, transparent ones laid on white. The next frame of this size
+   * overwrites it and the end of the loop frees it: copy what must stay.
    *
    * @param height @default width
    */
@@ -41,14 +46,24 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
   const decoder = new CodecContext()
   const packet = new Packet()
   const decoded = new Frame()
-  const scalers = new Map<string, Scaler>()
+  const colours = new FrameRgb(file)
   let opened = false
   const check = (code: number, doing: string): void => FFmpegError.throwIfError(code, `${doing} ${file}`)
+  const send = (data: Packet | null): void => {
+    const sent = decoder.sendPacketSync(data)
+    const plain = sent === AVERROR_INVALIDDATA && data?.data ? withoutExif(data.data) : undefined
+    if (data !== null && plain !== undefined) data.data = plain
+    check(plain === undefined ? sent : decoder.sendPacketSync(data), 'cannot decode')
+  }
   try {
     packet.alloc()
     decoded.alloc()
     check(input.openInputSync(file), 'cannot open')
     opened = true
+    // each tile is a stream; how they lie together the library does not tell
+    if (input.streams?.some(({ disposition }) => (disposition & AV_DISPOSITION_DEPENDENT) !== 0)) {
+      throw new Error(`${file} is made of tiles, as phones' HEIC photos are; save it as JPEG or PNG`)
+    }
     check(input.findStreamInfoSync(), 'cannot read the streams of')
     const index = input.findBestStream(AVMEDIA_TYPE_VIDEO)
     const stream = input.streams?.[index]
@@ -58,9 +73,15 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
     decoder.allocContext3(codec)
     check(decoder.parametersToContext(stream.codecpar), 'cannot set up the decoder for')
     decoder.threadCount = 1
+    // a photo that is cut off would be half grey; a film may well have a damaged frame
+    const isJpeg = stream.codecpar.codecId === AV_CODEC_ID_MJPEG && /^(jpeg_pipe|image2)$/.test(input.iformat?.name ?? '')
+    if (isJpeg) check(decoder.setOption('err_detect', 'explode'), 'cannot set up the decoder for')
     check(decoder.open2Sync(codec, null), 'cannot open the decoder for')
 
-    const { timeBase } = stream
+    const { timeBase, avgFrameRate } = stream
+    const frameS = avgFrameRate.num > 0 && avgFrameRate.den > 0 ? avgFrameRate.den / avgFrameRate.num : 1 / FPS
+    /** Frames before the one that is shown. */
+    let count = 0
     const streamMatrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
     const frame: VideoFrame = {
       get width() {
@@ -71,33 +92,34 @@ export function* readVideo(file: string): Generator<VideoFrame, void, undefined>
       },
       get timeS() {
         const { bestEffortTimestamp: at } = decoded
-        return at === AV_NOPTS_VALUE ? undefined : (Number(at) * timeBase.num) / timeBase.den
+        return at === AV_NOPTS_VALUE ? count * frameS : (Number(at) * timeBase.num) / timeBase.den
       },
-      get turn() {
-        return quarterTurn(decoded.getSideData(AV_FRAME_DATA_DISPLAYMATRIX) ?? streamMatrix)
+      get orientation() {
+        return orientationOf(decoded.getSideData(AV_FRAME_DATA_DISPLAYMATRIX) ?? streamMatrix)
       },
-      rgb: (width, height = width) => scaledRgb(decoded, { width, height }, scalers, file),
+      get pixelAspect() {
+        return pixelAspectOf(stream.sampleAspectRatio, decoded.sampleAspectRatio)
+      },
+      rgb: (width, height = width) => colours.rgb(decoded, { width, height }),
     }
     for (;;) {
       const read = input.readFrameSync(packet)
       if (read < 0 && read !== AVERROR_EOF) check(read, 'cannot read')
       const ended = read === AVERROR_EOF
-      if (ended || packet.streamIndex === index) check(decoder.sendPacketSync(ended ? null : packet), 'cannot decode')
+      if (ended || packet.streamIndex === index) send(ended ? null : packet)
       packet.unref()
       for (;;) {
         const received = decoder.receiveFrameSync(decoded)
         if (received === AVERROR_EAGAIN || received === AVERROR_EOF) break
         check(received, 'cannot decode')
         yield frame
+        count++
         decoded.unref()
       }
       if (ended) return
     }
   } finally {
-    for (const { context, target } of scalers.values()) {
-      context.freeContext()
-      target.free()
-    }
+    colours.free()
     decoded.free()
     packet.free()
     decoder.freeContext()
@@ -128,51 +150,4 @@ export function countFrames(file: string): number {
     packet.free()
     if (opened) input.closeInputSync()
   }
-}
-
-/** A scaler to one size and the frame that it writes to. */
-interface Scaler {
-  context: SoftwareScaleContext
-  target: Frame
-  rgb: Buffer
-}
-
-interface Size {
-  width: number
-  height: number
-}
-
-function createScaler({ width, height }: Size, from: number): Scaler {
-  const context = new SoftwareScaleContext()
-  context.allocContext()
-  context.setOption('sws_flags', (width < from ? SWS_AREA : SWS_BICUBIC) | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT)
-  const target = new Frame()
-  target.alloc()
-  target.width = width
-  target.height = height
-  target.format = AV_PIX_FMT_RGB24
-  // alignment 1: rows follow each other without gaps
-  FFmpegError.throwIfError(target.getBuffer(1), `no memory for a frame of ${width} x ${height}`)
-  const [plane] = target.data ?? []
-  if (plane === undefined || target.linesize[0] !== 3 * width) throw new Error(`no memory for a frame of ${width} x ${height}`)
-  return { context, target, rgb: plane.subarray(0, 3 * width * height) }
-}
-
-/** The frame's own colour tags decide the conversion, so BT.601 and BT.709 files both come out right. */
-function scaledRgb(frame: Frame, size: Size, scalers: Map<string, Scaler>, file: string): Buffer {
-  const key = `${size.width}x${size.height}`
-  let scaler = scalers.get(key)
-  if (scaler === undefined) {
-    scaler = createScaler(size, frame.width)
-    scalers.set(key, scaler)
-  }
-  FFmpegError.throwIfError(scaler.context.scaleFrameSync(scaler.target, frame), `cannot scale ${file}`)
-  return scaler.rgb
-}
-
-/** Clockwise turn of a display matrix (libavutil/display.h: 3 x 3, 16.16 fixed point, native byte order), to the next quarter. */
-function quarterTurn(matrix: Buffer | null): number {
-  if (matrix === null || matrix.length < 36) return 0
-  const degrees = (Math.atan2(matrix.readInt32LE(4), matrix.readInt32LE(0)) * 180) / Math.PI
-  return ((Math.round(degrees / 90) + 4) % 4) * 90
 }

@@ -205,6 +205,7 @@ async function main(): Promise<void> {
     }
   }
   console.log(`\n${table(rowsSoFar())}`)
+  if (failed > 0) console.error(`\n${failed === 1 ? '1 row is' : `${failed} rows are`} not good: see above`)
   if (!options.work) rmSync(workDir, { recursive: true, force: true })
   process.exitCode = failed === 0 ? 0 : 1
 }

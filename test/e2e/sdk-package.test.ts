@@ -1,11 +1,13 @@
 /** The package as a customer gets it: packed, installed in an empty folder, imported where they run it. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { type BuildOptions, build } from 'esbuild'
 import { build as vite } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { unstable_startWorker } from 'wrangler'
@@ -17,19 +19,42 @@ const TYPED = `
 import { AvatarClient, type AvatarSession, type EventOf, type View } from '@avatar/sdk'
 import { Avatar, useAvatar } from '@avatar/sdk/react'
 const client = new AvatarClient({ apiUrl: 'http://localhost:8000/v1' })
+export async function main(): Promise<string> {
 const session: AvatarSession = await client.createSession({ quality: 'high', turn_detection: { silence_ms: 600 }, system_prompt: 'Be brief.' })
 session.on('frame', (data, { frame_id }) => console.log(data.length, frame_id + 1))
 session.on('turn_metrics', ({ metrics }: EventOf<'turn_metrics'>) => console.log((metrics.first_sound ?? 0) + 1))
 session.on('word', ({ word, start_ms }) => console.log(word.length, start_ms + 1))
 const view: View = await session.startStream(document.querySelector('video') as HTMLVideoElement, { events: ['words'] })
 const { task_id } = await session.speak('Hello', { mode: 'interrupt', cues: [{ type: 'nod', at_ms: 0, value: 4 }] })
-export const told: string = task_id + view.transport
 // @ts-expect-error: no such quality
 await client.createSession({ quality: 'best' })
 // @ts-expect-error: no such event
 session.on('no_such_event', () => undefined)
+return task_id + view.transport
+}
 export { Avatar, useAvatar }
 `
+/** A program in CommonJS; prints `RESULT function`. */
+const REQUIRED = `
+const { AvatarClient, AvatarError, VERSION } = require('@avatar/sdk')
+const { useAvatar } = require('@avatar/sdk/react')
+const client = new AvatarClient({ apiUrl: 'http://localhost:8000/v1' })
+let code
+try { client.attachSession('nonsense') } catch (error) { code = error instanceof AvatarError && error.name + ' ' + error.code }
+console.log(VERSION, code, typeof useAvatar)
+`
+/** Prints the exports, and which of them are not one and the same for `import` and a dependency's `require`. */
+const BOTH = {
+  'both.js': `
+import * as sdk from '@avatar/sdk'
+import * as react from '@avatar/sdk/react'
+import dependency from './dependency.cjs'
+const imported = { ...sdk, ...react }
+const names = Object.keys({ ...imported, ...dependency })
+console.log(JSON.stringify({ names, differ: names.filter((name) => imported[name] !== dependency[name]) }))
+`,
+  'dependency.cjs': "module.exports = { ...require('@avatar/sdk'), ...require('@avatar/sdk/react') }",
+}
 const run = promisify(execFile)
 
 let packed: PackedSdk | undefined
@@ -47,8 +72,14 @@ afterAll(async () => {
 describe('the packed SDK', () => {
   it('holds what it promises, and nothing else', async () => {
     const files = await readdir(installed, { recursive: true })
+    const loadable = ['dist', 'dist/cjs'].flatMap((folder) =>
+      ['index', 'react'].flatMap((name) => [`${folder}/${name}.js`, `${folder}/${name}.js.map`, `${folder}/${name}.d.ts`]),
+    )
     expect(files.filter((name) => !name.startsWith('dist/types')).sort()).toEqual(
-      ['README.md', 'dist', 'dist/index.js', 'dist/index.js.map', 'dist/react.js', 'dist/react.js.map', 'package.json'].sort(),
+      [
+        ...['README.md', 'package.json', 'react', 'react/package.json', 'dist', ...loadable],
+        ...['dist/cjs', 'dist/cjs/package.json', 'dist/node', 'dist/node/index.js', 'dist/node/react.js'],
+      ].sort(),
     )
     const { dependencies = {} } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as { dependencies?: object }
     expect(dependencies).toEqual({})
@@ -95,27 +126,129 @@ describe('the packed SDK', () => {
     expect(text.split('avatar.token.')).toHaveLength(2)
   })
 
-  it.each(['bundler', 'nodenext'])('has types that a compiler finds with moduleResolution %s', async (moduleResolution) => {
-    await linkPackages(['react', '@types/react', 'csstype'])
-    const compilerOptions = {
-      target: 'ES2024',
-      module: moduleResolution === 'bundler' ? 'ESNext' : 'NodeNext',
-      moduleResolution,
-      lib: ['ES2024', 'DOM'],
-      types: [],
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      skipLibCheck: false,
-      noEmit: true,
-    }
-    await writeFile(join(folder, 'typed.ts'), TYPED)
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.ts'] }))
-    const { stdout } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder]).catch(
-      (error: { stdout: string }) => error,
+  it('is one copy in Node for import and require, with the same names', async () => {
+    await linkPackages(['react'])
+    await writeBoth()
+    const { stdout } = await run(process.execPath, ['both.js'], { cwd: folder })
+    expect(JSON.parse(stdout)).toEqual({ names: expect.arrayContaining(['AvatarClient', 'useAvatar']), differ: [] })
+  })
+
+  it.each([
+    ['a browser', 'browser'],
+    ['Node', 'node'],
+  ] as const)('is one copy in a bundle for %s that has import and require in it', async (_name, platform) => {
+    await writeBoth()
+    const { inputs } = await bundle('both.js', { platform })
+    expect(inputs).toEqual(['dist/index.js', 'dist/react.js'])
+  })
+
+  it.each([
+    // what Jest 29 asks for with each of its environments
+    ['Jest', ['node', 'node-addons']],
+    ['Jest with jsdom', ['browser']],
+    ['Metro', ['react-native']],
+  ])('is CommonJS for require in %s', async (_name, conditions) => {
+    await linkPackages(['react'])
+    await writeFile(join(folder, 'required.cjs'), REQUIRED)
+    const { inputs, file } = await bundle('required.cjs', { platform: 'neutral', conditions })
+    expect(inputs).toEqual(['dist/cjs/index.js', 'dist/cjs/react.js'])
+    const { stdout } = await run(process.execPath, [file], { cwd: folder })
+    expect(stdout.trim()).toBe(`${RESULT} function`)
+  })
+
+  it.each([
+    ['bundler', 'module', 'ESNext', 'bundler'],
+    ['bundler from CommonJS', 'commonjs', 'ESNext', 'bundler'],
+    ['nodenext', 'module', 'NodeNext', 'nodenext'],
+    ['node16', 'module', 'Node16', 'node16'],
+    ['nodenext from CommonJS', 'commonjs', 'NodeNext', 'nodenext'],
+    ['node16 from CommonJS', 'commonjs', 'Node16', 'node16'],
+  ])('has types that a compiler finds with moduleResolution %s', async (_name, type, module, moduleResolution) => {
+    expect(await compile({ type, module, moduleResolution })).toBe('')
+  })
+
+  it('has types that are the same class for import and require', async () => {
+    await writeFile(
+      join(folder, 'taken.cts'),
+      "import type { AvatarClient } from '@avatar/sdk'\nexport declare function take(it: AvatarClient): void",
     )
-    expect(stdout).toBe('')
+    await writeFile(
+      join(folder, 'given.mts'),
+      "import { AvatarClient } from '@avatar/sdk'\nimport { take } from './taken.cjs'\ntake(new AvatarClient({ apiUrl: '' }))",
+    )
+    expect(await typeErrors(folder, { module: 'NodeNext', moduleResolution: 'nodenext' }, ['given.mts'])).toBe('')
+  })
+
+  it('is found by what does not read exports: moduleResolution node10, Jest 27, older Metro', async () => {
+    await linkPackages(['react', '@types/react', 'csstype'])
+    const old = await mkdtemp(join(tmpdir(), 'avatar-old-'))
+    try {
+      // with no exports every tool looks as those do: at main, types, and folders with a package.json
+      await cp(folder, old, { recursive: true, verbatimSymlinks: true })
+      const manifest = join(old, 'node_modules/@avatar/sdk/package.json')
+      const { exports: _none, ...rest } = JSON.parse(await readFile(manifest, 'utf8'))
+      await writeFile(manifest, JSON.stringify(rest))
+      await writeFile(join(old, 'required.cjs'), REQUIRED)
+      expect((await run(process.execPath, ['required.cjs'], { cwd: old })).stdout.trim()).toBe(`${RESULT} function`)
+      expect(await compile({ type: 'commonjs', module: 'ESNext', moduleResolution: 'bundler', within: old })).toBe('')
+    } finally {
+      await rm(old, { recursive: true })
+    }
   })
 })
+
+async function writeBoth(): Promise<void> {
+  for (const [name, text] of Object.entries(BOTH)) await writeFile(join(folder, name), text)
+}
+
+/** Files of the SDK that a bundle has in it, and the bundle. */
+async function bundle(entry: string, options: BuildOptions): Promise<{ inputs: string[]; file: string }> {
+  const file = join(folder, 'bundle.cjs')
+  const { metafile } = await build({
+    ...options,
+    entryPoints: [join(folder, entry)],
+    absWorkingDir: installed,
+    bundle: true,
+    format: 'cjs',
+    external: ['react'],
+    outfile: file,
+    metafile: true,
+    logLevel: 'silent',
+  })
+  return {
+    inputs: Object.keys(metafile?.inputs ?? {})
+      .filter((name) => name.startsWith('dist/'))
+      .sort(),
+    file,
+  }
+}
+
+/** What the compiler says of a customer's program in a package of this type. */
+async function compile(options: { type: string; module: string; moduleResolution: string; within?: string }): Promise<string> {
+  const { type, module, moduleResolution, within = folder } = options
+  await linkPackages(['react', '@types/react', 'csstype'])
+  const customer = join(within, type)
+  await mkdir(customer, { recursive: true })
+  await writeFile(join(customer, 'package.json'), JSON.stringify({ type }))
+  await writeFile(join(customer, 'typed.ts'), TYPED)
+  return await typeErrors(customer, { module, moduleResolution }, ['typed.ts'])
+}
+
+async function typeErrors(at: string, options: { module: string; moduleResolution: string }, files: string[]): Promise<string> {
+  const compilerOptions = {
+    ...options,
+    target: 'ES2024',
+    lib: ['ES2024', 'DOM'],
+    types: [],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+  }
+  await writeFile(join(at, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+  const { stdout } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', at]).catch((error: { stdout: string }) => error)
+  return stdout
+}
 
 /** What a customer has beside it. */
 async function linkPackages(names: readonly string[]): Promise<void> {

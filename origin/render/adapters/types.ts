@@ -9,7 +9,9 @@ import type { InferenceSession, Tensor } from '../../onnx/runtime.ts'
 export interface GraphAdapter {
   /** Numbers that drive one patch. */
   readonly rowLength: number
-  /** What the graph must have, in words and by name. @throws Error saying what is wrong with it */
+  /** What the first run is shown, RGB [height, width, 3]: what comes of it tells how the graph's answers are meant. */
+  readonly firstReference?: Uint8Array
+  /** Reads what the graph takes and gives. @throws Error in one line saying what it has and should have */
   check(session: InferenceSession): void
   /** @param references one per patch of the batch, where `needsReference` says so */
   feeds(batch: PatchBatch): Record<string, Tensor>
@@ -17,7 +19,7 @@ export interface GraphAdapter {
   read(results: Readonly<Record<string, Tensor>>, batch: number): (index: number, slot: Float32Array) => void
 }
 
-interface PatchBatch {
+export interface PatchBatch {
   /** Patches, fillers for a bucket included. */
   size: number
   /** [size, rowLength] */

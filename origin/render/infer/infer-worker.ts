@@ -6,6 +6,7 @@ import process from 'node:process'
 import { env, InferenceSession, libraryFolder, listSupportedBackends } from '../../onnx/runtime.ts'
 import { serveJobs } from '../../workers/serve-jobs.ts'
 import { decoderFile, decoderGraph } from '../adapters/decoder.ts'
+import { firstRun, fixedBatchOf, runModel } from '../adapters/first-run.ts'
 import type { GraphAdapter, GraphShape } from '../adapters/types.ts'
 import { wav2lipGraph } from '../adapters/wav2lip.ts'
 
@@ -74,7 +75,7 @@ await serveJobs<InferJob, InferResult>(async (data) => {
       const count = Math.min(step, slots.length - from)
       const size = model.fixedBatch ?? (pads ? (BUCKETS.find((bucket) => bucket >= count) ?? count) : count)
       const part = rows.subarray(from * rowLength, (from + count) * rowLength)
-      const read = await runModel(model, {
+      const read = await runModel(model.adapter, model.session, {
         size,
         rows: size === count ? part : padded(part, size * rowLength),
         references: references.slice(from, from + count),
@@ -89,13 +90,6 @@ function padded(rows: Float32Array, length: number): Float32Array {
   const longer = new Float32Array(length)
   longer.set(rows)
   return longer
-}
-
-async function runModel(
-  { adapter, session }: Pick<Loaded, 'adapter' | 'session'>,
-  batch: Parameters<GraphAdapter['feeds']>[0],
-): Promise<(index: number, slot: Float32Array) => void> {
-  return adapter.read(await session.run(adapter.feeds(batch)), batch.size)
 }
 
 function adapterOf(model: InferModel): GraphAdapter {
@@ -156,17 +150,6 @@ async function loadModel(given: InferModel, device: string, intraOpThreads: numb
     throw new Error(`${model.file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
   adapter.check(session)
-  const first = session.inputMetadata[0]
-  const leading = first?.isTensor ? first.shape[0] : undefined
-  const fixedBatch = typeof leading === 'number' && leading > 0 ? leading : undefined
-  const size = fixedBatch ?? 1
-  try {
-    await runModel({ adapter, session }, { size, rows: new Float32Array(size * adapter.rowLength), references: [] })
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error)
-    throw new Error(what.startsWith(model.file) ? what : `${model.file} does not run with ${adapter.rowLength} inputs: ${what}`, {
-      cause: error,
-    })
-  }
-  return { model, adapter, session, fixedBatch }
+  await firstRun(model.file, adapter, session)
+  return { model, adapter, session, fixedBatch: fixedBatchOf(session) }
 }

@@ -188,6 +188,7 @@ describe('the command', () => {
       ({ stdout }) => ({ code: 0, stdout, stderr: '' }),
       (error: { code: number; stdout: string; stderr: string }) => error,
     )
+  const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1) ?? ''
 
   it('needs the licence accepted and consent given', async () => {
     const refused = await command('--consent', 'Jane Doe')
@@ -201,12 +202,39 @@ describe('the command', () => {
   })
 
   it('makes a pack and its report', async () => {
-    const { stdout } = await command('--licence-accepted', '--consent', 'Jane Doe', '--seconds', '2')
+    const { code, stdout } = await command('--licence-accepted', '--consent', 'Jane Doe', '--seconds', '2')
     expect(stdout).toContain('rest of mouth in idle')
+    expect(code).toBe(0)
+    expect(lastLine(stdout)).toBe('Start the origin, and ask for avatar_id "my_avatar".')
     const report = JSON.parse(await readFile(join(dir, 'cli/my_avatar/REPORT.json'), 'utf8'))
     expect(report.layers[0]).toMatchObject({ driven_by: 'sound' })
     // the tiny network's tint is matched along the rim
     expect(report.layers[0].rim_mean_levels).toBeLessThan(4)
+  })
+
+  it('takes exports with other names, numbers and ranges, and says of others in one line why not', async () => {
+    const other = join(dir, 'other.onnx')
+    const args = ['--model', other, '--licence-accepted', '--consent', 'Jane Doe', '--seconds', '2', '--id', 'other', '--replace'] as const
+    await writeFile(other, tinyWav2lip(SIDE, { mel: 'audio', frames: 'face', output: 'out', type: 'float16', gain: 255 }))
+    const taken = await command(...args)
+    expect(taken.code).toBe(0)
+    expect(lastLine(taken.stdout)).toMatch(/^Start the origin/)
+    await writeFile(other, tinyWav2lip(SIDE, { gain: 10 }))
+    const refused = await command(...args)
+    expect(refused.code).toBe(1)
+    expect(refused.stdout).toBe('')
+    expect(lastLine(refused.stderr)).toMatch(/other\.onnx draws black as 0\.6 and white as 10\.6; a Wav2Lip graph gives/)
+  })
+
+  it('ends with what is wrong when the pack is not within the limits', async () => {
+    const still = join(dir, 'still.onnx')
+    await writeFile(still, tinyWav2lip(SIDE, { moves: false }))
+    const args = ['--model', still, '--licence-accepted', '--consent', 'Jane Doe', '--seconds', '2', '--id', 'still'] as const
+    const { code, stdout } = await command(...args)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^PROBLEM vowel moves the mouth by 0 levels only$/m)
+    expect(lastLine(stdout)).toMatch(/^Not within the limits: 1 problem above\. .*still was written all the same/)
+    expect(stdout).not.toContain('Start the origin')
   })
 })
 

@@ -23,6 +23,8 @@ beforeAll(async () => {
   await makeAvatarPack(dir)
   await makeWav2lipPack(dir, { model: tinyWav2lip(96) })
   await makeWav2lipPack(dir, { id: 'small', side: 48, model: tinyWav2lip(48, { batch: 1 }) })
+  const other = { mel: 'audio', frames: 'face', output: 'out', framesFirst: true, type: 'float16', gain: 255 } as const
+  await makeWav2lipPack(dir, { id: 'other', model: tinyWav2lip(96, other) })
   renderer = await open(dir)
 })
 afterAll(async () => {
@@ -110,6 +112,12 @@ describe('a sound-driven avatar', () => {
       expect(differences(frame, { frame: 11, mean: -1 }).mouth).toBeGreaterThan(3 * CODEC_ERROR)
     },
   )
+
+  it('shows the same of an export with other names, half precision and 0..255', async () => {
+    const { mouth, around } = differences(await draw(request(2, { avatarId: 'other', frame: 11 })), { frame: 11, mean: 2 })
+    expect(mouth).toBeLessThan(CODEC_ERROR)
+    expect(around).toBeLessThan(CODEC_ERROR)
+  })
 
   it('shows the clip alone in silence, without a model run, and half of the patch at blend 0.5', async () => {
     const { patches } = renderer.stats()
@@ -224,10 +232,12 @@ describe('a pack with published weights does not start', () => {
     expect(message).toContain(`is not the file for which the licence "${LICENCE_NAME}"`)
   })
 
-  it('when the graph has another size or other names', async () => {
+  it('when the graph has another size or takes something else', async () => {
     expect(await failure({ side: 48, model: tinyWav2lip(96) })).toContain('takes frames of 96 x 96; the manifest says 48 x 48')
-    const named = await failure({ model: tinyWav2lip(96, { frames: 'faces' }) })
-    expect(named).toContain('has the inputs [mel_spectrogram, faces]; a Wav2Lip graph has mel_spectrogram and video_frames')
+    const other = await failure({ model: tinyWav2lip(96, { melAxes: [1, 40, 16] }) })
+    expect(other).toContain(
+      'takes mel_spectrogram float32 [B, 1, 40, 16] and video_frames float32 [B, 6, 96, 96]; a Wav2Lip graph takes mel',
+    )
     expect(await failure({ model: new Uint8Array(64) })).toContain('person.onnx cannot be loaded')
   })
 })

@@ -21,10 +21,19 @@ export function tensor(name: string, dims: readonly number[], data: Float32Array
   return Buffer.concat([...dims.map((dim) => number(1, dim)), number(2, type), text(8, name), bytes(9, raw)])
 }
 
-/** A float32 input or output; a name for a dimension leaves it open. */
-export function valueInfo(name: string, dims: readonly (number | string)[]): Buffer {
+/** A float32 tensor whose numbers are in another file. */
+export function externalTensor(name: string, dims: readonly number[], location: string): Buffer {
+  const place = bytes(13, Buffer.concat([text(1, 'location'), text(2, location)]))
+  return Buffer.concat([...dims.map((dim) => number(1, dim)), number(2, ELEMENTS.float32), text(8, name), place, number(14, 1)])
+}
+
+/** Element types by their numbers in onnx.proto3. */
+export const ELEMENTS = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const
+
+/** An input or output; a name for a dimension leaves it open. */
+export function valueInfo(name: string, dims: readonly (number | string)[], type: keyof typeof ELEMENTS = 'float32'): Buffer {
   const shape = Buffer.concat(dims.map((dim) => bytes(1, typeof dim === 'number' ? number(1, dim) : text(2, dim))))
-  return Buffer.concat([text(1, name), bytes(2, bytes(1, Buffer.concat([number(1, 1), bytes(2, shape)])))])
+  return Buffer.concat([text(1, name), bytes(2, bytes(1, Buffer.concat([number(1, ELEMENTS[type]), bytes(2, shape)])))])
 }
 
 export interface Graph {

@@ -1,5 +1,5 @@
 /** Graphs with the names and shapes of Wav2Lip's public ONNX exports, made by code. */
-import { model, node, tensor, valueInfo } from './onnx-writer.ts'
+import { ELEMENTS, externalTensor, model, node, tensor, valueInfo } from './onnx-writer.ts'
 
 /** What one unit of the mel window's mean adds to red, green and blue of the tiny graph's answer. */
 export const TINY_COLOUR = [0.05, -0.04, 0.03] as const
@@ -14,37 +14,93 @@ export function inTinyMouth(u: number, v: number, side: number): boolean {
   return u > 0.3 * side && u < 0.7 * side && v > 0.6 * side && v < 0.85 * side
 }
 
-/** predicted_frames = reference + TINY_TINT + mouth * (mean(mel) * colour + TINY_MASKED_SHARE * mean(masked face)), per patch. */
-export function tinyWav2lip(side: number, { batch = 'B' as string | number, frames = 'video_frames' } = {}): Buffer {
+export interface TinyOptions {
+  /** A name leaves the batch open. @default 'B' */
+  batch?: string | number
+  frames?: string
+  mel?: string
+  output?: string
+  /** Frames before mel. */
+  framesFirst?: boolean
+  /** Of inputs and output. */
+  type?: 'float32' | 'float16'
+  /** The frames are bytes. */
+  bytes?: boolean
+  /** Frames and output are [B, S, S, channels]. */
+  channelsLast?: boolean
+  /** Axes of mel behind the batch. @default [1, 80, 16] */
+  melAxes?: readonly (number | string)[]
+  /** File that some of the weights are in, as exporters of large networks do. */
+  weightsIn?: string
+  /** The file does not say S. */
+  openSide?: boolean
+  /** False: the sound changes nothing. @default true */
+  moves?: boolean
+  /** What the output's 0..1 becomes. */
+  gain?: number
+  offset?: number
+}
+
+/** output = reference + TINY_TINT + mouth * (mean(mel) * colour + TINY_MASKED_SHARE * mean(masked face)), per patch. */
+export function tinyWav2lip(side: number, options: TinyOptions = {}): Buffer {
+  const { batch = 'B', frames = 'video_frames', mel = 'mel_spectrogram', output = 'predicted_frames' } = options
+  const {
+    framesFirst = false,
+    type = 'float32',
+    bytes = false,
+    channelsLast = false,
+    melAxes = [1, 80, 16],
+    moves = true,
+    openSide = false,
+    weightsIn,
+    gain = 1,
+    offset = 0,
+  } = options
   const [r, g, b] = TINY_COLOUR
   const mouth = Float32Array.from({ length: side * side }, (_, i) =>
     Number(inTinyMouth((i % side) + 0.5, Math.floor(i / side) + 0.5, side)),
   )
+  const [high, wide] = openSide ? ['H', 'W'] : [side, side]
+  const size = (channels: number): (string | number)[] => (channelsLast ? [batch, high, wide, channels] : [batch, channels, high, wide])
+  const inputs = [valueInfo(mel, [batch, ...melAxes], type), valueInfo(frames, size(6), bytes ? 'uint8' : type)]
   return model({
     nodes: [
-      node('Slice', [frames, 'three', 'six', 'channel'], 'reference'),
-      node('Slice', [frames, 'zero', 'three', 'channel'], 'masked'),
-      node('ReduceMean', ['mel_spectrogram'], 'loudness', { axes: [1, 2, 3], keepdims: 1 }),
+      node('Cast', [frames], 'numbers', { to: ELEMENTS.float32 }),
+      node('Mul', ['numbers', 'level'], 'levels'),
+      node('Transpose', ['levels'], 'faces', { perm: channelsLast ? [0, 3, 1, 2] : [0, 1, 2, 3] }),
+      node('Cast', [mel], 'heard', { to: ELEMENTS.float32 }),
+      node('Slice', ['faces', 'three', 'six', 'channel'], 'reference'),
+      node('Slice', ['faces', 'zero', 'three', 'channel'], 'masked'),
+      node('Reshape', ['heard', 'window'], 'windows'),
+      node('ReduceMean', ['windows'], 'loudness', { axes: [1, 2, 3], keepdims: 1 }),
       node('ReduceMean', ['masked'], 'seen', { axes: [1, 2, 3], keepdims: 1 }),
       node('Mul', ['loudness', 'colour'], 'change'),
       node('Mul', ['seen', 'share'], 'lift'),
       node('Add', ['change', 'lift'], 'difference'),
       node('Mul', ['difference', 'mouth'], 'drawn'),
       node('Add', ['reference', 'tint'], 'tinted'),
-      node('Add', ['tinted', 'drawn'], 'predicted_frames'),
+      node('Add', ['tinted', 'drawn'], 'picture'),
+      node('Mul', ['picture', 'gain'], 'scaled'),
+      node('Add', ['scaled', 'offset'], 'shifted'),
+      node('Transpose', ['shifted'], 'laid', { perm: channelsLast ? [0, 2, 3, 1] : [0, 1, 2, 3] }),
+      node('Cast', ['laid'], output, { to: ELEMENTS[type] }),
     ],
     tensors: [
       tensor('zero', [1], BigInt64Array.of(0n)),
       tensor('three', [1], BigInt64Array.of(3n)),
       tensor('six', [1], BigInt64Array.of(6n)),
       tensor('channel', [1], BigInt64Array.of(1n)),
-      tensor('colour', [1, 3, 1, 1], Float32Array.of(b, g, r)),
+      tensor('window', [4], BigInt64Array.of(0n, 1n, 80n, 16n)),
+      tensor('level', [1], Float32Array.of(bytes ? 1 / 255 : 1)),
+      tensor('colour', [1, 3, 1, 1], moves ? Float32Array.of(b, g, r) : new Float32Array(3)),
       tensor('share', [1, 1, 1, 1], Float32Array.of(TINY_MASKED_SHARE)),
       tensor('tint', [1, 1, 1, 1], Float32Array.of(TINY_TINT)),
-      tensor('mouth', [1, 1, side, side], mouth),
+      weightsIn === undefined ? tensor('mouth', [1, 1, side, side], mouth) : externalTensor('mouth', [1, 1, side, side], weightsIn),
+      tensor('gain', [1], Float32Array.of(gain)),
+      tensor('offset', [1], Float32Array.of(offset)),
     ],
-    inputs: [valueInfo('mel_spectrogram', [batch, 1, 80, 16]), valueInfo(frames, [batch, 6, side, side])],
-    outputs: [valueInfo('predicted_frames', [batch, 3, side, side])],
+    inputs: framesFirst ? inputs.toReversed() : inputs,
+    outputs: [valueInfo(output, size(3), type)],
   })
 }
 
