@@ -9,7 +9,7 @@ import {
   RTCRtpHeaderExtensionParameters,
   SignatureAlgorithm,
 } from 'werift'
-import { ABS_SEND_TIME_URI, type Codec, MID_URI } from './offer.ts'
+import { ABS_SEND_TIME_URI, type Codec, MID_URI } from './sdp-sections.ts'
 import type { RtcIceServer, RtcPath } from './types.ts'
 
 /**
