@@ -32,7 +32,7 @@ export interface RtcServices {
   /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
   answer: (
     offerSdp: string,
-    options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>,
+    options: Pick<RtcPeerOptions, 'iceServers' | 'standing' | 'onState' | 'onKeyframeRequest' | 'onMic'>,
   ) => Promise<{ peer: RtcPeer; sdp: string }>
   encoders: { open(options: VideoEncoderOptions): Encoding }
 }
@@ -99,7 +99,8 @@ export class PeerOutput {
 
   /**
    * Answers an offer. An existing connection carries the media until the new one is connected. Where the client offers again on the
-   * same connection, the existing one ends at once: it would answer the client's new handshake in place of the new one.
+   * same connection, the existing one ends at once: it would answer the client's new handshake in place of the new one. Only an offer
+   * that changes nothing of it leaves it as it is.
    *
    * @returns the answer's SDP
    * @throws AvatarError `INVALID_REQUEST`
@@ -109,6 +110,7 @@ export class PeerOutput {
     let connection: Connection | undefined
     const { peer, sdp } = await services.answer(offerSdp, {
       iceServers,
+      standing: this.#connection?.peer,
       onState: (state) => {
         if (connection) this.#stateChanged(connection, state)
       },
@@ -118,6 +120,10 @@ export class PeerOutput {
     if (this.#closed) {
       ignoreFailure(peer.close())
       throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
+    }
+    if (this.#connection && peer === this.#connection.peer) {
+      this.#tellConnected(this.#connection)
+      return sdp
     }
     this.#drop(this.#pending)
     if (this.#connection?.peer.offeredBy === peer.offeredBy) {
@@ -214,8 +220,7 @@ export class PeerOutput {
       connection.video?.forceKeyframe()
       if (this.#latestFrame) this.frame(this.#latestFrame.rgb, this.#latestFrame.dueMs)
       this.#latestFrame = undefined
-      const { videoCodec } = connection.peer
-      onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
+      this.#tellConnected(connection)
     } else if (state === 'disconnected' && connection === this.#connection) {
       onTransport({ active: 'socket', reason: 'lost' })
     } else if (state === 'failed') {
@@ -225,6 +230,10 @@ export class PeerOutput {
       else this.#pending = undefined
       if (!otherStands) onTransport({ active: 'socket', reason: 'failed' })
     }
+  }
+
+  #tellConnected({ peer: { videoCodec } }: Connection): void {
+    this.#options.onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
   }
 
   #drop(connection: Connection | undefined): void {

@@ -9,8 +9,9 @@ import { readSdp, type Section } from './sdp-sections.ts'
 const UNASKED = /^a=(group:|extmap-allow-mixed)/
 /** Lines of a section that tell what we send. */
 const OF_SENDING = /^a=(msid|ssrc|ssrc-group):/
-/** Lines of a section that tell how it is reached. */
-const TRANSPORT = /^a=(ice-|fingerprint:|setup:)/
+/** Lines of a section that tell how it is reached, and where. */
+const TRANSPORT = /^a=(candidate:|end-of-candidates|ice-|fingerprint:|setup:)/
+const ADDRESS = /^a=(candidate:|end-of-candidates)/
 
 /** Lines of a section that tell its codecs. */
 const CODECS = /^a=(rtpmap|fmtp):/
@@ -26,7 +27,9 @@ export function wholeAnswer(answer: string, offer: ParsedOffer): string {
     const held = ours || offer.held.includes(section)
     if (held && section.mid !== undefined) joined.push(section.mid)
     if (ours) return answered(section, ours)
-    return [`m=${section.kind} ${held ? 9 : 0} ${section.protocol} ${section.formats.join(' ')}`, ...unused(section, transport)]
+    // the first of the bundle leads to all of it
+    const leads = held ? transport : transport.filter((line) => !ADDRESS.test(line))
+    return [`m=${section.kind} ${held ? 9 : 0} ${section.protocol} ${section.formats.join(' ')}`, ...unused(section, leads)]
   })
   const session = lines.filter((line) => !UNASKED.test(line))
   if (offer.bundled) session.push(`a=group:BUNDLE ${joined.join(' ')}`)

@@ -79,6 +79,13 @@ export function parseOffer(text: string): ParsedOffer {
   }
 }
 
+/** Whether two offers of one connection have the same used sections, codecs and transport. */
+export function isSameOffer(one: ParsedOffer, other: ParsedOffer): boolean {
+  const lasting = ({ sdp, offeredBy }: ParsedOffer): string =>
+    [offeredBy, ...sdp.split('\r\n').filter((line) => !/^(o=|a=(candidate|ssrc|setup):)/.test(line))].join()
+  return lasting(one) === lasting(other)
+}
+
 /**
  * Name of the used section that a later candidate belongs to; undefined where that one was rejected: clients look for candidates before
  * they know.

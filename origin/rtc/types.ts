@@ -79,6 +79,8 @@ export type MicPiece = { kind: 'sound'; opus: Uint8Array } | { kind: 'lost'; ms:
 export interface RtcPeerOptions {
   settings: RtcSettings
   iceServers: readonly RtcIceServer[]
+  /** The connection that stands: it answers itself an offer that changes nothing of it, and goes on. */
+  standing?: RtcPeer | undefined
   onState: (state: RtcState) => void
   /** The client cannot go on without a key frame; at most one call in 500 ms. */
   onKeyframeRequest: () => void

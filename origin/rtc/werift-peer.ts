@@ -1,12 +1,12 @@
 /** A WebRTC connection by werift. Where the library has a defect, it is worked around here, each time with the reason. */
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import { MediaStream, type RTCCertificate, RTCPeerConnection, type RTCRtpTransceiver, type RtcpPacket, type RtpPacket } from 'werift'
+import { MediaStream, type RTCCertificate, type RTCPeerConnection, type RTCRtpTransceiver, type RtcpPacket, type RtpPacket } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
 import { announceAddresses, hostAddresses, isUsableCandidate } from './addresses.ts'
 import { wholeAnswer } from './answer.ts'
 import { JitterBuffer } from './jitter-buffer.ts'
-import { type OfferedStream, type ParsedOffer, parseOffer, sectionOfCandidate } from './offer.ts'
+import { isSameOffer, type OfferedStream, type ParsedOffer, parseOffer, sectionOfCandidate } from './offer.ts'
 import { Pacer } from './pacer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
 import { RtcpFeedback } from './rtcp-feedback.ts'
@@ -14,7 +14,7 @@ import { RtpSender } from './rtp-sender.ts'
 import { extensionId, MID_URI } from './sdp-sections.ts'
 import { SendStats } from './send-stats.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
-import { askOnly, codecParameters, extensions, newCertificate, pathOf, withinMs } from './werift-parts.ts'
+import { askOnly, newCertificate, newConnection, pathOf, withinMs } from './werift-parts.ts'
 
 /** ms that an answer waits for candidates of STUN and TURN servers. */
 export const GATHER_MS = 1_000
@@ -40,11 +40,13 @@ const STREAM_NAME = 'avatar'
 /**
  * Answers an offer.
  *
- * @returns the connection, and the answer with all candidates
+ * @returns the connection, which may be the standing one, and the answer with all candidates
  * @throws AvatarError `INVALID_REQUEST` with the reason
  */
 export async function answerOffer(offerSdp: string, options: RtcPeerOptions): Promise<{ peer: RtcPeer; sdp: string }> {
   const offer = parseOffer(offerSdp)
+  const again = options.standing instanceof WeriftPeer ? options.standing.answerAgain(offer) : undefined
+  if (again) return again
   const peer = new WeriftPeer(offer, options, await newCertificate())
   try {
     return { peer, sdp: await peer.answer() }
@@ -58,7 +60,7 @@ class WeriftPeer implements RtcPeer {
   readonly videoCodec: RtcVideoCodec | undefined
   readonly hasAudio: boolean
   readonly offeredBy: string
-  readonly #offer: ParsedOffer
+  #offer: ParsedOffer
   readonly #options: RtcPeerOptions
   readonly #addresses: readonly string[]
   readonly #pc: RTCPeerConnection
@@ -77,7 +79,7 @@ class WeriftPeer implements RtcPeer {
 
   constructor(offer: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
     const { video, audio, mic, offeredBy } = offer
-    const { settings, iceServers } = options
+    const { settings } = options
     this.#offer = offer
     this.#options = options
     this.#mic = new JitterBuffer((piece) => options.onMic(piece))
@@ -85,25 +87,7 @@ class WeriftPeer implements RtcPeer {
     this.videoCodec = video?.codec
     this.hasAudio = audio !== undefined
     this.offeredBy = offeredBy
-    this.#pc = new RTCPeerConnection({
-      certificates: [certificate],
-      iceServers: iceServers.map(({ urls, username, credential }) => ({
-        urls,
-        ...(username === undefined ? {} : { username }),
-        ...(credential === undefined ? {} : { credential }),
-      })),
-      iceTransportPolicy: settings.relayOnly ? 'relay' : 'all',
-      // one socket, on all interfaces, instead of one for each: the answer names its addresses itself
-      iceUseIpv4: false,
-      iceUseIpv6: false,
-      iceAdditionalHostAddresses: this.#addresses.slice(0, 1),
-      ...(settings.portRange ? { icePortRange: [...settings.portRange] as [number, number] } : {}),
-      codecs: {
-        video: video ? [codecParameters('video', video.chosen), ...(video.rtx ? [codecParameters('video', video.rtx)] : [])] : [],
-        audio: [audio, mic].flatMap((part) => (part ? [codecParameters('audio', part.chosen)] : [])).slice(0, 1),
-      },
-      headerExtensions: { video: extensions(), audio: extensions() },
-    })
+    this.#pc = newConnection(offer, options, { certificate, address: this.#addresses[0] })
     this.#video = video && this.#addStream('video', 'sendonly', video)
     this.#audio = audio && this.#addStream('audio', audio.sendsMic ? 'sendrecv' : 'sendonly', audio)
     if (mic && !audio?.sendsMic) this.#addTransceiver('audio', 'recvonly', mic.mid)
@@ -142,9 +126,18 @@ class WeriftPeer implements RtcPeer {
       throw new AvatarError('INVALID_REQUEST', message, { field: 'sdp.sdp', reason }, { cause: thrown })
     }
     this.#connectTimer = setTimeout(() => this.#setState('failed'), CONNECT_MS)
-    const { publicAddresses } = this.#options.settings
-    const answer = wholeAnswer(this.#pc.localDescription?.sdp ?? '', this.#offer)
-    return announceAddresses(answer, publicAddresses.length > 0 ? publicAddresses : this.#addresses)
+    return this.#described()
+  }
+
+  /**
+   * Another offer of the same connection without a restart of ICE, after which the client would look for no other transport.
+   *
+   * @returns undefined where a new connection is needed: the offer changes what is sent, or how
+   */
+  answerAgain(offer: ParsedOffer): { peer: RtcPeer; sdp: string } | undefined {
+    if (this.#state !== 'connected' || !isSameOffer(offer, this.#offer)) return undefined
+    this.#offer = offer
+    return { peer: this, sdp: this.#described() }
   }
 
   async addCandidate({ candidate, sdpMid, sdpMLineIndex }: RtcCandidate): Promise<void> {
@@ -210,6 +203,12 @@ class WeriftPeer implements RtcPeer {
   }
 
   // --- inside ---------------------------------------------------------------------------------------------------------
+
+  #described(): string {
+    const { publicAddresses } = this.#options.settings
+    const answer = wholeAnswer(this.#pc.localDescription?.sdp ?? '', this.#offer)
+    return announceAddresses(answer, publicAddresses.length > 0 ? publicAddresses : this.#addresses)
+  }
 
   /** A client that went silent may return: media is sent until the connection has failed. */
   get #open(): boolean {

@@ -141,6 +141,27 @@ describe('start', () => {
     session.close('client_stop', { afterSpeech: false })
   })
 
+  it('twice with nothing changed goes on over the connection that answers again, and tells so', async () => {
+    const { session, sink } = createRig({
+      rtc: {
+        answer: async (sdp, options) => {
+          const { standing } = options
+          if (standing) return { peer: standing, sdp: 'the same answer' }
+          peers.push(new FakePeer(sdp, options))
+          return { peer: peer(0), sdp: 'answer' }
+        },
+        encoders,
+      },
+    })
+    await session.start(offer)
+    peer(0).become('connected')
+    expect(await session.start(offer)).toMatchObject({ sdp: { sdp: 'the same answer' } })
+    expect(peer(0).state).toBe('connected')
+    expect(sink.of('transport').map(({ active }) => active)).toEqual(['webrtc', 'webrtc'])
+    expect(encoders.streams).toBe(1)
+    session.close('client_stop', { afterSpeech: false })
+  })
+
   it('replaces a connection that never came', async () => {
     const { session } = createRtcRig()
     await session.start(offer)

@@ -184,6 +184,9 @@ describe('between real peers, picture, sound and microphone work where the offer
     expect(await meet(new Client().hold('audio').watch().listen(), { change })).toEqual(['inactive', 'sendonly', 'sendonly'])
     expect(await meet(new Client().hold('video').listen(), { change })).toEqual(['inactive', 'sendonly'])
     expect(await meet(new Client().watch().hold('audio'))).toEqual(['sendonly', 'rejected'])
+    // Broke: Chromium never connected where the first part of the bundle was inactive and had no candidates
+    const offer = change(await new Client().hold('audio').watch().offer())
+    for (const { lines } of readSdp((await answer(offer)).sdp).sections) expect(valuesOf(lines, 'candidate')).not.toEqual([])
   })
 
   it('a shared screen, before or behind the picture', async () => {
@@ -265,12 +268,6 @@ describe('candidates that come later', () => {
       message: expect.stringMatching(/0 \(video, mid 0\)/),
     })
   })
-
-  it('are used in the first offer whichever part they stand in', async () => {
-    const client = new Client().share().watch()
-    const { sdp } = await answer(await client.offer())
-    expect(valuesOf(readSdp(sdp).sections[1]?.lines ?? [], 'candidate')).not.toEqual([])
-  })
 })
 
 describe('a second offer on the same connection', () => {
@@ -281,5 +278,35 @@ describe('a second offer on the same connection', () => {
     const { sdp } = await answer(again)
     expectAnswer(readSdp(again), readSdp(sdp))
     expect(directions(readSdp(sdp))).toEqual(['sendonly', 'sendonly', 'rejected'])
+  })
+
+  // Broke: a browser that did not restart ICE was answered with another transport: Firefox refuses that.
+  it('that adds only what is rejected is answered by the connection that stands', async () => {
+    const client = new Client().watch().listen()
+    const offer = await client.offer()
+    const { peer, sdp } = await answer(offer)
+    await client.expectMedia(sdp, peer)
+    const ice = (text: string): string[] => valuesOf(readSdp(text).sections[0]?.lines ?? [], 'ice-ufrag')
+    const screen = ['m=video 9 UDP/TLS/RTP/SAVPF 96', 'a=mid:2', 'a=sendonly', 'a=rtcp-mux', 'a=rtpmap:96 VP8/90000']
+    const ignore = (): void => undefined
+    const options = { settings: SETTINGS, iceServers: [], standing: peer, onState: ignore, onKeyframeRequest: ignore, onMic: ignore }
+    const again = await answerOffer(withPart(...screen)(offer), options)
+    expect(again.peer).toBe(peer)
+    expect(ice(again.sdp)).toEqual(ice(sdp))
+    expect(directions(readSdp(again.sdp))).toEqual(['sendonly', 'sendonly', 'rejected'])
+    // ICE begins anew, the sound has another codec, another page offers
+    for (const other of [
+      offer.replaceAll('a=ice-pwd:', 'a=ice-pwd:x'),
+      offer.replace('a=recvonly', 'a=sendrecv'),
+      offer.replace(/^o=- \d+/m, 'o=- 1'),
+    ]) {
+      const another = await answerOffer(other, options)
+      open.push(another.peer)
+      expect(another.peer).not.toBe(peer)
+    }
+    await peer.close()
+    const after = await answerOffer(offer, options)
+    open.push(after.peer)
+    expect(after.peer).not.toBe(peer)
   })
 })
