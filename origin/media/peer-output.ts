@@ -12,7 +12,7 @@ import { MicReceiver } from './mic-receiver.ts'
 
 export type { PeerStats }
 
-/** ms after an answer after which clients get `not_connected`; the connection may still succeed. */
+/** ms after an answer after which clients get `not_connected`, and speech no longer waits; the connection may still succeed. */
 const NOT_CONNECTED_MS = 3_000
 /**
  * Leading silence is not sent until this many ms after the first frame, and without a frame for MAX_HELD_BACK_MS: browsers start
@@ -67,6 +67,7 @@ export class PeerOutput {
   #connection: Connection | undefined
   /** The connection that is answered and not connected yet. */
   #pending: Connection | undefined
+  /** Runs for NOT_CONNECTED_MS after an answer. */
   #connectTimer: NodeJS.Timeout | undefined
   /** The second half of a tick's sound, sent half a tick later. */
   #secondHalf: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
@@ -85,6 +86,11 @@ export class PeerOutput {
   /** True while video and sound reach the client this way. */
   get active(): boolean {
     return this.#connection?.peer.state === 'connected'
+  }
+
+  /** True while sound would be lost that the client is about to hear: it has its answer, and is not connected yet. */
+  get awaited(): boolean {
+    return this.#pending?.peer.hasAudio === true && this.#connectTimer !== undefined && !this.active
   }
 
   /** True from an answered offer until the connection has failed: a client that is silent for 30 s is gone. */
@@ -136,6 +142,7 @@ export class PeerOutput {
     this.#pending = connection
     clearTimeout(this.#connectTimer)
     this.#connectTimer = setTimeout(() => {
+      this.#connectTimer = undefined
       if (!this.#connection) this.#options.onTransport({ active: 'socket', reason: 'not_connected' })
     }, NOT_CONNECTED_MS)
     log.info({ video_codec: peer.videoCodec, audio: peer.hasAudio }, 'answered a WebRTC offer')

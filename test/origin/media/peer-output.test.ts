@@ -1,5 +1,5 @@
 /** A session's media over WebRTC, on connections that only write down what they are given. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest'
 import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
 import { OpusEncoder } from '../../../origin/codec/opus.ts'
 import type { RtcServices } from '../../../origin/media/peer-output.ts'
@@ -8,7 +8,7 @@ import { rtcLoad } from '../../../origin/metrics/rtc-load.ts'
 import type { RtcPeer, RtcPeerOptions, RtcState, RtcStats } from '../../../origin/rtc/types.ts'
 import type { Session } from '../../../origin/session/session.ts'
 import { AvatarError } from '../../../shared/errors.ts'
-import { TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
+import { SAMPLE_RATE, TICK_MS, TICK_SAMPLES } from '../../../shared/media.ts'
 import { fakeTranscription, listeningServices } from '../../support/fakes/listening-fakes.ts'
 import { createRig, settle } from '../../support/fakes/session-fakes.ts'
 import { until } from '../../support/until.ts'
@@ -244,6 +244,117 @@ describe('falling back', () => {
     expect(sink.of('transport')).toMatchObject([{ active: 'socket', reason: 'not_connected' }])
     peer(0).become('connected')
     expect(sink.of('transport').at(-1)).toMatchObject({ active: 'webrtc' })
+    session.close('client_stop', { afterSpeech: false })
+  })
+})
+
+describe('speech that nobody would hear yet', () => {
+  const TEXT = 'x'.repeat(50)
+  /** ms of it, by the fake voice. */
+  const SPOKEN_MS = 1_000
+
+  /** ms of sound, which is 1000 everywhere, that connections were given. */
+  function heardMs(spy: MockInstance<OpusEncoder['encode']>): number {
+    const samples = spy.mock.calls.flatMap(([pcm]) => [...pcm]).filter((sample) => sample === 1_000)
+    return (samples.length * 1000) / SAMPLE_RATE
+  }
+
+  function awaitingRig() {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const rig = createRtcRig()
+    // a socket for events alone
+    rig.session.want(NO_WANTS, NO_WANTS)
+    const run = async (ticks: number): Promise<void> => {
+      for (let i = 0; i < ticks; i++) {
+        await rig.run(1)
+        vi.advanceTimersByTime(TICK_MS)
+      }
+    }
+    return { ...rig, run, spy: vi.spyOn(OpusEncoder.prototype, 'encode') }
+  }
+
+  // Broke: what was said between the answer and the connection was never heard.
+  it('waits for the connection, and is heard whole and once', async () => {
+    const { session, sink, run, spy } = awaitingRig()
+    await session.start(offer)
+    session.speech.speak(say(TEXT))
+    await run(25)
+    expect(sink.of('speech_started')).toEqual([])
+    peer(0).become('connected')
+    await run(40)
+    expect(sink.of('speech_finished')).toMatchObject([{ reason: 'completed', played_ms: SPOKEN_MS }])
+    expect(heardMs(spy)).toBe(SPOKEN_MS)
+    session.close('client_stop', { afterSpeech: false })
+  })
+
+  it('that has begun waits while the client connects anew', async () => {
+    const { session, run, spy } = awaitingRig()
+    await session.start(offer)
+    peer(0).become('connected')
+    session.speech.speak(say(TEXT))
+    await run(10)
+    await session.start(offer)
+    const before = heardMs(spy)
+    await run(20)
+    expect(heardMs(spy)).toBe(before)
+    peer(1).become('connected')
+    await run(40)
+    expect(heardMs(spy)).toBe(SPOKEN_MS)
+    session.close('client_stop', { afterSpeech: false })
+  })
+
+  it('waits for the first viewer where there is no client', async () => {
+    const { session, run, spy } = awaitingRig()
+    await session.viewers.watch('a player')
+    session.speech.speak(say(TEXT))
+    await run(10)
+    peer(0).become('connected')
+    // a further one does not hold what the first hears
+    await session.viewers.watch('another player')
+    await run(40)
+    expect(heardMs(spy)).toBe(SPOKEN_MS)
+    session.close('client_stop', { afterSpeech: false })
+  })
+
+  it('ends with an interrupt, and what is said next is heard', async () => {
+    const { session, sink, run, spy } = awaitingRig()
+    await session.start(offer)
+    session.speech.speak(say(TEXT))
+    await run(5)
+    session.speech.interrupt()
+    await run(5)
+    expect(sink.of('speech_finished')).toMatchObject([{ reason: 'interrupted', played_ms: 0 }])
+    peer(0).become('connected')
+    await run(10)
+    expect(heardMs(spy)).toBe(0)
+    session.speech.speak(say(TEXT))
+    await run(40)
+    expect(heardMs(spy)).toBe(SPOKEN_MS)
+    session.close('client_stop', { afterSpeech: false })
+  })
+
+  it.each([
+    ['three seconds have passed', (run: (ticks: number) => Promise<void>) => run(75)],
+    ['the connection has failed', async () => peer(0).become('failed')],
+  ])('goes on when %s', async (_name, happens) => {
+    const { session, sink, run } = awaitingRig()
+    await session.start(offer)
+    session.speech.speak(say(TEXT))
+    await run(5)
+    expect(sink.of('speech_started')).toEqual([])
+    await happens(run)
+    await run(40)
+    expect(sink.of('speech_finished')).toMatchObject([{ reason: 'completed' }])
+    session.close('client_stop', { afterSpeech: false })
+  })
+
+  it('does not wait where a socket hears it', async () => {
+    const { session, sink, run } = awaitingRig()
+    session.want({ ...NO_WANTS, chunk_binary: true }, NO_WANTS)
+    await session.start(offer)
+    session.speech.speak(say(TEXT))
+    await run(3)
+    expect(sink.of('speech_started')).toHaveLength(1)
     session.close('client_stop', { afterSpeech: false })
   })
 })
