@@ -9,17 +9,12 @@ import type { Logger } from '../log.ts'
 import type { PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from '../rtc/types.ts'
 import { BitrateControl } from './bitrate-control.ts'
 import { MicReceiver } from './mic-receiver.ts'
+import { SoundStart } from './sound-start.ts'
 
 export type { PeerStats }
 
 /** ms after an answer after which clients get `not_connected`, and speech no longer waits; the connection may still succeed. */
 const NOT_CONNECTED_MS = 3_000
-/**
- * Leading silence is not sent until this many ms after the first frame, and without a frame for MAX_HELD_BACK_MS: browsers start
- * playing with the first frame, and audio that waited for it stays late, by 90 ms in the first seconds. Speech is always sent.
- */
-const AUDIO_AFTER_FRAME_MS = 600
-const MAX_HELD_BACK_MS = 2_000
 const SILENCE = new Int16Array(TICK_SAMPLES)
 
 export type TransportChange = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
@@ -52,11 +47,7 @@ interface Connection {
   peer: RtcPeer
   video: Encoding | undefined
   bitrate: BitrateControl
-  /** When its first sound and its first frame were due, ms. */
-  firstSoundMs: number | undefined
-  firstFrameMs: number | undefined
-  /** Sound has begun to go out. */
-  sounding: boolean
+  soundStart: SoundStart
 }
 
 export class PeerOutput {
@@ -138,7 +129,8 @@ export class PeerOutput {
     }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && services.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
-    connection = { peer, video, bitrate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
+    const soundStart = new SoundStart({ hasVideo: video !== undefined, isPlayer: peer.isPlayer })
+    connection = { peer, video, bitrate: new BitrateControl(bitrateBps), soundStart }
     this.#pending = connection
     clearTimeout(this.#connectTimer)
     this.#connectTimer = setTimeout(() => {
@@ -168,8 +160,9 @@ export class PeerOutput {
     if (!connection) return
     this.#ticks += 1
     if (this.#ticks % FPS === 0) this.#adaptBitrate(connection)
-    if (!connection.peer.hasAudio || (!pcm && isHeldBack(connection, dueMs))) return
-    connection.sounding = true
+    if (!connection.peer.hasAudio || (!pcm && connection.soundStart.holdsSilence(dueMs))) return
+    for (const atMs of connection.soundStart.begin(dueMs))
+      connection.peer.sendAudio(this.#opus.encode(SILENCE.subarray(0, OPUS_FRAME_SAMPLES)), atMs)
     this.#sendSecondHalf()
     const heard = stale ? (this.#faded || !pcm ? SILENCE : fadedOut(pcm)) : (pcm ?? SILENCE)
     this.#faded = stale || !pcm
@@ -254,7 +247,7 @@ export class PeerOutput {
       const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
       if (!encoded) return
       connection.peer.sendVideo(encoded.data, dueMs)
-      connection.firstFrameMs ??= dueMs
+      connection.soundStart.frameLeft(dueMs)
     } catch (thrown) {
       this.#options.log.warn({ err: thrown }, 'a frame could not be encoded')
     }
@@ -275,15 +268,6 @@ export class PeerOutput {
     this.#secondHalf = undefined
     this.#connection?.peer.sendAudio(this.#opus.encode(half.pcm), half.dueMs)
   }
-}
-
-function isHeldBack(connection: Connection, dueMs: number): boolean {
-  if (connection.sounding || !connection.video) return false
-  connection.firstSoundMs ??= dueMs
-  return (
-    dueMs <
-    (connection.firstFrameMs === undefined ? connection.firstSoundMs + MAX_HELD_BACK_MS : connection.firstFrameMs + AUDIO_AFTER_FRAME_MS)
-  )
 }
 
 /** Fades to zero over the first packet; the rest is silent. */

@@ -18,6 +18,7 @@ import {
 } from './sdp-sections.ts'
 import type { RtcCandidate, RtcVideoCodec } from './types.ts'
 
+const PLAYOUT_DELAY_URI = 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay'
 /** Video that we encode, and Opus. */
 const OUR_CODECS = 'video VP8 or H264 (baseline, main or high profile), audio opus'
 /** H.264 profiles whose decoders show constrained baseline, which we send (H.264 annex A.2), by preference. */
@@ -42,6 +43,8 @@ export interface ParsedOffer {
   audio: (OfferedStream & { sendsMic: boolean }) | undefined
   /** Where the client's microphone comes, be it a section of its own. */
   mic: UsedSection | undefined
+  /** The client lets its delay of playing be told, as browsers do. */
+  isPlayer: boolean
   /** All used sections share one transport (RFC 9143). */
   bundled: boolean
   /** Inactive sections of that transport: they stay, for the client to open them in a later offer; a rejected one it could not. */
@@ -73,6 +76,7 @@ export function parseOffer(text: string): ParsedOffer {
     video: video && { ...video, ...extensionIds(video.section), codec: video.chosen.name.toLowerCase() as RtcVideoCodec },
     audio: audio && { ...audio, ...extensionIds(audio.section), sendsMic: audio === mic },
     mic,
+    isPlayer: video !== undefined && extensionId(video.section, PLAYOUT_DELAY_URI) !== undefined,
     bundled: bundle !== undefined,
     held: sections.filter((section) => isMedia(section) && !section.closed && section.direction === 'inactive' && inGroup(section)),
     sdp: offerForLibrary(description, { used, data, bundled: bundle !== undefined }),

@@ -59,6 +59,7 @@ export async function answerOffer(offerSdp: string, options: RtcPeerOptions): Pr
 class WeriftPeer implements RtcPeer {
   readonly videoCodec: RtcVideoCodec | undefined
   readonly hasAudio: boolean
+  readonly isPlayer: boolean
   readonly offeredBy: string
   #offer: ParsedOffer
   readonly #options: RtcPeerOptions
@@ -78,7 +79,7 @@ class WeriftPeer implements RtcPeer {
   readonly #pacer = new Pacer<() => void>((leave) => leave())
 
   constructor(offer: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
-    const { video, audio, mic, offeredBy } = offer
+    const { video, audio, mic, offeredBy, isPlayer } = offer
     const { settings } = options
     this.#offer = offer
     this.#options = options
@@ -86,6 +87,7 @@ class WeriftPeer implements RtcPeer {
     this.#addresses = hostAddresses(settings)
     this.videoCodec = video?.codec
     this.hasAudio = audio !== undefined
+    this.isPlayer = isPlayer
     this.offeredBy = offeredBy
     this.#pc = newConnection(offer, options, { certificate, address: this.#addresses[0] })
     this.#video = video && this.#addStream('video', 'sendonly', video)

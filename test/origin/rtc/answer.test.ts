@@ -54,6 +54,7 @@ describe('an offer as written by', () => {
     const given = readSdp(sdp)
     expectAnswer(readSdp(offer), given)
     expect([peer.videoCodec, peer.hasAudio]).toEqual([/h264/.test(name) ? 'h264' : 'vp8', true])
+    expect(peer.isPlayer).toBe(/chromium|firefox/.test(name))
     expect(directions(given)).toEqual(
       /everything/.test(name)
         ? ['sendonly', 'sendonly', 'recvonly', 'rejected', 'inactive', 'sendrecv']
