@@ -60,6 +60,26 @@ export function offerForLibrary(description: SessionDescription, { used, data, b
   return `${[session, ...whole].flat().join('\r\n')}\r\n`
 }
 
+/**
+ * Which used sections have one transport although no BUNDLE group says so: the same credentials and the same addresses. Clients that bundle
+ * always do so, and a line is easily lost on the way.
+ *
+ * @returns the mid of each section, and that of the first with its transport
+ */
+export function sharedTransports(description: SessionDescription, used: readonly UsedSection[]): Map<string, string> {
+  const firsts = new Map<string, string>()
+  return new Map(
+    used.map(({ section, mid }) => {
+      const candidates = candidatesOf([section])
+      const ice = transportOf(section, description).filter((line) => ICE.test(line))
+      const key = candidates.length === 0 ? mid : [...ice, ...candidates].join()
+      const first = firsts.get(key) ?? mid
+      firsts.set(key, first)
+      return [mid, first]
+    }),
+  )
+}
+
 /** Its candidates lead to this transport: also those of a section that is not used. */
 function sharesIce(section: Section, transport: readonly string[], description: SessionDescription): boolean {
   const iceOf = (lines: readonly string[]): string => lines.filter((line) => ICE.test(line)).join()

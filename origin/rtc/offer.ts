@@ -3,7 +3,8 @@
  * no use to us does not spoil the others: the answer rejects it (see answer.ts).
  */
 import { AvatarError } from '../../shared/errors.ts'
-import { offerForLibrary, transportOf } from './offer-transport.ts'
+import { isUsableCandidate } from './addresses.ts'
+import { offerForLibrary, sharedTransports, transportOf } from './offer-transport.ts'
 import {
   ABS_SEND_TIME_URI,
   type Codec,
@@ -47,6 +48,8 @@ export interface ParsedOffer {
   isPlayer: boolean
   /** All used sections share one transport (RFC 9143). */
   bundled: boolean
+  /** By mid of a used section: the first one with the same transport, where they share one without BUNDLE. */
+  leaders: ReadonlyMap<string, string>
   /** Inactive sections of that transport: they stay, for the client to open them in a later offer; a rejected one it could not. */
   held: readonly Section[]
   /** For the library: the used sections, complete, with the chosen codecs and without transport-wide feedback. */
@@ -78,6 +81,7 @@ export function parseOffer(text: string): ParsedOffer {
     mic,
     isPlayer: video !== undefined && extensionId(video.section, PLAYOUT_DELAY_URI) !== undefined,
     bundled: bundle !== undefined,
+    leaders: sharedTransports(description, used),
     held: sections.filter((section) => isMedia(section) && !section.closed && section.direction === 'inactive' && inGroup(section)),
     sdp: offerForLibrary(description, { used, data, bundled: bundle !== undefined }),
   }
@@ -91,18 +95,26 @@ export function isSameOffer(one: ParsedOffer, other: ParsedOffer): boolean {
 }
 
 /**
- * Name of the used section that a later candidate belongs to; undefined where that one was rejected: clients look for candidates before
- * they know.
+ * A later candidate in the form of the library; undefined where it is of no use, or of a section that was rejected: clients look for
+ * candidates before they know.
  *
- * @throws AvatarError `INVALID_REQUEST` where the offer has no such section
+ * @throws AvatarError `INVALID_REQUEST` where it is no candidate, or the offer has no such section
  */
-export function sectionOfCandidate({ sections, mids }: ParsedOffer, candidate: Omit<RtcCandidate, 'candidate'>): string | undefined {
-  const { sdpMid, sdpMLineIndex } = candidate
+export function laterCandidate({ sections, mids }: ParsedOffer, given: RtcCandidate): { candidate: string; sdpMid: string } | undefined {
+  const { sdpMid, sdpMLineIndex } = given
+  const candidate = given.candidate.replace(/^a=/, '')
+  if (candidate === '') return undefined
+  if (!/^candidate:\S+ \d+ (udp|tcp) \d+ \S+ \d+ typ \S+/i.test(candidate)) {
+    throw new AvatarError('INVALID_REQUEST', 'That is no ICE candidate (RFC 8839 section 5.1).', { field: 'candidate' })
+  }
   const section = sdpMid != null ? sections.find(({ mid }) => mid === sdpMid) : sections[sdpMLineIndex ?? 0]
-  if (section) return mids.get(section)
-  const parts = sections.map(({ mid, kind }, i) => `${i} (${kind}${mid === undefined ? '' : `, mid ${mid.slice(0, 40)}`})`).join(', ')
-  const message = `The candidate is of no part of the offer: its sdpMid or sdpMLineIndex must name one of ${parts}.`
-  throw new AvatarError('INVALID_REQUEST', message, { field: 'candidate' })
+  if (!section) {
+    const parts = sections.map(({ mid, kind }, i) => `${i} (${kind}${mid === undefined ? '' : `, mid ${mid.slice(0, 40)}`})`).join(', ')
+    const message = `The candidate is of no part of the offer: its sdpMid or sdpMLineIndex must name one of ${parts}.`
+    throw new AvatarError('INVALID_REQUEST', message, { field: 'candidate' })
+  }
+  const mid = mids.get(section)
+  return mid === undefined || !isUsableCandidate(candidate) ? undefined : { candidate, sdpMid: mid }
 }
 
 const isMedia = ({ kind }: Section): boolean => kind === 'video' || kind === 'audio'

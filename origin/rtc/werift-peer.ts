@@ -3,10 +3,10 @@ import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { MediaStream, type RTCCertificate, type RTCPeerConnection, type RTCRtpTransceiver, type RtcpPacket, type RtpPacket } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
-import { announceAddresses, hostAddresses, isUsableCandidate } from './addresses.ts'
+import { announceAddresses, hostAddresses } from './addresses.ts'
 import { wholeAnswer } from './answer.ts'
 import { JitterBuffer } from './jitter-buffer.ts'
-import { isSameOffer, type OfferedStream, type ParsedOffer, parseOffer, sectionOfCandidate } from './offer.ts'
+import { isSameOffer, laterCandidate, type OfferedStream, type ParsedOffer, parseOffer } from './offer.ts'
 import { Pacer } from './pacer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
 import { RtcpFeedback } from './rtcp-feedback.ts'
@@ -142,17 +142,11 @@ class WeriftPeer implements RtcPeer {
     return { peer: this, sdp: this.#described() }
   }
 
-  async addCandidate({ candidate, sdpMid, sdpMLineIndex }: RtcCandidate): Promise<void> {
-    const line = candidate.replace(/^a=/, '')
-    if (line === '' || this.#state === 'closed') return
-    if (!/^candidate:\S+ \d+ (udp|tcp) \d+ \S+ \d+ typ \S+/i.test(line)) {
-      throw new AvatarError('INVALID_REQUEST', 'That is no ICE candidate (RFC 8839 section 5.1).', { field: 'candidate' })
-    }
-    if (!isUsableCandidate(line)) return
-    const mid = sectionOfCandidate(this.#offer, { sdpMid, sdpMLineIndex })
-    if (mid === undefined) return
+  async addCandidate(given: RtcCandidate): Promise<void> {
+    const candidate = this.#state === 'closed' ? undefined : laterCandidate(this.#offer, given)
+    if (!candidate) return
     try {
-      await this.#pc.addIceCandidate({ candidate: line, sdpMid: mid })
+      await this.#pc.addIceCandidate(candidate)
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message : String(thrown)
       throw new AvatarError('INVALID_REQUEST', `The candidate cannot be used: ${reason}.`, { field: 'candidate' }, { cause: thrown })
@@ -226,6 +220,8 @@ class WeriftPeer implements RtcPeer {
     const transceiver = this.#pc.addTransceiver(kind, { direction, streams: [new MediaStream({ id: STREAM_NAME })] })
     // there may be two of a kind, which the library would tell apart by their order
     transceiver.mid = mid
+    const leader = this.#pc.getTransceivers().find((other) => other.mid === this.#offer.leaders.get(mid))
+    if (leader && leader !== transceiver) transceiver.setDtlsTransport(leader.dtlsTransport)
     // the library would begin to report by itself
     transceiver.sender.rtcpRunning = true
     return transceiver

@@ -211,6 +211,17 @@ describe('between real peers, picture, sound and microphone work where the offer
     expect(await meet(new Client({ bundle: false }).watch().listen().speak(), { mic: true })).toEqual(['sendonly', 'sendonly', 'recvonly'])
   })
 
+  // Broke: two transports of ours met one of the client's, and nothing came
+  it('no BUNDLE line, and one transport all the same', async () => {
+    const change = (sdp: string): string => sdp.replace(/^a=group.*\r\n/m, '')
+    expect(await meet(new Client().watch().listen().speak(), { mic: true, change })).toEqual(['sendonly', 'sendonly', 'recvonly'])
+    const offer = readFileSync(new URL('aiortc.sdp', OFFERS), 'utf8')
+    const ports = readSdp((await answer(change(offer))).sdp).sections.map(({ lines }) => valuesOf(lines, 'candidate')[0]?.split(' ')[5])
+    // the picture has one, the sound and the microphone another; without BUNDLE there is no data channel
+    expect(ports).toEqual([ports[0], ports[1], ports[1], undefined])
+    expect(ports[1]).not.toBe(ports[0])
+  })
+
   it('a part that is bundle-only, without a transport of its own', async () => {
     const change = (sdp: string): string => {
       const [session = '', video = '', audio = ''] = sdp.split(/(?=^m=)/m)
