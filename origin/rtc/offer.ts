@@ -95,12 +95,15 @@ export function isSameOffer(one: ParsedOffer, other: ParsedOffer): boolean {
 }
 
 /**
- * A later candidate in the form of the library; undefined where it is of no use, or of a section that was rejected: clients look for
- * candidates before they know.
+ * A later candidate in the form of the library; undefined where it is of no use. Clients look for candidates of sections before they know
+ * that these are rejected: in a bundle they lead to all of it.
  *
  * @throws AvatarError `INVALID_REQUEST` where it is no candidate, or the offer has no such section
  */
-export function laterCandidate({ sections, mids }: ParsedOffer, given: RtcCandidate): { candidate: string; sdpMid: string } | undefined {
+export function laterCandidate(
+  { sections, mids, bundled }: ParsedOffer,
+  given: RtcCandidate,
+): { candidate: string; sdpMid: string } | undefined {
   const { sdpMid, sdpMLineIndex } = given
   const candidate = given.candidate.replace(/^a=/, '')
   if (candidate === '') return undefined
@@ -113,7 +116,8 @@ export function laterCandidate({ sections, mids }: ParsedOffer, given: RtcCandid
     const message = `The candidate is of no part of the offer: its sdpMid or sdpMLineIndex must name one of ${parts}.`
     throw new AvatarError('INVALID_REQUEST', message, { field: 'candidate' })
   }
-  const mid = mids.get(section)
+  const [first] = mids.values()
+  const mid = mids.get(section) ?? (bundled ? first : undefined)
   return mid === undefined || !isUsableCandidate(candidate) ? undefined : { candidate, sdpMid: mid }
 }
 

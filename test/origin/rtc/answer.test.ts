@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MediaStreamTrack, RTCPeerConnection, RTCRtpCodecParameters, RtpHeader, RtpPacket } from 'werift'
+import { laterCandidate, parseOffer } from '../../../origin/rtc/offer.ts'
 import { readSdp, type SessionDescription, valuesOf } from '../../../origin/rtc/sdp-sections.ts'
 import type { MicPiece, RtcPeer, RtcSettings } from '../../../origin/rtc/types.ts'
 import { askOnly } from '../../../origin/rtc/werift-parts.ts'
@@ -273,6 +274,10 @@ describe('candidates that come later', () => {
     const client = new Client().watch().listen().share()
     const { peer } = await answer(await client.offer())
     const candidate = 'candidate:1 1 udp 2122 127.0.0.1 50000 typ host'
+    const read = parseOffer(await client.offer())
+    expect([0, 1, 2].map((sdpMLineIndex) => laterCandidate(read, { candidate, sdpMLineIndex })?.sdpMid)).toEqual(['0', '1', '0'])
+    const alone = { ...read, bundled: false }
+    expect(laterCandidate(alone, { candidate, sdpMid: '2' })).toBe(undefined)
     for (const sdpMid of ['0', '1', '2']) await peer.addCandidate({ candidate, sdpMid })
     for (const sdpMLineIndex of [0, 1, 2]) await peer.addCandidate({ candidate, sdpMLineIndex })
     await expect(peer.addCandidate({ candidate, sdpMid: 'sound' })).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
