@@ -20,7 +20,7 @@ import { mountModels } from './routes/models.ts'
 import { mountSessions } from './routes/sessions.ts'
 import { mountSockets } from './routes/sockets.ts'
 import { mountSpeech } from './routes/speech.ts'
-import { mountWhep } from './routes/whep.ts'
+import { acceptPost, mountWhep, WHEP_ENDPOINT } from './routes/whep.ts'
 
 export function createApp(): App {
   const routes = new RouteTable()
@@ -29,6 +29,7 @@ export function createApp(): App {
   app.use(cors)
   app.use(readConfig)
   app.use(admission)
+  app.use(WHEP_ENDPOINT, acceptPost)
   app.use(preflight)
   mountSessions(routes)
   mountSpeech(routes)

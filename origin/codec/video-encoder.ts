@@ -13,6 +13,7 @@ import {
 } from 'node-av/constants'
 import { Codec, CodecContext, FFmpegError, type Frame, Log, Packet, Rational, SoftwareScaleContext } from 'node-av/lib'
 import { FPS } from '../../shared/media.ts'
+import { MAX_PAYLOAD_BYTES } from './packet-size.ts'
 import { rgbYuvFrames } from './rgb-yuv-frames.ts'
 
 // what fails is thrown; the library would write it to stderr besides
@@ -55,13 +56,16 @@ const VP8_OPTIONS = {
   qmin: '4',
   qmax: '56',
 }
-/** `annexb` and repeated headers are what packets need; one slice a frame keeps them few. */
+/**
+ * `annexb` and repeated headers are what packets need. A slice fits into one, because receivers that offer no packetization-mode take no
+ * fragments (RFC 6184 section 6.2); it costs 0.1 dB.
+ */
 const H264_OPTIONS = {
   preset: 'superfast',
   tune: 'zerolatency',
   profile: 'baseline',
   'forced-idr': '1',
-  'x264-params': 'annexb=1:repeat-headers=1:sliced-threads=0:slices=1:scenecut=0:aud=0',
+  'x264-params': `annexb=1:repeat-headers=1:sliced-threads=0:slice-max-size=${MAX_PAYLOAD_BYTES}:scenecut=0:aud=0`,
 }
 
 /** One stream. Its bitrate can change only with H.264; libvpx ignores it here, so a VP8 stream is opened anew instead. */

@@ -9,17 +9,12 @@ import type { Logger } from '../log.ts'
 import type { PeerStats, RtcCandidate, RtcIceServer, RtcPeer, RtcPeerOptions, RtcState } from '../rtc/types.ts'
 import { BitrateControl } from './bitrate-control.ts'
 import { MicReceiver } from './mic-receiver.ts'
+import { SoundStart } from './sound-start.ts'
 
 export type { PeerStats }
 
-/** ms after an answer after which clients get `not_connected`; the connection may still succeed. */
+/** ms after an answer after which clients get `not_connected`, and speech no longer waits; the connection may still succeed. */
 const NOT_CONNECTED_MS = 3_000
-/**
- * Leading silence is not sent until this many ms after the first frame, and without a frame for MAX_HELD_BACK_MS: browsers start
- * playing with the first frame, and audio that waited for it stays late, by 90 ms in the first seconds. Speech is always sent.
- */
-const AUDIO_AFTER_FRAME_MS = 600
-const MAX_HELD_BACK_MS = 2_000
 const SILENCE = new Int16Array(TICK_SAMPLES)
 
 export type TransportChange = Pick<Extract<OriginEvent, { type: 'transport' }>, 'active' | 'reason' | 'video_codec'>
@@ -32,7 +27,7 @@ export interface RtcServices {
   /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
   answer: (
     offerSdp: string,
-    options: Pick<RtcPeerOptions, 'iceServers' | 'onState' | 'onKeyframeRequest' | 'onMic'>,
+    options: Pick<RtcPeerOptions, 'iceServers' | 'standing' | 'onState' | 'onKeyframeRequest' | 'onMic'>,
   ) => Promise<{ peer: RtcPeer; sdp: string }>
   encoders: { open(options: VideoEncoderOptions): Encoding }
 }
@@ -52,11 +47,7 @@ interface Connection {
   peer: RtcPeer
   video: Encoding | undefined
   bitrate: BitrateControl
-  /** When its first sound and its first frame were due, ms. */
-  firstSoundMs: number | undefined
-  firstFrameMs: number | undefined
-  /** Sound has begun to go out. */
-  sounding: boolean
+  soundStart: SoundStart
 }
 
 export class PeerOutput {
@@ -67,6 +58,7 @@ export class PeerOutput {
   #connection: Connection | undefined
   /** The connection that is answered and not connected yet. */
   #pending: Connection | undefined
+  /** Runs for NOT_CONNECTED_MS after an answer. */
   #connectTimer: NodeJS.Timeout | undefined
   /** The second half of a tick's sound, sent half a tick later. */
   #secondHalf: { pcm: Int16Array; dueMs: number; timer: NodeJS.Timeout } | undefined
@@ -87,6 +79,11 @@ export class PeerOutput {
     return this.#connection?.peer.state === 'connected'
   }
 
+  /** True while sound would be lost that the client is about to hear: it has its answer, and is not connected yet. */
+  get awaited(): boolean {
+    return this.#pending?.peer.hasAudio === true && this.#connectTimer !== undefined && !this.active
+  }
+
   /** True from an answered offer until the connection has failed: a client that is silent for 30 s is gone. */
   get alive(): boolean {
     return this.#connection !== undefined || this.#pending !== undefined
@@ -99,7 +96,8 @@ export class PeerOutput {
 
   /**
    * Answers an offer. An existing connection carries the media until the new one is connected. Where the client offers again on the
-   * same connection, the existing one ends at once: it would answer the client's new handshake in place of the new one.
+   * same connection, the existing one ends at once: it would answer the client's new handshake in place of the new one. Only an offer
+   * that changes nothing of it leaves it as it is.
    *
    * @returns the answer's SDP
    * @throws AvatarError `INVALID_REQUEST`
@@ -109,6 +107,7 @@ export class PeerOutput {
     let connection: Connection | undefined
     const { peer, sdp } = await services.answer(offerSdp, {
       iceServers,
+      standing: this.#connection?.peer,
       onState: (state) => {
         if (connection) this.#stateChanged(connection, state)
       },
@@ -119,6 +118,10 @@ export class PeerOutput {
       ignoreFailure(peer.close())
       throw new AvatarError('SESSION_NOT_FOUND', 'The session is over; create a new one.')
     }
+    if (this.#connection && peer === this.#connection.peer) {
+      this.#tellConnected(this.#connection)
+      return sdp
+    }
     this.#drop(this.#pending)
     if (this.#connection?.peer.offeredBy === peer.offeredBy) {
       this.#drop(this.#connection)
@@ -126,10 +129,12 @@ export class PeerOutput {
     }
     const { size, bitrateBps } = QUALITIES[quality]
     const video = peer.videoCodec && services.encoders.open({ codec: peer.videoCodec, size, bitrateBps })
-    connection = { peer, video, bitrate: new BitrateControl(bitrateBps), firstSoundMs: undefined, firstFrameMs: undefined, sounding: false }
+    const soundStart = new SoundStart({ hasVideo: video !== undefined, isPlayer: peer.isPlayer })
+    connection = { peer, video, bitrate: new BitrateControl(bitrateBps), soundStart }
     this.#pending = connection
     clearTimeout(this.#connectTimer)
     this.#connectTimer = setTimeout(() => {
+      this.#connectTimer = undefined
       if (!this.#connection) this.#options.onTransport({ active: 'socket', reason: 'not_connected' })
     }, NOT_CONNECTED_MS)
     log.info({ video_codec: peer.videoCodec, audio: peer.hasAudio }, 'answered a WebRTC offer')
@@ -155,8 +160,9 @@ export class PeerOutput {
     if (!connection) return
     this.#ticks += 1
     if (this.#ticks % FPS === 0) this.#adaptBitrate(connection)
-    if (!connection.peer.hasAudio || (!pcm && isHeldBack(connection, dueMs))) return
-    connection.sounding = true
+    if (!connection.peer.hasAudio || (!pcm && connection.soundStart.holdsSilence(dueMs))) return
+    for (const atMs of connection.soundStart.begin(dueMs))
+      connection.peer.sendAudio(this.#opus.encode(SILENCE.subarray(0, OPUS_FRAME_SAMPLES)), atMs)
     this.#sendSecondHalf()
     const heard = stale ? (this.#faded || !pcm ? SILENCE : fadedOut(pcm)) : (pcm ?? SILENCE)
     this.#faded = stale || !pcm
@@ -214,8 +220,7 @@ export class PeerOutput {
       connection.video?.forceKeyframe()
       if (this.#latestFrame) this.frame(this.#latestFrame.rgb, this.#latestFrame.dueMs)
       this.#latestFrame = undefined
-      const { videoCodec } = connection.peer
-      onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
+      this.#tellConnected(connection)
     } else if (state === 'disconnected' && connection === this.#connection) {
       onTransport({ active: 'socket', reason: 'lost' })
     } else if (state === 'failed') {
@@ -225,6 +230,10 @@ export class PeerOutput {
       else this.#pending = undefined
       if (!otherStands) onTransport({ active: 'socket', reason: 'failed' })
     }
+  }
+
+  #tellConnected({ peer: { videoCodec } }: Connection): void {
+    this.#options.onTransport({ active: 'webrtc', reason: 'connected', ...(videoCodec ? { video_codec: videoCodec } : {}) })
   }
 
   #drop(connection: Connection | undefined): void {
@@ -238,7 +247,7 @@ export class PeerOutput {
       const encoded = await video.encode(rgb, Math.round(dueMs / TICK_MS))
       if (!encoded) return
       connection.peer.sendVideo(encoded.data, dueMs)
-      connection.firstFrameMs ??= dueMs
+      connection.soundStart.frameLeft(dueMs)
     } catch (thrown) {
       this.#options.log.warn({ err: thrown }, 'a frame could not be encoded')
     }
@@ -259,15 +268,6 @@ export class PeerOutput {
     this.#secondHalf = undefined
     this.#connection?.peer.sendAudio(this.#opus.encode(half.pcm), half.dueMs)
   }
-}
-
-function isHeldBack(connection: Connection, dueMs: number): boolean {
-  if (connection.sounding || !connection.video) return false
-  connection.firstSoundMs ??= dueMs
-  return (
-    dueMs <
-    (connection.firstFrameMs === undefined ? connection.firstSoundMs + MAX_HELD_BACK_MS : connection.firstFrameMs + AUDIO_AFTER_FRAME_MS)
-  )
 }
 
 /** Fades to zero over the first packet; the rest is silent. */

@@ -49,6 +49,11 @@ export class SocketOutput {
     return this.wants.frame_json || this.wants.frame_binary
   }
 
+  get wantsSound(): boolean {
+    const { clause_json, clause_binary, chunk_json, chunk_binary } = this.wants
+    return clause_json || clause_binary || chunk_json || chunk_binary
+  }
+
   frame(jpeg: Uint8Array, stamp: Stamp): void {
     this.#frameId += 1
     if (this.#sink.congested) {

@@ -41,6 +41,11 @@ export class Viewers {
     return this.#viewers.size
   }
 
+  /** None is connected, and one is about to be. */
+  get awaited(): boolean {
+    return this.#outputs().some(({ awaited }) => awaited) && !this.#outputs().some(({ active }) => active)
+  }
+
   get wantsFrames(): boolean {
     return this.#outputs().some(({ wantsFrames }) => wantsFrames)
   }

@@ -16,6 +16,11 @@ export class WebrtcOutput {
     return this.viewers.size + (this.client.alive ? 1 : 0)
   }
 
+  /** Speech would be lost to somebody who is about to hear it: the client, or the first viewer where nobody hears it yet. */
+  get awaited(): boolean {
+    return this.client.awaited || (this.viewers.awaited && !this.client.active)
+  }
+
   get wantsFrames(): boolean {
     return this.client.wantsFrames || this.viewers.wantsFrames
   }

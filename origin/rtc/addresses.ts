@@ -38,3 +38,12 @@ export function announceAddresses(sdp: string, addresses: readonly string[]): st
     })
     .join('\r\n')
 }
+
+/**
+ * False for RTCP's own port, for TCP, and for `.local` names of browsers that hide their address: to resolve one takes seconds and a multicast
+ * socket, while the client's own checks reveal the address at once (peer-reflexive, RFC 8445 section 7.3.1.3).
+ */
+export function isUsableCandidate(line: string): boolean {
+  const [, component, protocol = '', , address = ''] = line.split(' ')
+  return component === '1' && protocol.toLowerCase() === 'udp' && address !== '' && !address.toLowerCase().endsWith('.local')
+}

@@ -1,184 +1,235 @@
-/** Reads a client's SDP offer (RFC 8866, RFC 8829): refuses what cannot work, and leaves in it what we send and receive. */
+/**
+ * Reads a client's offer (RFC 8829): chooses the sections and codecs that are used, and refuses what cannot work. A section that is of
+ * no use to us does not spoil the others: the answer rejects it (see answer.ts).
+ */
 import { AvatarError } from '../../shared/errors.ts'
-import type { RtcVideoCodec } from './types.ts'
+import { isUsableCandidate } from './addresses.ts'
+import { offerForLibrary, sharedTransports, transportOf } from './offer-transport.ts'
+import {
+  ABS_SEND_TIME_URI,
+  type Codec,
+  extensionId,
+  MID_URI,
+  parametersOf,
+  readSdp,
+  type Section,
+  type SessionDescription,
+  type UsedSection,
+  valuesOf,
+} from './sdp-sections.ts'
+import type { RtcCandidate, RtcVideoCodec } from './types.ts'
 
-export const ABS_SEND_TIME_URI = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time'
-export const MID_URI = 'urn:ietf:params:rtp-hdrext:sdes:mid'
-/** Candidates of one offer that are tried. */
-const MAX_CANDIDATES = 32
+const PLAYOUT_DELAY_URI = 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay'
 /** Video that we encode, and Opus. */
-const OUR_CODECS = 'video VP8 or H264 (baseline, packetization-mode 1), audio opus'
+const OUR_CODECS = 'video VP8 or H264 (baseline, main or high profile), audio opus'
+/** H.264 profiles whose decoders show constrained baseline, which we send (H.264 annex A.2), by preference. */
+const PROFILES = ['42', '4d', '64']
 
-export interface Codec {
-  payloadType: number
-  /** In the spelling of the offer. */
-  name: string
-  clockRate: number
-  channels: number | undefined
-  parameters: string | undefined
-  /** `nack`, `nack pli`, … */
-  feedback: string[]
-}
-interface Section {
-  kind: string
-  /** Lines below the m= line. */
-  lines: string[]
-  /** Payload types in the order of preference. */
-  payloads: number[]
-  mLine: string
-  codecs: Codec[]
-  direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive'
-}
-
-/** What we send of a kind, by the offer. */
-export interface OfferedStream {
-  chosen: Codec
-  /** For packets sent again. */
-  rtx: Codec | undefined
+/** What we send of a kind. */
+export interface OfferedStream extends UsedSection {
   /** Ids of header extensions. */
   absSendTimeId: number | undefined
   midId: number | undefined
 }
 
 export interface ParsedOffer {
-  /** The offer without what we do not speak: other codecs, name-only and TCP candidates, transport-wide feedback. */
-  sdp: string
   /** The session id of its o= line, which stays the same over all offers of one connection. */
   offeredBy: string
+  /** All its sections, in order, those that are not used included. */
+  sections: readonly Section[]
+  /** What the used sections are called towards the library. */
+  mids: ReadonlyMap<Section, string>
   video: (OfferedStream & { codec: RtcVideoCodec }) | undefined
+  /** `sendsMic`: the microphone comes in the same section. */
   audio: (OfferedStream & { sendsMic: boolean }) | undefined
+  /** Where the client's microphone comes, be it a section of its own. */
+  mic: UsedSection | undefined
+  /** The client lets its delay of playing be told, as browsers do. */
+  isPlayer: boolean
+  /** All used sections share one transport (RFC 9143). */
+  bundled: boolean
+  /** By mid of a used section: the first one with the same transport, where they share one without BUNDLE. */
+  leaders: ReadonlyMap<string, string>
+  /** Inactive sections of that transport: they stay, for the client to open them in a later offer; a rejected one it could not. */
+  held: readonly Section[]
+  /** For the library: the used sections, complete, with the chosen codecs and without transport-wide feedback. */
+  sdp: string
 }
 
 /** @throws AvatarError `INVALID_REQUEST` saying what is wrong with the offer */
 export function parseOffer(text: string): ParsedOffer {
-  const lines = text.split(/\r\n|\n/).filter((line) => line !== '')
-  if (lines[0] !== 'v=0') throw refused('it does not begin with "v=0"')
-  const bad = lines.find((line) => !/^[a-z]=/.test(line))
-  if (bad !== undefined) throw refused(`the line "${bad.slice(0, 40)}" is no SDP`)
-  const starts = lines.flatMap((line, i) => (line.startsWith('m=') ? [i] : []))
-  const session = lines.slice(0, starts[0] ?? lines.length)
-  const sections = starts.map((start, i) => readSection(lines.slice(start, starts[i + 1]), session))
-  if (sections.length === 0) throw refused('it has no m= line: ask for a video and an audio track')
-  requireTransport(session, sections)
-
-  const video = sections.find((section) => section.kind === 'video')
-  const audio = sections.find((section) => section.kind === 'audio')
-  if (!video && !audio) throw refused('it has neither a video nor an audio m= line')
-  const chosenVideo = video && chooseVideo(video)
-  const opus = audio?.codecs.find((codec) => codec.name.toLowerCase() === 'opus' && codec.clockRate === 48_000)
-  if (audio && !opus) throw withoutCodec('audio', audio)
+  const description = read(text)
+  const { lines, sections } = description
+  const video = choose('video', { wanted: receives, needed: () => true }, description)
+  const audio = choose('audio', { wanted: receives, needed: receives }, description)
+  const mic = audio && sends(audio.section) ? audio : choose('audio', { wanted: sends, needed: () => false }, description)
+  if (!video && !audio) throw withoutMedia(sections, mic)
+  const used = [video, audio, mic === audio ? undefined : mic].filter((each) => each !== undefined)
+  const bundle = description.bundles.find((mids) => used.every(({ mid }) => mids.includes(mid)))
+  const alone = used.find(({ section }) => !bundle && section.lines.includes('a=bundle-only'))
+  if (alone) throw refused(`its ${alone.section.kind} part is bundle-only, but no a=group:BUNDLE line joins it with the others`)
+  const mids = new Map(used.map(({ section, mid }) => [section, mid]))
+  const inGroup = ({ mid }: Section): boolean => mid !== undefined && bundle?.includes(mid) === true
+  const data = sections.find((section) => isData(section) && inGroup(section))
+  if (data?.mid !== undefined) mids.set(data, data.mid)
   return {
-    sdp: `${[session, ...sections.map((section) => prune(section, chosenVideo, opus))].flat().join('\r\n')}\r\n`,
-    offeredBy: /^o=\S+ (\S+)/.exec(session.find((line) => line.startsWith('o=')) ?? '')?.[1] ?? '',
-    video: video && chosenVideo && { ...chosenVideo, ...extensionIds(video) },
-    audio: audio &&
-      opus && {
-        chosen: opus,
-        rtx: undefined,
-        ...extensionIds(audio),
-        sendsMic: audio.direction === 'sendrecv' || audio.direction === 'sendonly',
-      },
+    offeredBy: /^o=\S+ (\S+)/.exec(lines.find((line) => line.startsWith('o=')) ?? '')?.[1] ?? '',
+    sections,
+    mids,
+    video: video && { ...video, ...extensionIds(video.section), codec: video.chosen.name.toLowerCase() as RtcVideoCodec },
+    audio: audio && { ...audio, ...extensionIds(audio.section), sendsMic: audio === mic },
+    mic,
+    isPlayer: video !== undefined && extensionId(video.section, PLAYOUT_DELAY_URI) !== undefined,
+    bundled: bundle !== undefined,
+    leaders: sharedTransports(description, used),
+    held: sections.filter((section) => isMedia(section) && !section.closed && section.direction === 'inactive' && inGroup(section)),
+    sdp: offerForLibrary(description, { used, data, bundled: bundle !== undefined }),
   }
 }
 
-function readSection([mLine = '', ...lines]: string[], session: string[]): Section {
-  const [kind = '', , , ...formats] = mLine.slice(2).split(' ')
-  const payloads = formats.map(Number).filter(Number.isInteger)
-  const of = (name: string): string[][] =>
-    lines.flatMap((line) => (line.startsWith(`a=${name}:`) ? [line.slice(name.length + 3).split(' ')] : []))
-  const maps = new Map(of('rtpmap').map(([type, ...rest]) => [Number(type), rest.join(' ').split('/')]))
-  const parameters = new Map(of('fmtp').map(([type, ...rest]) => [Number(type), rest.join(' ')]))
-  const codecs = payloads.flatMap((payloadType): Codec[] => {
-    const [name, clockRate, channels] = maps.get(payloadType) ?? []
-    if (name === undefined) return []
-    const feedback = of('rtcp-fb').flatMap(([type, ...rest]) => (type === '*' || Number(type) === payloadType ? [rest.join(' ')] : []))
-    return [
-      {
-        payloadType,
-        name,
-        clockRate: Number(clockRate),
-        channels: channels === undefined ? undefined : Number(channels),
-        parameters: parameters.get(payloadType),
-        feedback,
-      },
-    ]
-  })
-  const directions = /^a=(sendrecv|sendonly|recvonly|inactive)$/
-  const direction = [...session, ...lines].flatMap((line) => directions.exec(line)?.[1] ?? []).at(-1) ?? 'sendrecv'
-  return { kind, mLine, lines, payloads, codecs, direction: direction as Section['direction'] }
-}
-
-function requireTransport(session: string[], sections: Section[]): void {
-  for (const section of sections) {
-    if (section.mLine.split(' ')[1] === '0') continue
-    const has = (name: string): boolean => [...session, ...section.lines].some((line) => line.startsWith(`a=${name}:`))
-    for (const name of ['ice-ufrag', 'ice-pwd', 'fingerprint']) {
-      if (!has(name)) throw refused(`its ${section.kind} part has no a=${name}: it is no WebRTC offer`)
-    }
-  }
-  for (const section of sections) {
-    if (!['video', 'audio'].includes(section.kind) || section.direction === 'recvonly' || section.direction === 'sendrecv') continue
-    throw refused(`its ${section.kind} is ${section.direction}: make it recvonly or sendrecv`)
-  }
-}
-
-function chooseVideo(section: Section): { codec: RtcVideoCodec; chosen: Codec; rtx: Codec | undefined } {
-  for (const codec of section.codecs) {
-    const name = codec.name.toLowerCase()
-    const usable = codec.clockRate === 90_000 && (name === 'vp8' || (name === 'h264' && isBaseline(codec)))
-    if (!usable) continue
-    const rtx = section.codecs.find((other) => other.name.toLowerCase() === 'rtx' && other.parameters === `apt=${codec.payloadType}`)
-    return { codec: name, chosen: codec, rtx }
-  }
-  throw withoutCodec('video', section)
-}
-
-/** Profile 42 (baseline, constrained or not; RFC 6184 section 8.1: the default) and several NAL units a frame. */
-function isBaseline({ parameters = '' }: Codec): boolean {
-  const values = new Map(parameters.split(';').map((pair) => pair.trim().toLowerCase().split('=') as [string, string]))
-  return values.get('packetization-mode') === '1' && (values.get('profile-level-id') ?? '42').startsWith('42')
-}
-
-function prune(section: Section, video: { chosen: Codec; rtx: Codec | undefined } | undefined, opus: Codec | undefined): string[] {
-  const kept = section.kind === 'video' && video ? [video.chosen, video.rtx] : section.kind === 'audio' ? [opus] : undefined
-  const types = kept?.flatMap((codec) => (codec ? [codec.payloadType] : []))
-  let candidates = 0
-  const lines = section.lines.filter((line) => {
-    if (line.startsWith('a=candidate:')) return isUsableCandidate(line.slice(2)) && ++candidates <= MAX_CANDIDATES
-    // later candidates are taken until the session ends, whatever the offer says
-    if (line === 'a=end-of-candidates') return false
-    if (!types) return true
-    if (/^a=rtcp-fb:\S+ transport-cc$/.test(line)) return false
-    const about = /^a=(?:rtpmap|fmtp|rtcp-fb):(\d+) /.exec(line)
-    return about === null || types.includes(Number(about[1]))
-  })
-  if (!types) return [section.mLine, ...lines]
-  const [media, port, protocol] = section.mLine.split(' ')
-  return [`${media} ${port} ${protocol} ${types.join(' ')}`, ...lines]
+/** Whether two offers of one connection have the same used sections, codecs and transport. */
+export function isSameOffer(one: ParsedOffer, other: ParsedOffer): boolean {
+  const lasting = ({ sdp, offeredBy }: ParsedOffer): string =>
+    [offeredBy, ...sdp.split('\r\n').filter((line) => !/^(o=|a=(candidate|ssrc|setup):)/.test(line))].join()
+  return lasting(one) === lasting(other)
 }
 
 /**
- * False for TCP, and for `.local` names of browsers that hide their address: to resolve one takes seconds and a multicast
- * socket, while the client's own checks reveal the address at once (peer-reflexive, RFC 8445 section 7.3.1.3).
+ * A later candidate in the form of the library; undefined where it is of no use. Clients look for candidates of sections before they know
+ * that these are rejected: in a bundle they lead to all of it.
+ *
+ * @throws AvatarError `INVALID_REQUEST` where it is no candidate, or the offer has no such section
  */
-export function isUsableCandidate(line: string): boolean {
-  const [, , protocol = '', , address = ''] = line.split(' ')
-  return protocol.toLowerCase() === 'udp' && address !== '' && !address.toLowerCase().endsWith('.local')
+export function laterCandidate(
+  { sections, mids, bundled }: ParsedOffer,
+  given: RtcCandidate,
+): { candidate: string; sdpMid: string } | undefined {
+  const { sdpMid, sdpMLineIndex } = given
+  const candidate = given.candidate.replace(/^a=/, '')
+  if (candidate === '') return undefined
+  if (!/^candidate:\S+ \d+ (udp|tcp) \d+ \S+ \d+ typ \S+/i.test(candidate)) {
+    throw new AvatarError('INVALID_REQUEST', 'That is no ICE candidate (RFC 8839 section 5.1).', { field: 'candidate' })
+  }
+  const section = sdpMid != null ? sections.find(({ mid }) => mid === sdpMid) : sections[sdpMLineIndex ?? 0]
+  if (!section) {
+    const parts = sections.map(({ mid, kind }, i) => `${i} (${kind}${mid === undefined ? '' : `, mid ${mid.slice(0, 40)}`})`).join(', ')
+    const message = `The candidate is of no part of the offer: its sdpMid or sdpMLineIndex must name one of ${parts}.`
+    throw new AvatarError('INVALID_REQUEST', message, { field: 'candidate' })
+  }
+  const [first] = mids.values()
+  const mid = mids.get(section) ?? (bundled ? first : undefined)
+  return mid === undefined || !isUsableCandidate(candidate) ? undefined : { candidate, sdpMid: mid }
+}
+
+const isMedia = ({ kind }: Section): boolean => kind === 'video' || kind === 'audio'
+/** A channel for data: it opens, and nothing comes over it. */
+const isData = ({ closed, protocol, formats }: Section): boolean =>
+  !closed && protocol.endsWith('/DTLS/SCTP') && formats[0] === 'webrtc-datachannel'
+const receives = ({ direction }: Section): boolean => direction === 'recvonly' || direction === 'sendrecv'
+const sends = ({ direction }: Section): boolean => direction === 'sendonly' || direction === 'sendrecv'
+
+/** @throws AvatarError where the text is no SDP, or has no media section */
+function read(text: string): SessionDescription {
+  let description: SessionDescription
+  try {
+    description = readSdp(text)
+  } catch (thrown) {
+    throw refused(thrown instanceof Error ? thrown.message : String(thrown))
+  }
+  const { sections } = description
+  if (sections.length === 0) throw refused('it has no m= line: ask for a video and an audio track')
+  const mids = sections.flatMap(({ mid }) => mid ?? [])
+  const twice = mids.find((mid, i) => mids.indexOf(mid) !== i)
+  if (twice !== undefined) throw refused(`two of its parts have the same a=mid:${twice.slice(0, 40)}`)
+  return description
+}
+
+/** Why a section cannot be used. */
+interface Fault {
+  why: string
+  details: Record<string, unknown>
+}
+
+/**
+ * The first section of a kind that can be used.
+ *
+ * @param wanted whether a section has the direction for it
+ * @param needed whether the offer makes no sense without it
+ * @throws AvatarError where a needed section is offered and none can be used, with the reasons
+ */
+function choose(
+  kind: string,
+  { wanted, needed }: Record<'wanted' | 'needed', (section: Section) => boolean>,
+  description: SessionDescription,
+): UsedSection | undefined {
+  const open = description.sections.filter((section) => section.kind === kind && !section.closed && section.direction !== 'inactive')
+  const faults: Fault[] = []
+  for (const section of open) {
+    const found = wanted(section) ? use(section, description) : wrongDirection(section)
+    if ('chosen' in found) return found
+    faults.push(found)
+  }
+  if (!open.some(needed)) return undefined
+  const reasons = [...new Set(faults.map(({ why }) => why))]
+  throw refused(reasons.join('; '), Object.assign({}, ...faults.map(({ details }) => details)))
+}
+
+function use(section: Section, description: SessionDescription): UsedSection | Fault {
+  const { kind } = section
+  const transport = transportOf(section, description)
+  const missing = ['ice-ufrag', 'ice-pwd', 'fingerprint'].find((name) => valuesOf(transport, name).length === 0)
+  if (missing) return { why: `its ${kind} part has no a=${missing}: it is no WebRTC offer`, details: {} }
+  if (!transport.includes('a=rtcp-mux')) {
+    return { why: `its ${kind} part has no a=rtcp-mux: offer RTP and RTCP over one port`, details: {} }
+  }
+  const chosen = kind === 'video' ? chooseVideo(section) : section.codecs.find(isOpus)
+  if (!chosen) return withoutCodec(section)
+  const rtx = section.codecs.find(
+    (other) => other.name.toLowerCase() === 'rtx' && parametersOf(other).get('apt') === String(chosen.payloadType),
+  )
+  return { section, mid: section.mid ?? `section${description.sections.indexOf(section)}`, chosen, rtx }
+}
+
+/** VP8 or H.264, whichever is offered first; of several forms of H.264 the one that is closest to what we send. */
+function chooseVideo({ codecs }: Section): Codec | undefined {
+  const first = codecs.find((codec) => isVp8(codec) || h264Rank(codec) !== undefined)
+  if (!first || isVp8(first)) return first
+  return codecs.filter((codec) => h264Rank(codec) !== undefined).sort((one, other) => (h264Rank(one) ?? 0) - (h264Rank(other) ?? 0))[0]
+}
+
+const isOpus = ({ name, clockRate }: Codec): boolean => name.toLowerCase() === 'opus' && clockRate === 48_000
+const isVp8 = ({ name, clockRate }: Codec): boolean => name.toLowerCase() === 'vp8' && clockRate === 90_000
+
+/**
+ * Undefined where we cannot send this form of H.264. What is left out means the baseline profile and single NAL units (RFC 6184
+ * section 8.1), which is what we send: also where several units in a packet are allowed (mode 1). Mode 2 needs another form.
+ */
+function h264Rank(codec: Codec): number | undefined {
+  if (codec.name.toLowerCase() !== 'h264' || codec.clockRate !== 90_000) return undefined
+  const parameters = parametersOf(codec)
+  const mode = parameters.get('packetization-mode') ?? '0'
+  const profile = PROFILES.indexOf((parameters.get('profile-level-id') ?? '42').slice(0, 2))
+  return profile < 0 || !['0', '1'].includes(mode) ? undefined : 2 * profile + (mode === '1' ? 0 : 1)
 }
 
 function extensionIds(section: Section): { absSendTimeId: number | undefined; midId: number | undefined } {
   return { absSendTimeId: extensionId(section, ABS_SEND_TIME_URI), midId: extensionId(section, MID_URI) }
 }
 
-function extensionId(section: Section, uri: string): number | undefined {
-  const line = section.lines.find((other) => other.startsWith('a=extmap:') && other.split(' ')[1] === uri)
-  const id = Number.parseInt(line?.slice('a=extmap:'.length) ?? '', 10)
-  return Number.isNaN(id) ? undefined : id
+function wrongDirection({ kind, direction }: Section): Fault {
+  return { why: `its ${kind} is ${direction}: make it recvonly or sendrecv`, details: {} }
 }
 
-function withoutCodec(kind: string, section: Section): AvatarError {
-  const offered = [...new Set(section.codecs.map((codec) => codec.name))]
-  return refused(`its ${kind} offers ${offered.join(', ') || 'no codec'}; this origin speaks ${OUR_CODECS}`, { kind, offered })
+function withoutCodec({ kind, codecs }: Section): Fault {
+  const offered = [...new Set(codecs.map(({ name }) => name))]
+  return { why: `its ${kind} offers ${offered.join(', ') || 'no codec'}; this origin speaks ${OUR_CODECS}`, details: { kind, offered } }
+}
+
+/** Nothing of the offer receives. */
+function withoutMedia(sections: Section[], mic: UsedSection | undefined): AvatarError {
+  if (mic) return refused('its audio is sendonly, and it asks for nothing to receive: make it sendrecv, or add video')
+  if (!sections.some(isMedia)) return refused('it has neither a video nor an audio m= line')
+  return refused('its video and audio parts are closed or inactive: make them recvonly or sendrecv')
 }
 
 function refused(why: string, details: Record<string, unknown> = {}): AvatarError {

@@ -1,7 +1,8 @@
 /** Encoded frames to RTP payloads. */
+import { MAX_PAYLOAD_BYTES } from '../codec/packet-size.ts'
 
-/** Bytes of one payload: fits an MTU of 1280 with IPv6, UDP, TURN, SRTP and header extensions. */
-export const MAX_PAYLOAD_BYTES = 1_150
+export { MAX_PAYLOAD_BYTES }
+
 const VP8_DESCRIPTOR_BYTES = 4
 const NAL_TYPE_FU_A = 28
 

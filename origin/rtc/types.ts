@@ -79,6 +79,8 @@ export type MicPiece = { kind: 'sound'; opus: Uint8Array } | { kind: 'lost'; ms:
 export interface RtcPeerOptions {
   settings: RtcSettings
   iceServers: readonly RtcIceServer[]
+  /** The connection that stands: it answers itself an offer that changes nothing of it, and goes on. */
+  standing?: RtcPeer | undefined
   onState: (state: RtcState) => void
   /** The client cannot go on without a key frame; at most one call in 500 ms. */
   onKeyframeRequest: () => void
@@ -93,6 +95,8 @@ export interface RtcPeer {
   /** The video codec that was negotiated; undefined: the client wants no video. */
   readonly videoCodec: RtcVideoCodec | undefined
   readonly hasAudio: boolean
+  /** It plays what comes, with a delay of its own, as browsers do; a recorder does not. */
+  readonly isPlayer: boolean
   /** A candidate that came after the offer. @throws AvatarError `INVALID_REQUEST` */
   addCandidate(candidate: RtcCandidate): Promise<void>
   /** One whole encoded frame. @param mediaMs when it is due, on the clock that sound has too */

@@ -4,13 +4,14 @@ import {
   HashAlgorithm,
   NamedCurveAlgorithm,
   RTCCertificate,
-  type RTCPeerConnection,
+  RTCPeerConnection,
   RTCRtpCodecParameters,
   RTCRtpHeaderExtensionParameters,
   SignatureAlgorithm,
 } from 'werift'
-import { ABS_SEND_TIME_URI, type Codec, MID_URI } from './offer.ts'
-import type { RtcIceServer, RtcPath } from './types.ts'
+import type { ParsedOffer } from './offer.ts'
+import { ABS_SEND_TIME_URI, type Codec, MID_URI } from './sdp-sections.ts'
+import type { RtcIceServer, RtcPath, RtcPeerOptions } from './types.ts'
 
 /**
  * One for each connection (ECDSA P-256 with SHA-256, 5 ms); the library has one for all. A browser that offers again on the
@@ -24,7 +25,41 @@ export async function newCertificate(): Promise<RTCCertificate> {
   return new RTCCertificate(keyPem, certPem, signatureHash)
 }
 
-export function codecParameters(
+interface OwnEnd {
+  certificate: RTCCertificate
+  /** The first address of this host. */
+  address: string | undefined
+}
+
+/** A connection that speaks what was chosen of the offer, before it has read it. */
+export function newConnection(
+  { video, audio, mic }: ParsedOffer,
+  { settings, iceServers }: Pick<RtcPeerOptions, 'settings' | 'iceServers'>,
+  { certificate, address }: OwnEnd,
+): RTCPeerConnection {
+  const opus = audio ?? mic
+  return new RTCPeerConnection({
+    certificates: [certificate],
+    iceServers: iceServers.map(({ urls, username, credential }) => ({
+      urls,
+      ...(username === undefined ? {} : { username }),
+      ...(credential === undefined ? {} : { credential }),
+    })),
+    iceTransportPolicy: settings.relayOnly ? 'relay' : 'all',
+    // one socket, on all interfaces, instead of one for each: the answer names its addresses itself
+    iceUseIpv4: false,
+    iceUseIpv6: false,
+    iceAdditionalHostAddresses: address === undefined ? [] : [address],
+    ...(settings.portRange ? { icePortRange: [...settings.portRange] as [number, number] } : {}),
+    codecs: {
+      video: video ? [video.chosen, ...(video.rtx ? [video.rtx] : [])].map((codec) => codecParameters('video', codec)) : [],
+      audio: opus ? [codecParameters('audio', opus.chosen)] : [],
+    },
+    headerExtensions: { video: extensions(), audio: extensions() },
+  })
+}
+
+function codecParameters(
   kind: 'video' | 'audio',
   { name, clockRate, channels, payloadType, parameters, feedback }: Codec,
 ): RTCRtpCodecParameters {
@@ -42,7 +77,7 @@ export function codecParameters(
 }
 
 /** What packets carry beside their payload: when they left, and which part of the offer they belong to. */
-export function extensions(): RTCRtpHeaderExtensionParameters[] {
+function extensions(): RTCRtpHeaderExtensionParameters[] {
   return [ABS_SEND_TIME_URI, MID_URI].map((uri) => new RTCRtpHeaderExtensionParameters({ uri }))
 }
 

@@ -1,18 +1,20 @@
 /** A WebRTC connection by werift. Where the library has a defect, it is worked around here, each time with the reason. */
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import { MediaStream, type MediaStreamTrack, type RTCCertificate, RTCPeerConnection, type RtcpPacket } from 'werift'
+import { MediaStream, type RTCCertificate, type RTCPeerConnection, type RTCRtpTransceiver, type RtcpPacket, type RtpPacket } from 'werift'
 import { AvatarError } from '../../shared/errors.ts'
 import { announceAddresses, hostAddresses } from './addresses.ts'
+import { wholeAnswer } from './answer.ts'
 import { JitterBuffer } from './jitter-buffer.ts'
-import { isUsableCandidate, type OfferedStream, type ParsedOffer, parseOffer } from './offer.ts'
+import { isSameOffer, laterCandidate, type OfferedStream, type ParsedOffer, parseOffer } from './offer.ts'
 import { Pacer } from './pacer.ts'
 import { packetizeH264, packetizeVp8 } from './packetize.ts'
 import { RtcpFeedback } from './rtcp-feedback.ts'
 import { RtpSender } from './rtp-sender.ts'
+import { extensionId, MID_URI } from './sdp-sections.ts'
 import { SendStats } from './send-stats.ts'
 import type { RtcCandidate, RtcPeer, RtcPeerOptions, RtcState, RtcStats, RtcVideoCodec } from './types.ts'
-import { askOnly, codecParameters, extensions, newCertificate, pathOf, withinMs } from './werift-parts.ts'
+import { askOnly, newCertificate, newConnection, pathOf, withinMs } from './werift-parts.ts'
 
 /** ms that an answer waits for candidates of STUN and TURN servers. */
 export const GATHER_MS = 1_000
@@ -38,14 +40,16 @@ const STREAM_NAME = 'avatar'
 /**
  * Answers an offer.
  *
- * @returns the connection, and the answer with all candidates
+ * @returns the connection, which may be the standing one, and the answer with all candidates
  * @throws AvatarError `INVALID_REQUEST` with the reason
  */
 export async function answerOffer(offerSdp: string, options: RtcPeerOptions): Promise<{ peer: RtcPeer; sdp: string }> {
   const offer = parseOffer(offerSdp)
+  const again = options.standing instanceof WeriftPeer ? options.standing.answerAgain(offer) : undefined
+  if (again) return again
   const peer = new WeriftPeer(offer, options, await newCertificate())
   try {
-    return { peer, sdp: await peer.answer(offer) }
+    return { peer, sdp: await peer.answer() }
   } catch (thrown) {
     await peer.close()
     throw thrown
@@ -55,7 +59,9 @@ export async function answerOffer(offerSdp: string, options: RtcPeerOptions): Pr
 class WeriftPeer implements RtcPeer {
   readonly videoCodec: RtcVideoCodec | undefined
   readonly hasAudio: boolean
+  readonly isPlayer: boolean
   readonly offeredBy: string
+  #offer: ParsedOffer
   readonly #options: RtcPeerOptions
   readonly #addresses: readonly string[]
   readonly #pc: RTCPeerConnection
@@ -72,38 +78,23 @@ class WeriftPeer implements RtcPeer {
   readonly #sendStats = new SendStats()
   readonly #pacer = new Pacer<() => void>((leave) => leave())
 
-  constructor({ video, audio, offeredBy }: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
-    const { settings, iceServers } = options
+  constructor(offer: ParsedOffer, options: RtcPeerOptions, certificate: RTCCertificate) {
+    const { video, audio, mic, offeredBy, isPlayer } = offer
+    const { settings } = options
+    this.#offer = offer
     this.#options = options
     this.#mic = new JitterBuffer((piece) => options.onMic(piece))
     this.#addresses = hostAddresses(settings)
     this.videoCodec = video?.codec
     this.hasAudio = audio !== undefined
+    this.isPlayer = isPlayer
     this.offeredBy = offeredBy
-    this.#pc = new RTCPeerConnection({
-      certificates: [certificate],
-      iceServers: iceServers.map(({ urls, username, credential }) => ({
-        urls,
-        ...(username === undefined ? {} : { username }),
-        ...(credential === undefined ? {} : { credential }),
-      })),
-      iceTransportPolicy: settings.relayOnly ? 'relay' : 'all',
-      // one socket, on all interfaces, instead of one for each: the answer names its addresses itself
-      iceUseIpv4: false,
-      iceUseIpv6: false,
-      iceAdditionalHostAddresses: this.#addresses.slice(0, 1),
-      ...(settings.portRange ? { icePortRange: [...settings.portRange] as [number, number] } : {}),
-      codecs: {
-        video: video ? [codecParameters('video', video.chosen), ...(video.rtx ? [codecParameters('video', video.rtx)] : [])] : [],
-        audio: audio ? [codecParameters('audio', audio.chosen)] : [],
-      },
-      headerExtensions: { video: extensions(), audio: extensions() },
-    })
+    this.#pc = newConnection(offer, options, { certificate, address: this.#addresses[0] })
     this.#video = video && this.#addStream('video', 'sendonly', video)
     this.#audio = audio && this.#addStream('audio', audio.sendsMic ? 'sendrecv' : 'sendonly', audio)
+    if (mic && !audio?.sendsMic) this.#addTransceiver('audio', 'recvonly', mic.mid)
     this.#feedback = new RtcpFeedback({ video: this.#video, audio: this.#audio, onKeyframeRequest: () => options.onKeyframeRequest() })
     this.#pc.connectionStateChange.subscribe((state) => this.#connectionChanged(state))
-    this.#pc.onTrack.subscribe((track) => this.#receiveMic(track))
   }
 
   get state(): RtcState {
@@ -111,15 +102,22 @@ class WeriftPeer implements RtcPeer {
   }
 
   /** @returns the answer */
-  async answer(offer: ParsedOffer): Promise<string> {
+  async answer(): Promise<string> {
+    const { sdp } = this.#offer
     try {
-      await this.#pc.setRemoteDescription({ type: 'offer', sdp: offer.sdp })
+      await this.#pc.setRemoteDescription({ type: 'offer', sdp })
       askOnly(this.#options.iceServers, this.#pc)
       for (const transport of this.#pc.dtlsTransports) {
         // as the DTLS client the library would wait 100 ms before it begins
-        if (!/^a=setup:passive/m.test(offer.sdp)) transport.role = 'server'
+        if (!/^a=setup:passive/m.test(sdp)) transport.role = 'server'
+        // taken here, because the library hands on only streams whose number the offer names
+        transport.onRtp.subscribe((packet) => this.#receiveMic(packet))
         // read here, because the library gives a PLI to the microphone's receiver when there is one
         transport.onRtcp.subscribe((packet) => this.#receiveRtcp(packet))
+        // the library would wait for a data channel too
+        transport.onStateChange.subscribe(() => {
+          if (this.#pc.dtlsTransports.every(({ state }) => state === 'connected')) this.#setState('connected')
+        })
       }
       const described = this.#pc.setLocalDescription(await this.#pc.createAnswer())
       await withinMs(described, GATHER_MS)
@@ -130,20 +128,25 @@ class WeriftPeer implements RtcPeer {
       throw new AvatarError('INVALID_REQUEST', message, { field: 'sdp.sdp', reason }, { cause: thrown })
     }
     this.#connectTimer = setTimeout(() => this.#setState('failed'), CONNECT_MS)
-    const { publicAddresses } = this.#options.settings
-    return announceAddresses(this.#pc.localDescription?.sdp ?? '', publicAddresses.length > 0 ? publicAddresses : this.#addresses)
+    return this.#described()
   }
 
-  async addCandidate({ candidate, sdpMid, sdpMLineIndex }: RtcCandidate): Promise<void> {
-    const line = candidate.replace(/^a=/, '')
-    if (line === '' || this.#state === 'closed') return
-    if (!/^candidate:\S+ \d+ (udp|tcp) \d+ \S+ \d+ typ \S+/i.test(line)) {
-      throw new AvatarError('INVALID_REQUEST', 'That is no ICE candidate (RFC 8839 section 5.1).', { field: 'candidate' })
-    }
-    if (!isUsableCandidate(line)) return
-    const about = sdpMid != null ? { sdpMid } : { sdpMLineIndex: sdpMLineIndex ?? 0 }
+  /**
+   * Another offer of the same connection without a restart of ICE, after which the client would look for no other transport.
+   *
+   * @returns undefined where a new connection is needed: the offer changes what is sent, or how
+   */
+  answerAgain(offer: ParsedOffer): { peer: RtcPeer; sdp: string } | undefined {
+    if (this.#state !== 'connected' || !isSameOffer(offer, this.#offer)) return undefined
+    this.#offer = offer
+    return { peer: this, sdp: this.#described() }
+  }
+
+  async addCandidate(given: RtcCandidate): Promise<void> {
+    const candidate = this.#state === 'closed' ? undefined : laterCandidate(this.#offer, given)
+    if (!candidate) return
     try {
-      await this.#pc.addIceCandidate({ candidate: line, ...about })
+      await this.#pc.addIceCandidate(candidate)
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message : String(thrown)
       throw new AvatarError('INVALID_REQUEST', `The candidate cannot be used: ${reason}.`, { field: 'candidate' }, { cause: thrown })
@@ -197,6 +200,12 @@ class WeriftPeer implements RtcPeer {
 
   // --- inside ---------------------------------------------------------------------------------------------------------
 
+  #described(): string {
+    const { publicAddresses } = this.#options.settings
+    const answer = wholeAnswer(this.#pc.localDescription?.sdp ?? '', this.#offer)
+    return announceAddresses(answer, publicAddresses.length > 0 ? publicAddresses : this.#addresses)
+  }
+
   /** A client that went silent may return: media is sent until the connection has failed. */
   get #open(): boolean {
     return this.#state === 'connected' || this.#state === 'disconnected'
@@ -206,12 +215,21 @@ class WeriftPeer implements RtcPeer {
     return [this.#video, this.#audio].filter((stream) => stream !== undefined)
   }
 
-  #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', offered: OfferedStream): RtpSender {
+  #addTransceiver(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv' | 'recvonly', mid: string): RTCRtpTransceiver {
     // of one stream by name: browsers keep sound and frame in step only then
     const transceiver = this.#pc.addTransceiver(kind, { direction, streams: [new MediaStream({ id: STREAM_NAME })] })
+    // there may be two of a kind, which the library would tell apart by their order
+    transceiver.mid = mid
+    const leader = this.#pc.getTransceivers().find((other) => other.mid === this.#offer.leaders.get(mid))
+    if (leader && leader !== transceiver) transceiver.setDtlsTransport(leader.dtlsTransport)
     // the library would begin to report by itself
     transceiver.sender.rtcpRunning = true
-    const { chosen, rtx, absSendTimeId, midId } = offered
+    return transceiver
+  }
+
+  #addStream(kind: 'video' | 'audio', direction: 'sendonly' | 'sendrecv', offered: OfferedStream): RtpSender {
+    const { chosen, rtx, absSendTimeId, midId, mid } = offered
+    const transceiver = this.#addTransceiver(kind, direction, mid)
     return new RtpSender({
       transceiver,
       clockRateHz: chosen.clockRate,
@@ -260,12 +278,15 @@ class WeriftPeer implements RtcPeer {
     if (this.#open) for (const stream of this.#streams) stream.report(now)
   }
 
-  #receiveMic(track: MediaStreamTrack): void {
-    if (track.kind !== 'audio') return
-    track.onReceiveRtp.subscribe(({ header, payload }) => {
-      this.#packetCame()
-      this.#mic.push({ sequence: header.sequenceNumber, timestamp: header.timestamp, payload })
-    })
+  #receiveMic({ header, payload }: RtpPacket): void {
+    this.#packetCame()
+    const { mic } = this.#offer
+    if (mic?.chosen.payloadType !== header.payloadType) return
+    const midId = extensionId(mic.section, MID_URI)
+    const mid = header.extensions.find(({ id }) => id === midId)?.payload.toString()
+    // a client may go on to send what was rejected
+    if (mid !== undefined && mid !== mic.mid) return
+    this.#mic.push({ sequence: header.sequenceNumber, timestamp: header.timestamp, payload })
   }
 
   #receiveRtcp(packet: RtcpPacket): void {

@@ -143,11 +143,12 @@ export class Session {
 
   // --- the clock --------------------------------------------------------------------------------------------------
 
-  /** Takes the next 40 ms of speech, and describes the frame that goes with it. */
+  /** Takes the next 40 ms of speech, and describes the frame that goes with it. Speech waits for a receiver that is about to be there. */
   prepare(dueMs: number): PreparedTick {
-    const spoken = this.speech.next(dueMs)
+    const held = this.#webrtc?.awaited === true && !this.#sockets.wantsSound
+    const spoken = this.speech.next(dueMs, { held })
     const shown = this.#animator.next({ mouth: spoken.sound?.mouth, status: this.#status.current })
-    const sound = this.#audioWindow?.next(spoken.sound?.pcm, this.speech.ahead(this.#audioWindow.aheadSamples))
+    const sound = this.#audioWindow?.next(spoken.sound?.pcm, held ? [] : this.speech.ahead(this.#audioWindow.aheadSamples))
     const { avatar_id: avatarId, quality } = this.#config
     const jpeg = this.#sockets.wantsFrames
     const raw = this.#webrtc?.wantsFrames === true

@@ -223,10 +223,10 @@ export class Speech implements SpeechControl {
 
   // --- the clock --------------------------------------------------------------------------------------------------
 
-  /** Takes the next 40 ms of the current task. */
-  next(dueMs: number): SpokenTick {
+  /** Takes the next 40 ms of the current task. @param held nobody would hear it: nothing is taken */
+  next(dueMs: number, { held = false } = {}): SpokenTick {
     const turn = this.current
-    const sound = this.#queue.next()
+    const sound = held ? undefined : this.#queue.next()
     if (turn && sound) this.#scripts.apply(turn, sound)
     return { generation: this.#options.events.generation, turn, sound, dueMs }
   }

@@ -188,6 +188,50 @@ describe('a browser', () => {
     await soundSince(fromMs)
   })
 
+  it('sees and hears with a microphone and a shared screen in parts of their own, a silent part and a data channel, also when it offers again', async () => {
+    const { session_id: sessionId } = await api.expectOk<{ session_id: string }>('/v1/streaming.new', { quality: 'low' })
+    const client = await SocketClient.open(`${system.wsUrl}/${sessionId}`)
+    live.push({ sessionId, client, relay: undefined })
+    await makeOffer(browser.page, { microphone: false })
+    const offer = async (): Promise<string> =>
+      await browser.page.evaluate(async () => {
+        const { pc } = globalThis.rtc
+        await pc.setLocalDescription(await pc.createOffer())
+        return pc.localDescription?.sdp ?? ''
+      })
+    const answerTo = async (sdp: string): Promise<string> => {
+      const answered = await api.expectOk<{ sdp: { sdp: string } }>('/v1/streaming.start', {
+        session_id: sessionId,
+        sdp: { type: 'offer', sdp },
+      })
+      return answered.sdp.sdp
+    }
+    await browser.page.evaluate(async () => {
+      const { pc } = globalThis.rtc
+      const microphone = await navigator.mediaDevices.getUserMedia({ audio: true })
+      for (const track of microphone.getTracks()) pc.addTransceiver(track, { direction: 'sendonly' })
+      const screen = document.createElement('canvas')
+      screen.getContext('2d')?.fillRect(0, 0, 64, 64)
+      for (const track of screen.captureStream(5).getTracks()) pc.addTransceiver(track, { direction: 'sendonly' })
+      pc.addTransceiver('audio', { direction: 'inactive' })
+      pc.createDataChannel('notes')
+    })
+    await applyAnswer(browser.page, await answerTo(await offer()))
+    const directions = async (): Promise<unknown> =>
+      await browser.page.evaluate(() => globalThis.rtc.pc.getTransceivers().map(({ currentDirection }) => currentDirection))
+    // the screen's place is closed
+    expect(await directions()).toEqual(['recvonly', 'recvonly', 'sendonly', 'inactive'])
+    await moreFrames(10)
+    const again = await answerTo(await offer())
+    await browser.page.evaluate((sdp) => globalThis.rtc.pc.setRemoteDescription({ type: 'answer', sdp }), again)
+    expect(await directions()).toEqual(['recvonly', 'recvonly', 'sendonly', 'inactive'])
+    await moreFrames(10)
+    const fromMs = await pageNow(browser.page)
+    await speak({ sessionId, client, relay: undefined })
+    await soundSince(fromMs)
+    expect(browser.errors).toEqual([])
+  })
+
   it('is seen again after the end of the origin’s process, in the same session', async () => {
     const { sessionId, client } = await connect()
     const from = client.events.length

@@ -50,7 +50,7 @@ describe('watching', () => {
     expect(link).toMatch(
       /<turns:turn\.example\.com>; rel="ice-server"; username="\d+:[\w-]+"; credential="[\w+/=]+"; credential-type="password"$/,
     )
-    expect(response.headers.get('access-control-expose-headers')).toMatch(/location, link/)
+    expect(response.headers.get('access-control-expose-headers')).toMatch(/location, link, etag/)
   })
 
   it('ends with DELETE, once', async () => {
@@ -116,6 +116,65 @@ describe('watching', () => {
     expect(await status('key-a')).toBe(201)
   })
 
+  // Broke: players that can be given nothing but an address were refused.
+  it('takes the session’s token in the address too, on all its ways, and writes it nowhere but into Location', async () => {
+    const vars = { AUTH_MODE: 'keys', API_KEYS: `acme:${await sha256('key-a')}`, LOG_LEVEL: 'debug' }
+    const written: unknown[][] = []
+    for (const level of ['debug', 'info', 'warn', 'error', 'log'] as const) {
+      vi.spyOn(console, level).mockImplementation((...line: unknown[]) => written.push(line))
+    }
+    const one = await newSession({}, { vars, headers: { authorization: 'Bearer key-a' } })
+    const other = await newSession({}, { vars, headers: { authorization: 'Bearer key-a' } })
+    const call = async (path: string, method: string, body?: string, headers: Record<string, string> = SDP) =>
+      await fetchEdge(path, { method, headers, vars, ...(body === undefined ? {} : { body }) })
+    const endpoint = `/v1/whep/${one.sessionId}`
+    const answered = await call(`${endpoint}?token=${one.token}`, 'POST', OFFER)
+    expect(answered.status).toBe(201)
+    const resource = answered.headers.get('location') ?? ''
+    expect(resource).toBe(`${endpoint}/viewer-1?token=${one.token}`)
+    expect((await call(resource, 'PATCH', 'a=end-of-candidates\r\n', FRAGMENT)).status).toBe(204)
+    expect((await call(resource, 'OPTIONS')).status).toBe(204)
+    expect((await call(`${resource}?token=${one.token}`, 'PATCH', 'a=end-of-candidates\r\n', FRAGMENT)).status).toBe(204)
+    for (const wrong of ['', 'key-a', other.token.slice(1), `${one.token.slice(0, -2)}AA`]) {
+      expect((await call(`${endpoint}?token=${wrong}`, 'POST', OFFER)).status).toBe(401)
+      expect((await call(`${endpoint}/viewer-1?token=${wrong}`, 'DELETE')).status).toBe(401)
+    }
+    expect((await call(`${endpoint}?token=${other.token}`, 'POST', OFFER)).status).toBe(404)
+    expect((await call(resource, 'GET')).status).toBe(405)
+    expect((await call(resource, 'DELETE')).status).toBe(200)
+    const calls = written.flat().filter((line) => String(line).includes('/v1/whep/'))
+    expect(calls).not.toEqual([])
+    expect(written.flat().join()).not.toContain(one.token)
+    // elsewhere the address has no say
+    const speak = await fetchEdge(`/v1/avatar.speak?token=${one.token}`, {
+      method: 'POST',
+      vars,
+      body: JSON.stringify({ session_id: one.sessionId, text: 'Hi' }),
+    })
+    expect(speak.status).toBe(401)
+  })
+
+  it('says what is wrong with a body: that the player must offer, or of what type it is', async () => {
+    const { sessionId } = await newSessionOn(origin)
+    const refusal = async (body: string, headers: Record<string, string>) => {
+      const response = await fetchEdge(`/v1/whep/${sessionId}`, { method: 'POST', body, headers })
+      return `${response.status} ${errorOf(await response.json()).message}`
+    }
+    for (const headers of [SDP, {}, { 'content-type': 'text/plain' }]) {
+      expect(await refusal('', headers)).toMatch(/^400 The body is empty: the player must offer/)
+      expect(await refusal('\r\n', headers)).toMatch(/^400 The body is empty: the player must offer/)
+    }
+    expect(await refusal(OFFER, { 'content-type': '' })).toMatch(
+      /^415 The content-type is missing: send it as content-type application\/sdp/,
+    )
+    expect(await refusal(OFFER, { 'content-type': 'application/json' })).toMatch(/^415 The body is said to be application\/json: send/)
+    for (const type of ['application/sdp; charset=utf-8', 'Application/SDP;charset=UTF-8']) {
+      expect((await fetchEdge(`/v1/whep/${sessionId}`, { method: 'POST', body: OFFER, headers: { 'content-type': type } })).status).toBe(
+        201,
+      )
+    }
+  })
+
   it('answers what browsers ask before, and other methods with those that there are', async () => {
     const path = `/v1/whep/${crypto.randomUUID()}`
     const preflight = await fetchEdge(`${path}/viewer-1`, { method: 'OPTIONS', headers: { origin: 'http://localhost:5173' } })
@@ -125,6 +184,10 @@ describe('watching', () => {
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST, OPTIONS'])
     const put = await fetchEdge(`${path}/viewer-1`, { method: 'PUT' })
     expect([put.status, put.headers.get('allow')]).toEqual([405, 'PATCH, DELETE, OPTIONS'])
+    const asked = await fetchEdge(path, { method: 'OPTIONS', headers: { origin: 'http://localhost:5173' } })
+    expect([asked.status, asked.headers.get('accept-post')]).toEqual([204, 'application/sdp'])
+    expect(get.headers.get('accept-post')).toBe('application/sdp')
+    expect(put.headers.get('accept-post')).toBe(null)
     expect((await offer(crypto.randomUUID())).status).toBe(404)
     expect((await offer('mine')).status).toBe(404)
   })

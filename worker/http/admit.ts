@@ -8,7 +8,7 @@ import { AvatarError } from '../../shared/errors.ts'
 import { SessionId } from '../../shared/ids.ts'
 import { unwrap } from '../objects/result.ts'
 import { sessionStub } from '../objects/stubs.ts'
-import { adminOf, callerOf, requireOriginKey, socketCallerOf, tenantByKey, tenantForSession } from './auth.ts'
+import { adminOf, callerByAddress, callerOf, requireOriginKey, tenantByKey, tenantForSession } from './auth.ts'
 import { check, readJson, readText, requireMediaType } from './body.ts'
 import type { AppContext, Caller } from './context.ts'
 import { takeRate } from './rate-limit.ts'
@@ -56,7 +56,8 @@ export async function admit(context: AppContext, route: DeclaredRoute): Promise<
 }
 
 async function admitToSession(context: AppContext, route: DeclaredRoute): Promise<Admitted> {
-  const caller = route.upgrade ? await socketCallerOf(context, context.req.query('token')) : await callerOf(context)
+  const byAddress = route.upgrade || (route.query !== undefined && 'token' in route.query.shape)
+  const caller = byAddress ? await callerByAddress(context, context.req.query('token')) : await callerOf(context)
   const named = route.path.includes('{session_id}') ? sessionIdOf(context) : undefined
   // a token of another session is refused before the body is read
   if (named !== undefined) tenantForSession(caller, named)
@@ -97,8 +98,11 @@ async function inputOf(context: AppContext, route: DeclaredRoute): Promise<Input
 
 async function readBody(context: AppContext, { takes, maxBytes = MAX_BODY_BYTES }: DeclaredRoute, schema: z.ZodType): Promise<unknown> {
   if (takes === undefined) return await readJson(context.req.raw, schema, maxBytes)
+  const text = await readText(context.req.raw, maxBytes)
+  // what is wrong with an empty body is that it is empty
+  if (text.trim() === '') return check(schema, '')
   requireMediaType(context.req.raw, takes)
-  return check(schema, await readText(context.req.raw, maxBytes))
+  return check(schema, text)
 }
 
 function fieldOf(input: unknown, name: string): string | undefined {

@@ -24,13 +24,15 @@ export async function callerOf(context: AppContext): Promise<Caller> {
 }
 
 /**
- * The same for a socket, which a browser opens without headers: the token may stand in the query or in the subprotocol.
+ * The same where the address is all that a caller can set: a browser's socket, a player. The session's token may stand in the query, or in
+ * a socket's subprotocol. API keys may not: addresses are kept and shown.
  *
  * @throws AvatarError UNAUTHORIZED
  */
-export async function socketCallerOf(context: AppContext, queryToken: string | undefined): Promise<Caller> {
+export async function callerByAddress(context: AppContext, queryToken: string | undefined): Promise<Caller> {
   const offered = offeredProtocols(context).find((protocol) => protocol.startsWith(TOKEN_PROTOCOL))
-  const token = queryToken ?? offered?.slice(TOKEN_PROTOCOL.length)
+  // where the address has it already, players add their query to it once more
+  const token = queryToken?.split('?')[0] ?? offered?.slice(TOKEN_PROTOCOL.length)
   if (token === undefined) return callerOf(context)
   const session = await readToken(token, context.get('config').TOKEN_SECRET)
   if (session === undefined) throw unauthorized('The session token is not valid, or no longer.')

@@ -56,7 +56,10 @@ class UnsupportedMediaType extends AvatarError {
 export function requireMediaType(request: Request, wanted: string): void {
   const given = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
   if (given === wanted) return
-  throw new UnsupportedMediaType('INVALID_REQUEST', `Send it as content-type ${wanted}.`, { content_type: given?.slice(0, 128) ?? '' })
+  const said = given ? `The body is said to be ${given.slice(0, 128)}` : 'The content-type is missing'
+  throw new UnsupportedMediaType('INVALID_REQUEST', `${said}: send it as content-type ${wanted}.`, {
+    content_type: given?.slice(0, 128) ?? '',
+  })
 }
 
 function parse(text: string): unknown {

@@ -2,7 +2,8 @@
 import type { MiddlewareHandler } from 'hono'
 import type { AppEnv } from './context.ts'
 
-const EXPOSED = 'x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, location, link, x-should-retry'
+const EXPOSED =
+  'x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, location, link, etag, accept-post, x-should-retry'
 
 /** Says in every answer which pages may read it. Refused and unconfigured calls name none. */
 export const cors: MiddlewareHandler<AppEnv> = async (context, next) => {

@@ -33,6 +33,7 @@ interface Exchange {
   takes?: string
   /** Largest body, bytes. @default MAX_BODY_BYTES */
   maxBytes?: number
+  /** A field `token` takes the session's token, for callers that can set nothing but the address. */
   query?: z.ZodObject
   /** Headers that the route reads. `x-session-id` names the session of the call if the body does not. */
   headers?: z.ZodObject

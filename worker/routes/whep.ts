@@ -1,9 +1,10 @@
 /** Watching a session with any WHEP player (draft-ietf-wish-whep): exchanges an SDP offer for an answer, one resource per viewer. */
+import type { MiddlewareHandler } from 'hono'
 import * as z from 'zod'
 import type { IceServer } from '../../shared/api.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import { pathPrefix } from '../http/addresses.ts'
-import type { AppContext } from '../http/context.ts'
+import type { AppContext, AppEnv } from '../http/context.ts'
 import type { RouteTable } from '../http/declare-route.ts'
 import { parseSdpFragment } from './sdp-fragment.ts'
 
@@ -14,14 +15,28 @@ const FRAGMENT = 'application/trickle-ice-sdpfrag'
 const MAX_SDP = 100_000
 const MAX_FRAGMENT = 16_384
 const ENDPOINT = '/v1/whep/{session_id}'
+export const WHEP_ENDPOINT = '/v1/whep/:session_id'
 const RESOURCE = `${ENDPOINT}/{viewer_id}`
 
-const Sdp = z.string().regex(/^v=0/, 'The body is no SDP: it begins with `v=0`.').meta({ example: 'v=0\r\n...' })
+const EMPTY = 'The body is empty: the player must offer. Send its SDP offer; the server makes none.'
+const Sdp = z
+  .string()
+  .min(1, { error: EMPTY, abort: true })
+  .regex(/^v=0/, 'The body is no SDP: it begins with `v=0`.')
+  .meta({ example: 'v=0\r\n...' })
+/** Players are often given nothing but an address. */
+const Query = z.object({ token: z.string().optional().meta({ description: 'The access_token of the session, instead of the header.' }) })
 const Fragment = z.string().meta({ example: 'a=end-of-candidates\r\n' })
 const Watched = z.object({ viewer_id: z.string(), sdp: z.string() })
 
 /** Common to all calls of a viewer's resource. */
-const VIEWER = { path: RESOURCE, auth: 'session', rate: 'none', tag: TAG } as const
+const VIEWER = { path: RESOURCE, auth: 'session', rate: 'none', tag: TAG, query: Query } as const
+
+/** Says in each answer of the endpoint what is posted there (draft-ietf-wish-whep), also to who asks by OPTIONS. */
+export const acceptPost: MiddlewareHandler<AppEnv> = async (context, next) => {
+  await next()
+  context.header('accept-post', SDP)
+}
 
 export function mountWhep(routes: RouteTable): void {
   routes.post(
@@ -32,19 +47,22 @@ export function mountWhep(routes: RouteTable): void {
       tag: TAG,
       summary: 'Watch a session (WHEP)',
       description:
-        'An offer that receives, for its answer, which holds all candidates. `Location` names the viewer: DELETE ends it. `Link` headers name the ICE servers. The session goes on for its own client beside it; a viewer ends with its session, or when it is silent for 30 s.',
+        'An offer that receives, for its answer, which holds all candidates. `Location` names the viewer: DELETE ends it. A token of the query stands there too. `Link` headers name the ICE servers. The session goes on for its own client beside it; a viewer ends with its session, or when it is silent for 30 s.',
       takes: SDP,
       maxBytes: MAX_SDP,
+      query: Query,
       body: Sdp,
       answers: SDP,
       status: 201,
       response: Sdp,
       errors: ['CONCURRENCY_LIMIT', 'WEBRTC_NOT_READY', 'ORIGIN_UNAVAILABLE'],
     },
-    async ({ context, tenant, session, body: sdp }) => {
+    async ({ context, tenant, session, query, body: sdp }) => {
       const watched = Watched.parse(await session.call({ method: 'watch', params: { sdp } }))
       for (const link of iceLinks(await session.object.iceServers(tenant))) context.header('link', link, { append: true })
-      context.header('location', `${pathPrefix(context)}/v1/whep/${session.id}/${watched.viewer_id}`)
+      // a player that was given only an address ends with this one
+      const token = query.token === undefined ? '' : `?token=${encodeURIComponent(query.token)}`
+      context.header('location', `${pathPrefix(context)}/v1/whep/${session.id}/${watched.viewer_id}${token}`)
       return context.body(watched.sdp, 201, { 'content-type': SDP })
     },
   )

@@ -3,6 +3,7 @@ import { Codec, CodecContext, FFmpegError, Frame, Packet, SoftwareScaleContext }
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { EncoderPool } from '../../../origin/codec/encoder-pool.ts'
 import { MAX_KEYFRAME_DISTANCE, type VideoCodec, VideoEncoder } from '../../../origin/codec/video-encoder.ts'
+import { packetizeH264 } from '../../../origin/rtc/packetize.ts'
 
 const SIZE = 128
 const BITRATE = 300_000
@@ -79,6 +80,19 @@ function encodeScenes(encoder: VideoEncoder, count: number, keyframeAt?: number)
     return encoded
   })
 }
+
+// Broke: fragments of a frame, which a player that offers H.264 without parameters does not take
+it('an h264 stream has no unit that is larger than a packet', () => {
+  const size = 512
+  const encoder = new VideoEncoder({ codec: 'h264', size, bitrateBps: 2_000_000 })
+  const frames = Array.from({ length: 5 }, (_, i) => encoder.encode(scene(i, size), i, { keyframe: false })?.data ?? Buffer.alloc(0))
+  encoder.close()
+  const types = frames.flatMap((frame) => packetizeH264(frame).map(([header = 0]) => header & 0x1f))
+  // slices of key frames and of others (H.264 table 7-1), and no fragment
+  expect(types.filter((type) => type === 5).length).toBeGreaterThan(1)
+  expect(types.filter((type) => type === 1).length).toBeGreaterThan(4)
+  expect(types).not.toContain(28)
+})
 
 describe.each(CODECS)('a %s stream', (codec) => {
   it('decodes to the frames that went in, in their colours', () => {

@@ -16,6 +16,7 @@ class FakePeer implements RtcPeer {
   state: RtcState = 'connecting'
   readonly videoCodec = 'vp8'
   readonly hasAudio = true
+  readonly isPlayer = false
   readonly offeredBy: string
   readonly frames: Uint8Array[] = []
   readonly sounds: Uint8Array[] = []

@@ -102,8 +102,54 @@ describe('what cannot be answered is refused with the reason:', () => {
   })
 
   it('H.264 of a profile or a mode that we do not speak', () => {
-    const { details } = refusal(edit((lines) => lines.map((line) => line.replace(/^(m=video \d+ \S+) .*/, '$1 104 116'))))
-    expect(details).toMatchObject({ offered: ['H264'] })
+    const parameters = (text: string): string =>
+      edit((lines) =>
+        lines
+          .filter((line) => !line.startsWith('a=fmtp:108') || text !== '')
+          .map((line) => line.replace(/^(m=video \d+ \S+) .*/, '$1 108').replace(/^a=fmtp:108 .*/, `a=fmtp:108 ${text}`)),
+      )
+    expect(refusal(parameters('packetization-mode=1;profile-level-id=f4001f')).details).toMatchObject({ offered: ['H264'] })
+    expect(refusal(parameters('packetization-mode=2;profile-level-id=42e01f')).message).toMatch(/offers H264; this origin speaks .*H264/)
+    // those whose decoders show the baseline profile are spoken, and what is left out means it
+    for (const text of [
+      '',
+      'packetization-mode=0',
+      'profile-level-id=42001f',
+      'packetization-mode=1; profile-level-id=64001F',
+      'profile-level-id=4D001F',
+    ]) {
+      expect(parseOffer(parameters(text)).video).toMatchObject({ codec: 'h264', chosen: { payloadType: 108 } })
+    }
+  })
+
+  it('RTP and RTCP on two ports', () => {
+    expect(refusal(without(/^a=rtcp-mux$/)).message).toMatch(/video part has no a=rtcp-mux: offer/)
+  })
+
+  it('every video part for a reason of its own, which are all told', () => {
+    const foreign =
+      CHROMIUM.split(/(?=^m=)/m)[1]
+        ?.replace(/^(m=video \d+ \S+) .*/, '$1 98')
+        .replace('a=mid:0', 'a=mid:7') ?? ''
+    const { message, details } = refusal(CHROMIUM.replace('a=recvonly', 'a=sendonly') + foreign)
+    expect(message).toMatch(/video is sendonly: make it recvonly or sendrecv; its video offers VP9; this origin speaks/)
+    expect(details).toMatchObject({ offered: ['VP9'] })
+  })
+
+  it('a microphone and nothing to receive', () => {
+    const [session = '', , audio = ''] = CHROMIUM.split(/(?=^m=)/m)
+    expect(refusal(session + audio.replace('a=sendrecv', 'a=sendonly')).message).toMatch(/its audio is sendonly.*make it sendrecv/)
+  })
+
+  it('parts that are all closed or inactive', () => {
+    expect(refusal(CHROMIUM.replace(/^a=(recvonly|sendrecv)/gm, 'a=inactive')).message).toMatch(/closed or inactive: make them recvonly/)
+    expect(refusal(CHROMIUM.replace(/^(m=\w+) 9/gm, '$1 0')).message).toMatch(/closed or inactive/)
+  })
+
+  it('two parts of one name, and a part that is bundled with nothing', () => {
+    expect(refusal(CHROMIUM.replace('a=mid:1', 'a=mid:0')).message).toMatch(/same a=mid:0/)
+    const alone = CHROMIUM.replace(/^a=group:BUNDLE.*\r\n/m, '').replace(/^m=audio 9(.*)$/m, 'm=audio 0$1\na=bundle-only')
+    expect(refusal(alone).message).toMatch(/audio part is bundle-only/)
   })
 
   it('sound without Opus', () => {

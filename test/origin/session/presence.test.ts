@@ -15,6 +15,7 @@ function fakeRtc(): RtcServices & { become: ((state: RtcState) => void)[] } {
         state: 'connecting',
         videoCodec: undefined,
         hasAudio: false,
+        isPlayer: false,
         offeredBy: sdp,
         addCandidate: async () => undefined,
         sendVideo: () => undefined,
