@@ -1,0 +1,100 @@
+/** Sounds of single words: the lexicon, endings, compounds, letters; for the rest a pronouncer that knows letter rules. */
+import type { Pronouncer } from '../../types.ts'
+import { fromCmu } from './cmu.ts'
+import { derivations, withS } from './endings.ts'
+import type { Entry, Lexicon } from './lexicon.ts'
+import { joined, spelled } from './stress.ts'
+
+/** Words that the lexicon lacks, or has for another meaning. */
+const OWN: Readonly<Record<string, string>> = {
+  miz: 'mˈɪz',
+  missis: 'mˈɪsᵻz',
+}
+/** Shortest parts of a compound that nobody wrote as two words, and shortest compound. */
+const MIN_PART = 3
+const MIN_NAME_PART = 4
+const MIN_COMPOUND = 7
+/** Capitals up to this many are letters where they are no known word. */
+const MAX_SPELT = 5
+
+export class Pronunciation {
+  readonly #lexicon: Lexicon
+  readonly #pronouncer: Pronouncer | undefined
+
+  constructor(lexicon: Lexicon, pronouncer: Pronouncer | undefined) {
+    this.#lexicon = lexicon
+    this.#pronouncer = pronouncer
+  }
+
+  /** undefined for a word that only letter rules can read. */
+  find(word: string): Entry | undefined {
+    const bare = word.replace(/^'|'$/g, '')
+    for (const form of new Set([word, word.replace(/^'/, ''), bare])) {
+      const found = this.#listed(form) ?? this.#derived(form, (stem) => this.#listed(stem))
+      if (found) return found
+    }
+    const short = bare.replace(/(.)\1{2,}/gi, '$1$1')
+    if (short !== bare) return this.#listed(short) ?? this.#listed(short.replace(/(.)\1/gi, '$1'))
+    return this.#compound(bare) ?? this.#derived(bare, (stem) => this.#compound(stem))
+  }
+
+  /** Sounds of unknown words, in their order: by letter rules, else letter by letter. Never rejects. */
+  async guess(words: readonly string[]): Promise<Entry[]> {
+    const stems = words.map((word) => word.replace(/'s?$|^'/g, ''))
+    const phones = (await this.#pronouncer?.pronounce(stems)) ?? []
+    return words.map((word, i) => {
+      const stem = stems[i] ?? ''
+      const sound = fromCmu(phones[i] ?? [], stem) || this.letters(stem)
+      return { sound: word.endsWith("'s") ? withS(sound) : sound, byTag: {} }
+    })
+  }
+
+  /** Names of the letters, as one word. */
+  letters(word: string): string {
+    return spelled([...word.toUpperCase()].map((letter) => this.#lexicon.find(letter)?.sound ?? ''))
+  }
+
+  /** Parts that a hyphen or a capital divides; one where the word is known as a whole. */
+  partsOf(word: string): string[] {
+    const whole = word.replace(/[-_‐‑]/g, '-')
+    if (this.#listed(whole) || this.#derived(whole, (stem) => this.#listed(stem))) return [whole]
+    const parts = whole.split('-').filter((part) => part !== '')
+    if (parts.length > 1 && this.#listed(parts.join(''))) return [parts.join('')]
+    return parts.flatMap((part) => (this.#listed(part) ? [part] : part.split(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/)))
+  }
+
+  /** Not a known word, and short enough for an abbreviation. */
+  isAbbreviation(word: string): boolean {
+    return word.length > 1 && word.length <= MAX_SPELT && !this.find(word)
+  }
+
+  #listed(word: string): Entry | undefined {
+    const own = OWN[word.toLowerCase()]
+    return own === undefined ? this.#lexicon.find(word) : { sound: own, byTag: {} }
+  }
+
+  #derived(word: string, find: (stem: string) => Entry | undefined): Entry | undefined {
+    for (const { stem, sound } of derivations(word)) {
+      const entry = find(stem)
+      if (!entry) continue
+      const byTag = Object.fromEntries(Object.entries(entry.byTag).map(([tag, its]) => [tag, sound(its)]))
+      return { sound: sound(entry.sound), byTag }
+    }
+    return undefined
+  }
+
+  /** Two known words written as one; of several ways the most even. */
+  #compound(word: string): Entry | undefined {
+    if (word.length < MIN_COMPOUND || !/^[A-Za-z]+$/.test(word)) return undefined
+    const min = word === word.toLowerCase() ? MIN_PART : MIN_NAME_PART
+    for (let shorter = Math.floor(word.length / 2); shorter >= min; shorter--) {
+      for (const at of new Set([shorter, word.length - shorter])) {
+        const texts = [word.slice(0, at), word.slice(at)]
+        const sounds = texts.map((text) => this.#lexicon.find(text)?.sound)
+        if (sounds.includes(undefined)) continue
+        return { sound: joined(texts.map((text, i) => ({ text, sound: sounds[i] ?? '' }))), byTag: {} }
+      }
+    }
+    return undefined
+  }
+}
