@@ -141,7 +141,9 @@ const SYMBOLS: Readonly<Record<string, string>> = {
 const VOWEL = /^(?:[aeiou][a-z]r?)$/
 const WEAK = /^(?:ax|axr|ix|el|em|en)$/
 /** Spellings that have the stress on the vowel before them. */
-const STRESSED_BEFORE = /(?:[cst]ion|[cst]ia|[cst]ian|ity|ical|ics?|ify|ial|ious)s?$/
+const STRESSED_BEFORE = /(?:[cst]ion|[cst]ia|[cst]ian|ity|ical|ics?|ify|ial|ious|[vnw]sk[iy])s?$/
+/** Names and words of Romance languages and Japanese: the last vowel is heard, the one before has the stress. */
+const OPEN_END = /^.{4,}[aoi]$|e$/
 const HEAVY = /^(?:aw|ay|ey|ow|oy|aa|ae|iy|uw)$/
 
 /**
@@ -151,9 +153,9 @@ const HEAVY = /^(?:aw|ay|ey|ow|oy|aa|ae|iy|uw)$/
 export function fromCmu(phones: readonly string[], spelling: string): string {
   const vowels = phones.flatMap((phone, i) => (VOWEL.test(phone) ? [i] : []))
   const full = vowels.filter((i) => !WEAK.test(phones[i] ?? ''))
-  const ending = STRESSED_BEFORE.exec(spelling.toLowerCase())
-  const endVowels = ending ? (/(?:ity|ical|ify)s?$/.test(ending[0]) ? 2 : 1) : 0
-  const primary = (ending && vowels.length > endVowels ? vowels.at(-1 - endVowels) : undefined) ?? full[0] ?? vowels[0]
+  const back = stressFromEnd(spelling.toLowerCase(), VOWEL.test(phones.at(-1) ?? ''))
+  const attracted = back === undefined ? undefined : vowels.at(-1 - back)
+  const primary = (attracted !== undefined && full.includes(attracted) ? attracted : undefined) ?? full[0] ?? vowels[0]
   return phones
     .map((phone, i) => {
       const at = vowels.indexOf(i)
@@ -170,6 +172,13 @@ export function fromCmu(phones: readonly string[], spelling: string): string {
     const before = all[i - 1] ?? ''
     return all[i] === 't' && (VOWEL.test(before) || before === 'r') && VOWEL.test(all[i + 1] ?? '') && i + 1 !== primary
   }
+}
+
+/** Vowels after the stressed one, where the spelling tells. */
+function stressFromEnd(spelling: string, isOpen: boolean): number | undefined {
+  const ending = STRESSED_BEFORE.exec(spelling)?.[0]
+  if (ending !== undefined) return /(?:ity|ical|ify)s?$/.test(ending) ? 2 : 1
+  return isOpen && OPEN_END.test(spelling) ? 1 : undefined
 }
 
 function stressedSymbol(phone: string): string {

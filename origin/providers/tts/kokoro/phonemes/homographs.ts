@@ -17,7 +17,8 @@ export interface Reading {
   tag?: Tag | undefined
   sound?: string
 }
-type Rule = (place: Place) => Reading
+/** undefined: the general rules decide. */
+type Rule = (place: Place) => Reading | undefined
 
 const LIVING_IN = words(
   'in at on near with alone together here there longer forever by among under without for up through abroad nearby next like happily',
@@ -113,7 +114,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   wind: byParticle,
   winds: byParticle,
   tears: byParticle,
-  tear: (place) => (isAfterNounWord(place) && place.after === 'in' ? { tag: 'VERB' } : byParticle(place)),
+  tear: (place) =>
+    isAfterNounWord(place) && place.after === 'in' && !place.later.some((word) => /^eyes?$/.test(word))
+      ? { tag: 'VERB' }
+      : byParticle(place),
   bow: (place) => {
     const { before, beforeThat, after } = place
     if (before === 'a' && beforeThat !== undefined && /^(?:take|takes|took|taking)$/.test(beforeThat)) return { tag: 'VERB' }
@@ -159,6 +163,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   invalid: () => ({ tag: 'ADJ' }),
   resume: (place) => (!isVerb(place) && isAfterNounWord(place) ? { sound: 'ɹˈɛzəmˌA' } : {}),
   resumes: (place) => (isAfterNounWord(place) ? { sound: 'ɹˈɛzəmˌAz' } : {}),
+  refuse: (place) => (/^(?:collection|bin|bins|truck|disposal|sacks?)$/.test(place.after ?? '') ? { tag: 'NOUN' } : undefined),
+  polish: (place) => (isVerb(place) || (isStart(place) && hasObject(place)) ? { sound: 'pˈɑlɪʃ' } : {}),
   learned: ({ after }) => ({
     tag: after !== undefined && /^(?:man|men|woman|scholar|scholars|professor|judge|friend|society)$/.test(after) ? 'ADJ' : 'VERB',
   }),
@@ -177,7 +183,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   }),
 }
 
-/** undefined where the general rules say enough. */
+/** undefined where the general rules decide. */
 export function readingOf(place: Place): Reading | undefined {
   return Object.hasOwn(RULES, place.word) ? RULES[place.word]?.(place) : undefined
 }

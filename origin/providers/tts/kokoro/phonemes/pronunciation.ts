@@ -3,13 +3,9 @@ import type { Pronouncer } from '../../types.ts'
 import { fromCmu } from './cmu.ts'
 import { derivations, withS } from './endings.ts'
 import type { Entry, Lexicon } from './lexicon.ts'
+import { OWN_WORDS } from './own-words.ts'
 import { joined, spelled } from './stress.ts'
 
-/** Words that the lexicon lacks, or has for another meaning. */
-const OWN: Readonly<Record<string, string>> = {
-  miz: 'mˈɪz',
-  missis: 'mˈɪsᵻz',
-}
 /** Shortest parts of a compound that nobody wrote as two words, and shortest compound. */
 const MIN_PART = 3
 const MIN_NAME_PART = 4
@@ -44,7 +40,7 @@ export class Pronunciation {
     const phones = (await this.#pronouncer?.pronounce(stems)) ?? []
     return words.map((word, i) => {
       const stem = stems[i] ?? ''
-      const sound = fromCmu(phones[i] ?? [], stem) || this.letters(stem)
+      const sound = (/[aeiouy]/i.test(stem) && fromCmu(phones[i] ?? [], stem)) || this.letters(stem)
       return { sound: word.endsWith("'s") ? withS(sound) : sound, byTag: {} }
     })
   }
@@ -69,7 +65,7 @@ export class Pronunciation {
   }
 
   #listed(word: string): Entry | undefined {
-    const own = OWN[word.toLowerCase()]
+    const own = Object.hasOwn(OWN_WORDS, word.toLowerCase()) ? OWN_WORDS[word.toLowerCase()] : undefined
     return own === undefined ? this.#lexicon.find(word) : { sound: own, byTag: {} }
   }
 

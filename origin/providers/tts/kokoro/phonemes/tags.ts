@@ -1,5 +1,6 @@
 /** Part of speech of a word that sounds differently as noun and verb, from its neighbours: rules for what chats say, no model. */
 import {
+  ADJUNCTS,
   announcesNoun,
   BE,
   CONJUNCTIONS,
@@ -62,13 +63,20 @@ export function partOfSpeech(place: Place, isVerbFirst: boolean): Tag | undefine
   return afterHelper(place) ?? inNounPhrase(place) ?? atStart(place) ?? afterNoun(place, isVerbFirst)
 }
 
+/** Sound different as participles. */
+const IS_PAST = /^(?:(?:re)?read|wound)$/
+/** A bare verb follows their object. */
+const LETTING = /^(?:let|lets|make|makes|made|help|helps|helped|watch|see|hear)$/
+
 /** After to, modals, subjects, have and be. */
 export function afterHelper({ before, beforeThat, word }: Place): Tag | undefined {
   if (before === undefined) return undefined
   if (before === 'to') return beforeThat !== undefined && TO_NOUN.has(beforeThat) ? 'NOUN' : 'VERB'
   if (MODALS.has(before) || /'(?:ll|d)$/.test(before)) return beforeThat !== undefined && announcesNoun(beforeThat) ? undefined : 'VERB'
-  if (PERFECT.has(before)) return /^(?:re)?read$|^wound$/.test(word) ? 'VBN' : 'NOUN'
-  if (BE.has(before)) return /^(?:re)?read$|^wound$/.test(word) ? 'VBN' : 'ADJ'
+  if (PERFECT.has(before)) return IS_PAST.test(word) ? 'VBN' : 'NOUN'
+  if (BE.has(before)) return IS_PAST.test(word) ? 'VBN' : 'ADJ'
+  if (beforeThat !== undefined && OBJECTS.has(before) && LETTING.test(beforeThat)) return 'VERB'
+  if (beforeThat !== undefined && PERFECT.has(beforeThat) && SUBJECTS.has(before) && IS_PAST.test(word)) return 'VBN'
   if (SUBJECTS.has(before))
     return beforeThat !== undefined && (before === 'you' || before === 'it') && GIVING.has(beforeThat) ? 'NOUN' : 'VERB'
   if (before === 'that') return isThird(word) || (beforeThat !== undefined && isPlural(beforeThat)) ? 'VERB' : 'NOUN'
@@ -99,7 +107,8 @@ function afterNoun({ before, word, after }: Place, isVerbFirst: boolean): Tag | 
   const hasObject = after !== undefined && (DETERMINERS.has(after) || OBJECTS.has(after))
   // a plural has a verb without -s, a singular one with it
   if (isThird(word) === isPlural(before)) return 'NOUN'
-  return hasObject || (isVerbFirst && isPlural(before)) ? 'VERB' : 'NOUN'
+  const isAlone = after === undefined || PREPOSITIONS.has(after) || CONJUNCTIONS.has(after) || isAdverb(after)
+  return hasObject || (isPlural(before) && (isVerbFirst || (isAlone && !ADJUNCTS.has(before)))) ? 'VERB' : 'NOUN'
 }
 
 function isThird(word: string): boolean {

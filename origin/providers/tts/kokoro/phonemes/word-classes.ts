@@ -31,6 +31,8 @@ export const TAKING =
   sell sells include includes post posts publish generate`)
 /** With two objects: what follows `you` is no verb. */
 export const GIVING = words('give gives gave giving send sends sent show shows offer offers bring brings tell tells get gets thank')
+/** Plurals that stand before nouns. */
+export const ADJUNCTS = words('sales sports news arms savings systems goods customs communications operations resources awards series')
 /** Between a verb and what it depends on. */
 const ADVERBS =
   words(`not never always also just still even ever often sometimes usually really actually now then already soon rather almost
