@@ -83,6 +83,7 @@ class PhonemeString {
     this.#separate(token)
     const isOpening = /[“(]/.test(token.mark)
     // a pause before the first sound says nothing, nor does an opening mark after the last
+    if (token.mark === ')' && !this.text.slice(this.text.lastIndexOf(')') + 1).includes('(')) return
     if (isOpening ? !rest.some((later) => 'word' in later) : this.text === '') return
     if (this.text.endsWith(token.mark.repeat(MAX_REPEATED_MARKS))) return
     if (isOpening || token.mark === '—') this.#space()

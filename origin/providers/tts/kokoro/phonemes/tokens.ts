@@ -138,7 +138,7 @@ function withSpelling(tokens: Token[]): Token[] {
   const out: Token[] = []
   for (const token of tokens) {
     const before = out.at(-1)
-    const isLetter = 'word' in token && /^[A-Z](?:'s)?$/.test(token.word)
+    const isLetter = 'word' in token && /^[A-Z](?:-[A-Z])*(?:'[sS])?$/.test(token.word)
     if (isLetter && before && 'word' in before && /^[A-Z]+$/.test(before.word) && (before.isSpelt || before.word.length === 1)) {
       before.word += token.word
       before.isSpelt = true
@@ -151,6 +151,7 @@ function withSpelling(tokens: Token[]): Token[] {
 function isLetterA(tokens: readonly Token[], at: number): boolean {
   const [before, token, after] = [tokens[at - 1], tokens[at], tokens[at + 1]]
   if (after === undefined || 'mark' in after) return after === undefined || !/["“(]/.test(after.mark)
+  if (/^(?:squared|cubed|equals)$/.test(after.word)) return true
   if (!token || !('word' in token) || token.word === 'a') return false
   if (/^(?:and|or)$/.test(after.word)) return true
   if (before === undefined || 'mark' in before || before.isCapitals) return false
