@@ -33,6 +33,7 @@ export const OWN_WORDS: Readonly<Record<string, string>> = {
   onnx: 'ˈɑnɪks',
   postgres: 'pˈOstɡɹɛs',
   postgresql: 'pˈOstɡɹɛs kjˌuˈɛl',
+  pytorch: 'pˈItˌɔɹʧ',
   qwen: 'kwˈɛn',
   regex: 'ɹˈɛʤɛks',
   sqlite: 'ˌɛskjuˈɛlIt',

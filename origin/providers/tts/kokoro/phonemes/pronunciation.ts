@@ -1,7 +1,7 @@
 /** Sounds of single words: the lexicon, endings, compounds, letters; for the rest a pronouncer that knows letter rules. */
 import type { Pronouncer } from '../../types.ts'
-import { fromCmu } from './cmu.ts'
 import { derivations, withS } from './endings.ts'
+import { fromCmu } from './letter-sounds.ts'
 import type { Entry, Lexicon } from './lexicon.ts'
 import { OWN_WORDS } from './own-words.ts'
 import { joined, spelled } from './stress.ts'

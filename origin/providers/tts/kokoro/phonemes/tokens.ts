@@ -85,29 +85,36 @@ export function tokensOf(text: string, written: readonly WrittenWord[]): Token[]
     text,
     written.map(({ to }) => to),
   )
-  const tokens = spoken.flatMap((part, of) => partTokens(part, of, isInCapitals(written[of]?.text ?? '')))
+  const tokens = spoken.flatMap((part, of) => partTokens(part, of, written[of]?.text ?? ''))
   for (const [i, token] of tokens.entries()) if ('word' in token && /^a$/i.test(token.word) && isLetterA(tokens, i)) token.isSpelt = true
   return tokens
 }
 
-function isInCapitals(word: string): boolean {
-  const letters = word.replace(/[^\p{L}]/gu, '')
-  return letters.length > 1 && letters === letters.toUpperCase() && letters !== letters.toLowerCase()
+/** Also where the word that is said is in small letters: `DO NOT`. */
+function isInCapitals(word: string, written: string): boolean {
+  return word.length > 1 && written.includes(word.toUpperCase()) && written === written.toUpperCase()
 }
 
-function partTokens(part: string, of: number, isCapitals: boolean): Token[] {
+function partTokens(part: string, of: number, written: string): Token[] {
   const tokens: Token[] = []
   let isApart = true
   let end = 0
   const plain = plainText(part)
+  const capitals = plainText(written)
   for (const match of plain.matchAll(PIECE)) {
     const { word, mark, sign, space } = match.groups ?? {}
     // what is left out between two pieces separates them
     isApart ||= space !== undefined || match.index > end
     end = match.index + match[0].length
     if (space !== undefined) continue
-    if (mark !== undefined) tokens.push({ mark: markOf(mark, isApart && plain.slice(end, end + 1).trim() !== ''), of, isApart })
-    else tokens.push({ word: word ?? SIGNS[sign ?? ''] ?? '', isCapitals, isSpelt: false, of, isApart: isApart || sign !== undefined })
+    if (mark !== undefined) {
+      const isOpening = /^[\s([{—-]?$/.test(plain.slice(0, match.index).slice(-1)) && /^\S/.test(plain.slice(end))
+      tokens.push({ mark: markOf(mark, isOpening), of, isApart })
+      isApart = false
+      continue
+    }
+    const said = word ?? SIGNS[sign ?? ''] ?? ''
+    tokens.push({ word: said, isCapitals: isInCapitals(said, capitals), isSpelt: false, of, isApart: isApart || sign !== undefined })
     isApart = sign !== undefined
   }
   return withSpelling(tokens)
