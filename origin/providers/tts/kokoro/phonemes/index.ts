@@ -1,5 +1,6 @@
 /** Written English to the phonemes that the Kokoro network was trained on. */
 import type { Pronouncer } from '../../types.ts'
+import type { Accent } from './british.ts'
 import { Lexicon } from './lexicon.ts'
 import { Pronunciation } from './pronunciation.ts'
 import { Reader } from './reader.ts'
@@ -24,8 +25,10 @@ export interface Phonemes {
 }
 
 export interface PhonemizerOptions {
-  /** `models/voice/lexicon.txt.gz`. */
+  /** `models/voice/lexicon-us.txt.gz` or `lexicon-uk.txt.gz`. */
   lexiconPath: string
+  /** That of the lexicon. */
+  accent?: Accent
   /** For words that the lexicon does not have; without it they are spelt. Closed by its owner. */
   pronouncer?: Pronouncer
 }
@@ -41,8 +44,8 @@ export class Phonemizer {
   }
 
   /** @throws Error when the lexicon is missing or damaged */
-  static async load({ lexiconPath, pronouncer }: PhonemizerOptions): Promise<Phonemizer> {
-    return new Phonemizer(new Pronunciation(await Lexicon.load(lexiconPath), pronouncer))
+  static async load({ lexiconPath, pronouncer, accent = 'us' }: PhonemizerOptions): Promise<Phonemizer> {
+    return new Phonemizer(new Pronunciation(await Lexicon.load(lexiconPath), pronouncer, accent))
   }
 
   /** @param text a clause as written; numbers, signs and short forms are said in words. Never rejects */

@@ -73,8 +73,9 @@ const PREFIX = /^(?:be|de|dis|em|en|im|in|re|un|mis|ad|con|com|ex|pre|pro)[^aeio
  * Of words with as many vowels as the lexicon's, 76 % of rare words and 77 % of names get the stress on the right one. Heavy vowels
  * from two away have a secondary one.
  */
-export function fromCmu(phones: readonly string[], spelling: string): string {
-  const vowels = phones.flatMap((phone, i) => (VOWEL.test(phone) ? [i] : []))
+export function fromCmu(given: readonly string[], spelling: string): string {
+  const phones = withAh(given, spelling)
+  const vowels = vowelsOf(phones)
   const primary = stressed(phones, vowels, spelling)
   return phones
     .map((phone, i) => {
@@ -85,6 +86,22 @@ export function fromCmu(phones: readonly string[], spelling: string): string {
       return distance >= 2 && HEAVY.test(phone) && at < vowels.length - 1 ? `ˌ${SYMBOLS[phone]}` : weakSymbol(phone)
     })
     .join('')
+}
+
+function vowelsOf(phones: readonly string[]): number[] {
+  return phones.flatMap((phone, i) => (VOWEL.test(phone) ? [i] : []))
+}
+
+/** The embedded engine says `aa` for the vowel of "cut", too: the spelling tells them apart, where it has as many vowels. */
+function withAh(phones: readonly string[], spelling: string): string[] {
+  const vowels = vowelsOf(phones)
+  const written = spelling.toLowerCase().match(/[aeiouy]+(?!$)|[aiouy]+$|e+$/g) ?? []
+  const isSilent = written.length === vowels.length + 1 && /[^aeiouy]e$/i.test(spelling)
+  const isAligned = isSilent || written.length === vowels.length
+  return phones.map((phone, i) => {
+    const letters = isAligned ? written[vowels.indexOf(i)] : /[ao]/i.test(spelling) ? undefined : 'u'
+    return phone === 'aa' && /^o?u$/.test(letters ?? '') ? 'ah' : phone
+  })
 }
 
 /** Index of the phone with the stress. */

@@ -1,4 +1,4 @@
-/** Words and their phonemes from `models/voice/lexicon.txt.gz`, looked up in the unpacked file itself: nothing is parsed at the start. */
+/** Words and their phonemes from `models/voice/lexicon-us.txt.gz` or `lexicon-uk.txt.gz`, looked up in the unpacked file itself: nothing is parsed at the start. */
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'

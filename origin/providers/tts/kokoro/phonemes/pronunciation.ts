@@ -1,5 +1,6 @@
 /** Sounds of single words: the lexicon, endings, compounds, letters; for the rest a pronouncer that knows letter rules. */
 import type { Pronouncer } from '../../types.ts'
+import { type Accent, british, britishEnding } from './british.ts'
 import { derivations, withS } from './endings.ts'
 import { fromCmu } from './letter-sounds.ts'
 import type { Entry, Lexicon } from './lexicon.ts'
@@ -17,8 +18,11 @@ export class Pronunciation {
   readonly #lexicon: Lexicon
   readonly #pronouncer: Pronouncer | undefined
 
-  constructor(lexicon: Lexicon, pronouncer: Pronouncer | undefined) {
+  readonly #accent: Accent
+
+  constructor(lexicon: Lexicon, pronouncer: Pronouncer | undefined, accent: Accent) {
     this.#lexicon = lexicon
+    this.#accent = accent
     this.#pronouncer = pronouncer
   }
 
@@ -40,14 +44,25 @@ export class Pronunciation {
     const phones = (await this.#pronouncer?.pronounce(stems)) ?? []
     return words.map((word, i) => {
       const stem = stems[i] ?? ''
-      const sound = (/[aeiouy]/i.test(stem) && fromCmu(phones[i] ?? [], stem)) || this.letters(stem)
+      const sound = (/[aeiouy]/i.test(stem) && this.localized(fromCmu(phones[i] ?? [], stem), stem)) || this.letters(stem)
       return { sound: word.endsWith("'s") ? withS(sound) : sound, byTag: {} }
     })
   }
 
+  /** An American sound in this accent. */
+  localized(sound: string, spelling: string): string {
+    return this.#accent === 'uk' ? british(sound, spelling) : sound
+  }
+
+  /** With the network's own symbols: it has one letter for the tapped t, and none for the glottal stop. */
+  finished(sound: string): string {
+    const tap = this.#accent === 'uk' ? 't' : 'T'
+    return sound.replaceAll('ɾ', tap).replaceAll('ʔ', 't')
+  }
+
   /** Names of the letters, as one word. */
   letters(word: string): string {
-    return spelled([...word.toUpperCase()].map((letter) => this.#lexicon.find(letter)?.sound ?? ''))
+    return spelled([...word.toUpperCase()].map((letter) => this.#listed(letter)?.sound ?? ''))
   }
 
   /** Parts that a hyphen or a capital divides; one where the word is known as a whole. */
@@ -65,16 +80,17 @@ export class Pronunciation {
   }
 
   #listed(word: string): Entry | undefined {
+    if (word === 'Z' && this.#accent === 'uk') return { sound: 'zˈɛd', byTag: {} }
     const own = Object.hasOwn(OWN_WORDS, word.toLowerCase()) ? OWN_WORDS[word.toLowerCase()] : undefined
-    return own === undefined ? this.#lexicon.find(word) : { sound: own, byTag: {} }
+    return own === undefined ? this.#lexicon.find(word) : { sound: this.localized(own, word), byTag: {} }
   }
 
   #derived(word: string, find: (stem: string) => Entry | undefined): Entry | undefined {
     for (const { stem, sound } of derivations(word)) {
       const entry = find(stem)
       if (!entry) continue
-      const byTag = Object.fromEntries(Object.entries(entry.byTag).map(([tag, its]) => [tag, sound(its)]))
-      return { sound: sound(entry.sound), byTag }
+      const say = (its: string): string => (this.#accent === 'uk' ? britishEnding(its, sound(its), stem) : sound(its))
+      return { sound: say(entry.sound), byTag: Object.fromEntries(Object.entries(entry.byTag).map(([tag, its]) => [tag, say(its)])) }
     }
     return undefined
   }

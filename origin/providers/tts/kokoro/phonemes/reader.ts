@@ -43,7 +43,7 @@ export class Reader {
     for (let i = this.#tokens.length - 1; i >= 0; i--) {
       const token = this.#tokens[i] as Token
       const sound = 'mark' in token ? '' : this.#say(token, parts[i] ?? [], ahead)
-      sounds.unshift(sound.replaceAll('ɾ', 'T').replaceAll('ʔ', 't'))
+      sounds.unshift(this.#pronunciation.finished(sound))
       ahead = after('mark' in token ? token.mark : sound, 'word' in token && token.word.toLowerCase() === 'to', ahead)
     }
     return sounds
@@ -104,7 +104,7 @@ export class Reader {
     // a part of a compound has other neighbours
     if (place.word !== text.toLowerCase()) return sound
     const reading = readingOf(place)
-    if (reading?.sound !== undefined) return reading.sound
+    if (reading?.sound !== undefined) return this.#pronunciation.localized(reading.sound, text)
     if (Object.keys(byTag).length === 0) return sound
     const tag = reading ? reading.tag : partOfSpeech(place, byTag.VERB === undefined)
     return soundOf(tag, sound, byTag, text)

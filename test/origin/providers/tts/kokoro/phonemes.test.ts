@@ -4,7 +4,7 @@ import { Lexicon } from '../../../../../origin/providers/tts/kokoro/phonemes/lex
 import type { Pronouncer } from '../../../../../origin/providers/tts/types.ts'
 import { SPOKEN } from './phoneme-cases.ts'
 
-const LEXICON = 'models/voice/lexicon.txt.gz'
+const LEXICON = 'models/voice/lexicon-us.txt.gz'
 /** All symbols of the network. */
 const VOCABULARY = new Set(
   ';:,.!?—…"()“” ̃ʣʥʦʨᵝꭧAIOQSTWYᵊabcdefhijklmnopqrstuvwxyzɑɐɒæβɔɕçɖðʤəɚɛɜɟɡɥɨɪʝɯɰŋɳɲɴøɸθœɹɾɻʁɽʂʃʈʧʊʋʌɣɤχʎʒʔˈˌːʰʲ↓→↗↘ᵻ',
@@ -69,6 +69,12 @@ describe('phonemes', () => {
     expect(pronouncer.asked).toEqual(['Wozniacki', 'Takahashi', 'glympration', 'blorrity'])
   })
 
+  it('of unknown words have the vowel that is spelt where the engine has one name for two', async () => {
+    const pronouncer = new FakePronouncer({ Zuckerberg: 'z aa k er b er g', Hobbema: 'hh aa b ax m ax' })
+    const phonemizer = await Phonemizer.load({ lexiconPath: LEXICON, pronouncer })
+    expect((await phonemizer.phonemize('Zuckerberg Hobbema')).phonemes).toBe('zˈʌkəɹbəɹɡ hˈɑbəmə')
+  })
+
   it('of words that nobody can read are the names of their letters', async () => {
     const phonemizer = await Phonemizer.load({ lexiconPath: LEXICON, pronouncer: new FakePronouncer({}) })
     expect((await phonemizer.phonemize('vroxlim')).phonemes).toBe('vˌiˌɑɹˌOˌɛksˌɛlˌIˈɛm')
@@ -118,6 +124,27 @@ describe('phonemes', () => {
       expect(typeof (await plain.phonemize(text)).phonemes).toBe('string')
     },
   )
+})
+
+describe('British phonemes', () => {
+  let british: Phonemizer
+  beforeAll(async () => {
+    const pronouncer = new FakePronouncer({ Takahashi: 't aa k aa hh aa sh iy', Norberg: 'n ao r b er g' })
+    british = await Phonemizer.load({ lexiconPath: 'models/voice/lexicon-uk.txt.gz', accent: 'uk', pronouncer })
+  })
+
+  it.each([
+    ["Hello, I bought a car for my father. It's better.", 'həlˈQ, ˌI bˈɔːt ɐ kˈɑː fɔː mI fˈɑːðə. ˌɪts bˈɛtə.'],
+    ['The tomato schedule, a new tune.', 'ðə təmˈɑːtQ ʃˈɛdjuːl, ɐ njˈuː tjˈuːn.'],
+    ['He waited, starring in it', 'hˌiː wˈAtɪd, stˈɑːɹɪŋ ɪn ɪt'],
+    ['webhooks, googling, tokenizers', 'wˈɛbhˌʊks, ɡˈuːɡᵊlɪŋ, tˈQkənIzəz'],
+    ['Takahashi and Norberg', 'tˌɑːkɑːhˈɑːʃi and nˈɔːbəɡ'],
+    ['The lead pipes and my resume', 'ðə lˈɛd pˈIps and mI ɹˈɛzəmˌA'],
+    ['the end of the hour', 'ði ˈɛnd ɒv ði ˈWə'],
+    ['from A to Z', 'fɹɒm ˈA tə zˈɛd'],
+  ])('of %j', async (written, phonemes) => {
+    expect((await british.phonemize(written)).phonemes).toBe(phonemes)
+  })
 })
 
 describe('lexicon', () => {
