@@ -10,6 +10,7 @@ import {
   OBJECTS,
   PERSON_BE,
   PREPOSITIONS,
+  SUBJECTS,
   words,
 } from './word-classes.ts'
 
@@ -33,7 +34,7 @@ const LEAD_METAL = words(
 const BASS_MUSIC = words(
   'guitar guitars guitarist line lines player players drum drums clef voice boost speaker speakers solo note notes string strings',
 )
-const MUSIC = words('guitar drum drums treble tenor sing sings sang music band plays play played song track speakers amp')
+const MUSIC = words('guitar drum drums drop treble tenor sing sings sang music band plays play played song track speakers amp')
 const SMALL = words('details detail amounts amount quantities quantity changes differences traces particles fraction variations')
 const PAST = words(
   'yesterday ago last already earlier recently previously once was were had said thought liked loved knew found decided wrote saw went told',
@@ -130,7 +131,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   }),
   wound: (place) => {
     const isTurned = place.after !== undefined && /^(?:up|around|down|through|tight|tightly|back)$/.test(place.after)
-    const isDone = isVerb(place) && hasObject(place)
+    const isDone = isVerb(place) && hasObject(place) && !/^(?:me|you|him|us|them)$/.test(place.after ?? '')
     return (isTurned || isDone) && !isAfterNounWord(place) ? { tag: 'VBD' } : { tag: 'NOUN' }
   },
   used: ({ before, after, afterThat }) => {
@@ -155,7 +156,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   minute: ({ near, after }) => ({
     tag: (near !== undefined && /^(?:very|so|too|extremely)$/.test(near)) || (after !== undefined && SMALL.has(after)) ? 'ADJ' : 'NOUN',
   }),
-  content: ({ before, after }) => {
+  content: ({ before, beforeThat, after }) => {
+    if (before === 'and' && /^(?:happy|calm|safe|relaxed|peaceful|warm|quiet|healthy|comfortable)$/.test(beforeThat ?? ''))
+      return { tag: 'ADJ' }
     const isFeeling = before !== undefined && (BE.has(before) || /^(?:feel|feels|felt|seem|seems|seemed|remain|stay|be)$/.test(before))
     return { tag: isFeeling && (after === undefined || /^(?:with|to|and|in|now|just)$/.test(after)) ? 'ADJ' : 'NOUN' }
   },
@@ -175,12 +178,18 @@ const RULES: Readonly<Record<string, Rule>> = {
   uphill: ({ after }) => ({ tag: after === undefined || isFunctionWord(after) ? 'ADV' : 'ADJ' }),
   nearby: ({ after }) => ({ tag: after === undefined || isFunctionWord(after) ? 'ADV' : 'ADJ' }),
   inside: ({ after }) => ({ tag: after !== undefined && /^(?:job|joke|information|track|story|out)$/.test(after) ? 'ADJ' : 'ADV' }),
-  that: ({ before, after }) => ({
-    tag:
-      before === undefined || after === undefined || PREPOSITIONS.has(before) || CONJUNCTIONS.has(before) || BE.has(before)
-        ? 'DT'
-        : undefined,
-  }),
+  that: ({ near, before, after }) => {
+    const isJoining =
+      near === 'now' || (before !== undefined && after !== undefined && (SUBJECTS.has(after) || /^(?:an?|the|my|our|their)$/.test(after)))
+    const isPointing =
+      before === undefined ||
+      after === undefined ||
+      PREPOSITIONS.has(before) ||
+      CONJUNCTIONS.has(before) ||
+      BE.has(before) ||
+      before === 'that'
+    return { tag: isPointing && !isJoining ? 'DT' : undefined }
+  },
 }
 
 /** undefined where the general rules decide. */

@@ -9,7 +9,7 @@ import { type MarkToken, type Token, tokensOf, type WordToken, writtenWords } fr
 export { cmuOf, phonesOf } from './cmu.ts'
 
 /** A written word with its place in the text and in the phonemes; a word without sound has an empty place there. */
-export interface PhonemeWord {
+interface PhonemeWord {
   /** As written, with its punctuation. */
   text: string
   from: number

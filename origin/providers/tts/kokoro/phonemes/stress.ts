@@ -3,7 +3,7 @@
  * (https://github.com/hexgrad/misaki); its marks stand before the syllable's vowel.
  */
 export const PRIMARY = 'ˈ'
-export const SECONDARY = 'ˌ'
+const SECONDARY = 'ˌ'
 export const VOWELS: ReadonlySet<string> = new Set('AIOQWYaiuæɑɒɔəɛɜɪʊʌᵻɐ')
 export const CONSONANTS: ReadonlySet<string> = new Set('bdfhjklmnpstvwzðŋɡɹɾTʃʒʤʧθ')
 /** They weigh two. */
@@ -26,7 +26,7 @@ function marked(sound: string, mark: string): string {
 }
 
 /** Primary stress becomes secondary. */
-export function weakened(sound: string): string {
+function weakened(sound: string): string {
   return sound.includes(PRIMARY) ? sound.replaceAll(SECONDARY, '').replaceAll(PRIMARY, SECONDARY) : sound
 }
 

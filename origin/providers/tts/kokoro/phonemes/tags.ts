@@ -72,7 +72,8 @@ const LETTING = /^(?:let|lets|make|makes|made|help|helps|helped|watch|see|hear)$
 export function afterHelper({ before, beforeThat, word }: Place): Tag | undefined {
   if (before === undefined) return undefined
   if (before === 'to') return beforeThat !== undefined && TO_NOUN.has(beforeThat) ? 'NOUN' : 'VERB'
-  if (MODALS.has(before) || /'(?:ll|d)$/.test(before)) return beforeThat !== undefined && announcesNoun(beforeThat) ? undefined : 'VERB'
+  if (MODALS.has(before) || /'(?:ll|d)$/.test(before))
+    return /^(?:an?|the|my|your|his|its|our|their)$/.test(beforeThat ?? '') ? undefined : 'VERB'
   if (PERFECT.has(before)) return IS_PAST.test(word) ? 'VBN' : 'NOUN'
   if (BE.has(before)) return IS_PAST.test(word) ? 'VBN' : 'ADJ'
   if (beforeThat !== undefined && OBJECTS.has(before) && LETTING.test(beforeThat)) return 'VERB'
@@ -101,14 +102,15 @@ function atStart({ before, word, after }: Place): Tag | undefined {
 }
 
 /** After a word of no closed class. */
-function afterNoun({ before, word, after }: Place, isVerbFirst: boolean): Tag | undefined {
+function afterNoun({ before, beforeThat, word, after }: Place, isVerbFirst: boolean): Tag | undefined {
   if (before === undefined || CONJUNCTIONS.has(before)) return undefined
   if (after === 'of' || /(?:ed|ing)$/.test(before)) return 'NOUN'
   const hasObject = after !== undefined && (DETERMINERS.has(after) || OBJECTS.has(after))
   // a plural has a verb without -s, a singular one with it
   if (isThird(word) === isPlural(before)) return 'NOUN'
   const isAlone = after === undefined || PREPOSITIONS.has(after) || CONJUNCTIONS.has(after) || isAdverb(after)
-  return hasObject || (isPlural(before) && (isVerbFirst || (isAlone && !ADJUNCTS.has(before)))) ? 'VERB' : 'NOUN'
+  const isSubject = isPlural(before) && !ADJUNCTS.has(before) && (isAlone || beforeThat === undefined)
+  return hasObject || isSubject || (isVerbFirst && isPlural(before)) ? 'VERB' : 'NOUN'
 }
 
 function isThird(word: string): boolean {

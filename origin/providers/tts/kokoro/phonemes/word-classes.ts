@@ -49,7 +49,7 @@ export function isAdverb(word: string): boolean {
   return ADVERBS.has(word) || (word.length > 4 && word.endsWith('ly') && !NO_ADVERB.has(word))
 }
 
-export function isGenitive(word: string): boolean {
+function isGenitive(word: string): boolean {
   return /(?:'s|s')$/.test(word) && !BE.has(word) && !MODALS.has(word)
 }
 
