@@ -29,7 +29,7 @@ export interface PhonemizerOptions {
   lexiconPath: string
   /** That of the lexicon. */
   accent?: Accent
-  /** For words that the lexicon does not have; without it they are spelt. Closed by its owner. */
+  /** For words that the lexicon does not have; without it they are read by rough rules. Closed by its owner. */
   pronouncer?: Pronouncer
 }
 

@@ -19,6 +19,7 @@ export const OWN_WORDS: Readonly<Record<string, string>> = {
   timothee: 'tˈɪməθi',
   wojciech: 'vˈYʧɛk',
   zelensky: 'zəlˈɛnski',
+  zoe: 'zˈOi',
   // of programs
   async: 'ˈAsˌɪŋk',
   django: 'ʤˈæŋɡO',

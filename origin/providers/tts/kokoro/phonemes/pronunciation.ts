@@ -5,6 +5,7 @@ import { derivations, withS } from './endings.ts'
 import { fromCmu } from './letter-sounds.ts'
 import type { Entry, Lexicon } from './lexicon.ts'
 import { OWN_WORDS } from './own-words.ts'
+import { phonesBySpelling } from './spelling-rules.ts'
 import { joined, spelled } from './stress.ts'
 
 /** Shortest parts of a compound that nobody wrote as two words, and shortest compound. */
@@ -38,13 +39,14 @@ export class Pronunciation {
     return this.#compound(bare) ?? this.#derived(bare, (stem) => this.#compound(stem))
   }
 
-  /** Sounds of unknown words, in their order: by letter rules, else letter by letter. Never rejects. */
+  /** Sounds of unknown words, in their order: as the pronouncer says them, else by spelling, else letter by letter. Never rejects. */
   async guess(words: readonly string[]): Promise<Entry[]> {
     const stems = words.map((word) => word.replace(/'s?$|^'/g, ''))
     const phones = (await this.#pronouncer?.pronounce(stems)) ?? []
     return words.map((word, i) => {
       const stem = stems[i] ?? ''
-      const sound = (/[aeiouy]/i.test(stem) && this.localized(fromCmu(phones[i] ?? [], stem), stem)) || this.letters(stem)
+      const heard = phones[i]?.length ? phones[i] : phonesBySpelling(stem)
+      const sound = (/[aeiouy]/i.test(stem) && this.localized(fromCmu(heard, stem), stem)) || this.letters(stem)
       return { sound: word.endsWith("'s") ? withS(sound) : sound, byTag: {} }
     })
   }

@@ -1,4 +1,4 @@
-/** Written texts with their phonemes, from the lexicon and misaki's rules; each was read over. Without letter rules for unknown words. */
+/** Written texts with their phonemes, from the lexicon and misaki's rules; each was read over. Without a pronouncer for unknown words. */
 export const SPOKEN: readonly (readonly [written: string, phonemes: string])[] = [
   // weak forms
   ['the dog', 'ðə dˈɔɡ'],
@@ -203,12 +203,12 @@ export const SPOKEN: readonly (readonly [written: string, phonemes: string])[] =
   ['5–10', 'fˈIv tə tˈɛn'],
   ['yes; no: maybe, so.', 'jˈɛs; nˈO: mˈAbi, sˌO.'],
   ['word.Word', 'wˈɜɹd. wˈɜɹd'],
-  ['foo.bar()', 'ˌɛfˌOˈO. bˈɑɹ'],
+  ['foo.bar()', 'fˈu. bˈɑɹ'],
   ['- item one', 'ˈITəm wˈʌn'],
   ['[note] {this}', '(nˈOt) (ðˈɪs)'],
   // accents and other scripts
   ['café naïve façade', 'kæfˈA nɑˈiv fəsˈɑd'],
-  ['Zoë Ångström', 'zˌiˌOˈi ˈæŋstɹəm'],
+  ['Zoë Ångström', 'zˈOi ˈæŋstɹəm'],
   ['你好 world 🎉', 'wˈɜɹld'],
   ['Русский', ''],
   ['hello😀world', 'həlˈO wˈɜɹld'],

@@ -75,9 +75,13 @@ describe('phonemes', () => {
     expect((await phonemizer.phonemize('Zuckerberg Hobbema')).phonemes).toBe('zˈʌkəɹbəɹɡ hˈɑbəmə')
   })
 
-  it('of words that nobody can read are the names of their letters', async () => {
+  it.each([
+    ['vroxlim', 'vɹˈɑkslɪm'],
+    ['Kowalczyk', 'kˈOwælʧɪk'],
+    ['zzqxb', 'zˌizˌikjˌuˌɛksbˈi'],
+  ])('of words that the pronouncer does not know are read by their letters: %s', async (written, phonemes) => {
     const phonemizer = await Phonemizer.load({ lexiconPath: LEXICON, pronouncer: new FakePronouncer({}) })
-    expect((await phonemizer.phonemize('vroxlim')).phonemes).toBe('vˌiˌɑɹˌOˌɛksˌɛlˌIˈɛm')
+    expect((await phonemizer.phonemize(written)).phonemes).toBe(phonemes)
   })
 
   it('are symbols of the network only, in order, for any text', async () => {
