@@ -48,6 +48,11 @@ function siteWords(match: RegExpExecArray): string {
   return nameWords(name) + tail
 }
 
+/** AT&T; Portland, OR 97201. */
+function isNamePart(before: string, after: string): boolean {
+  return /[&+]$/.test(before) || /^[&+]/.test(after) || (/\p{Lu}\p{Ll}+, $/u.test(before) && /^(?:[.,;!?)]|\s\d|$)/.test(after))
+}
+
 function capitalWords(match: RegExpExecArray): string | undefined {
   const [word] = match
   const { input, index } = match
@@ -56,7 +61,7 @@ function capitalWords(match: RegExpExecArray): string | undefined {
   if (word === 'JSON') return 'jason'
   if (READ_ACRONYMS.has(word)) return word.toLowerCase()
   if (SPELT_ACRONYMS.has(word) && !(isShouted && /^(?:IT|US|AM|OK|AC|PIN|LA|HR|PR|AI|ETA)$/.test(word))) return spell(word)
-  if (SHORT_WORDS.has(word)) return word.toLowerCase()
+  if (SHORT_WORDS.has(word) && !isNamePart(input.slice(0, index), input.slice(index + word.length))) return word.toLowerCase()
   if (/^[^AEIOUY]+$/.test(word)) return spell(word)
   return word.length <= 3 && !isShouted ? spell(word) : word.toLowerCase()
 }

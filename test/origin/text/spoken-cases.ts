@@ -16,6 +16,7 @@ export const SPOKEN: readonly (readonly [written: string, spoken: string])[] = [
   ['C++ C# .NET', 'C plus plus C sharp dot net'],
   ['PLEASE READ ALL CAPS', 'please read all caps'],
   ['I do NOT agree, THE best of ALL', 'I do not agree, the best of all'],
+  ['AT&T in Portland, OR 97201 and Bar Harbor, ME.', 'A T and T in Portland, O R nine seven two zero one and Bar Harbor, M E.'],
   ["I DON'T know, it WASN'T me, I'LL go, IT'S the CEO'S", "I don't know, it wasn't me, I'll go, it's the C E O'S"],
   ['NASA FBI HTTP', 'nasa F B I H T T P'],
   ['5 km/h, 3 GB, 10 kg, 6\'2", 5 m²', 'five kilometers per hour, three gigabytes, ten kilograms, six foot two, five square meters'],
