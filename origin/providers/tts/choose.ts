@@ -2,13 +2,14 @@
 
 import { createElevenLabsVoice } from './elevenlabs/index.ts'
 import { createFliteVoice, createPronouncer } from './flite/index.ts'
+import { createKokoroVoice } from './kokoro/index.ts'
 import { createOpenAiVoice } from './openai.ts'
 import type { Pronouncer, SpeechProvider } from './types.ts'
 
 /** The part of the origin's configuration that is about text-to-speech. */
 export interface TtsEnv {
   /** Undefined: `elevenlabs` where there is a key for it, else `flite`. */
-  TTS_PROVIDER?: 'flite' | 'elevenlabs' | 'openai' | undefined
+  TTS_PROVIDER?: 'flite' | 'kokoro' | 'elevenlabs' | 'openai' | undefined
   ELEVENLABS_API_KEY?: string | undefined
   ELEVENLABS_BASE_URL?: string | undefined
   ELEVENLABS_MODEL: string
@@ -33,6 +34,8 @@ export async function chooseTts(env: TtsEnv): Promise<ChosenTts> {
   switch (provider) {
     case 'flite':
       return { tts: await createFliteVoice() }
+    case 'kokoro':
+      return { tts: await createKokoroVoice({ pronouncer: await createPronouncer() }) }
     case 'openai':
       return {
         tts: createOpenAiVoice({

@@ -2,7 +2,7 @@
 import { PER_UNITS } from './measures.ts'
 import { cardinalWords, digitWords } from './numbers.ts'
 import type { SpokenRule } from './rule.ts'
-import { ABBREVIATIONS, MONTHS, OPERATORS, READ_ACRONYMS, SIGNS, SPELT_ACRONYMS, SPELT_SIGNS, WEEKDAYS } from './words.ts'
+import { ABBREVIATIONS, MONTHS, OPERATORS, READ_ACRONYMS, SHORT_WORDS, SIGNS, SPELT_ACRONYMS, SPELT_SIGNS, WEEKDAYS } from './words.ts'
 
 /** Letters by their names. */
 function spell(letters: string): string {
@@ -48,6 +48,11 @@ function siteWords(match: RegExpExecArray): string {
   return nameWords(name) + tail
 }
 
+/** AT&T; Portland, OR 97201. */
+function isNamePart(before: string, after: string): boolean {
+  return /[&+]$/.test(before) || /^[&+]/.test(after) || (/\p{Lu}\p{Ll}+, $/u.test(before) && /^(?:[.,;!?)]|\s\d|$)/.test(after))
+}
+
 function capitalWords(match: RegExpExecArray): string | undefined {
   const [word] = match
   const { input, index } = match
@@ -56,8 +61,15 @@ function capitalWords(match: RegExpExecArray): string | undefined {
   if (word === 'JSON') return 'jason'
   if (READ_ACRONYMS.has(word)) return word.toLowerCase()
   if (SPELT_ACRONYMS.has(word) && !(isShouted && /^(?:IT|US|AM|OK|AC|PIN|LA|HR|PR|AI|ETA)$/.test(word))) return spell(word)
+  if (SHORT_WORDS.has(word) && !isNamePart(input.slice(0, index), input.slice(index + word.length))) return word.toLowerCase()
   if (/^[^AEIOUY]+$/.test(word)) return spell(word)
   return word.length <= 3 && !isShouted ? spell(word) : word.toLowerCase()
+}
+
+/** DON'T, I'LL; the genitive of an abbreviation is no contraction. */
+function contractedWords([text, word = '']: RegExpExecArray): string | undefined {
+  if (text.endsWith('S') && word !== 'IT' && SPELT_ACRONYMS.has(word)) return undefined
+  return word === 'I' ? `I${text.slice(1).toLowerCase()}` : text.toLowerCase()
 }
 
 /** Before the numbers: names that have digits and stops in them. */
@@ -178,6 +190,7 @@ export const WORD_RULES: readonly SpokenRule[] = [
   [/(?<![\p{L}.'’])\p{Lu}\.(?=\s\p{Lu})/gu, (m) => m[0].slice(0, 1)],
   [/\b([A-Z])&([A-Z])\b/g, (m) => `${m[1]} and ${m[2]}`],
   [/\b([A-Z]{2,5})s\b/g, (m) => (READ_ACRONYMS.has(m[1] ?? '') ? `${m[1]?.toLowerCase()}s` : `${spell(m[1] ?? '')}'s`)],
+  [/\b([A-Z]+)['’](?:T|S|D|M|LL|RE|VE)\b/g, contractedWords],
   [/(?<![\p{L}\p{N}])[A-Z]{2,}(?![\p{L}\p{N}])/gu, capitalWords],
   [/\b([a-z]{2,})\/([a-z]{2,})\b/gi, (m) => `${m[1]} ${m[2]}`],
   [/(?<=\d\s?)x(?=\s?\d)/g, () => ' by '],

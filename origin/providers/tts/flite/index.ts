@@ -4,6 +4,7 @@ import { AvatarError } from '../../../../shared/errors.ts'
 import { log } from '../../../log.ts'
 import { type JobWorker, threadWorker } from '../../../workers/job-worker.ts'
 import { JobError, WorkerClient } from '../../../workers/worker-client.ts'
+import { englishShortcoming } from '../english.ts'
 import type { Pronouncer, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
 import { estimateSpeechS } from './estimate.ts'
 import { FlitePronouncer } from './pronounce.ts'
@@ -59,11 +60,7 @@ class FliteSpeech implements SpeechProvider {
   }
 
   shortcoming(text: string): string | undefined {
-    const letters = text.match(/\p{L}/gu) ?? []
-    const foreign = letters.filter((letter) => !/\p{Script=Latin}/u.test(letter)).length
-    if (foreign === 0 && speakableText(text) !== '') return undefined
-    const what = speakableText(text) === '' ? 'nothing in this text' : 'only the Latin letters of this text'
-    return `The embedded voice speaks English and can say ${what}; set ELEVENLABS_API_KEY for other languages.`
+    return englishShortcoming(text)
   }
 
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number {
