@@ -4,6 +4,7 @@ left out.
     pip download --no-deps misaki==0.9.4 && unzip misaki-0.9.4-py3-none-any.whl
     python studio/voice/lexicon.py misaki/data --to models/voice
 """
+
 import argparse
 import gzip
 import hashlib

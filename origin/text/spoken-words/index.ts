@@ -55,7 +55,7 @@ export function spokenParts(text: string, edges: readonly number[], language = '
     for (const span of spans) {
       if (span.to <= from || span.from >= to) continue
       if (span.from > at) out = joined(out, text.slice(at, span.from))
-      out = joined(out, share(span, from, to))
+      out = joined(out, share(span, text.slice(span.from, span.to), from, to))
       at = Math.min(to, span.to)
     }
     if (at < to) out = joined(out, text.slice(at, to))
@@ -64,10 +64,15 @@ export function spokenParts(text: string, edges: readonly number[], language = '
   })
 }
 
-/** A span over several parts is divided by its words. */
-function share({ from, to, spoken }: SpokenSpan, start: number, end: number): string {
+/** A span over several parts is divided by its words; letters that begin it stay together: `RTX 4090`. */
+function share({ from, to, spoken }: SpokenSpan, written: string, start: number, end: number): string {
   const words = spoken.split(' ')
-  const place = (at: number): number => Math.round((words.length * (Math.min(Math.max(at, from), to) - from)) / (to - from))
+  const letters = /^[A-Z]{2,}(?=\s)/.exec(written)?.[0] ?? ''
+  const isSpelt = letters !== '' && spoken.startsWith(`${[...letters].join(' ')} `)
+  const place = (at: number): number => {
+    if (isSpelt && at === from + letters.length) return letters.length
+    return Math.round((words.length * (Math.min(Math.max(at, from), to) - from)) / (to - from))
+  }
   return words.slice(place(start), place(end)).join(' ')
 }
 

@@ -32,5 +32,6 @@ describe('spoken words', () => {
     const text = 'Pay $1.5 million by 10:30 now.'
     const edges = [...text.matchAll(/\S+/g)].map((match) => match.index + match[0].length)
     expect(spokenParts(text, edges)).toEqual(['Pay', 'one point', 'five million dollars', 'by', 'ten thirty', 'now.'])
+    expect(spokenParts('An RTX 4090', [2, 6, 11])).toEqual(['An', 'R T X', 'forty ninety'])
   })
 })

@@ -89,6 +89,8 @@ class PhonemeString {
     if (token.mark === ')' && !this.text.slice(this.text.lastIndexOf(')') + 1).includes('(')) return
     if (isOpening ? !rest.some((later) => 'word' in later) : this.text === '') return
     if (this.text.endsWith(token.mark.repeat(MAX_REPEATED_MARKS))) return
+    // the stop of an abbreviation
+    if (/[?!]/.test(token.mark) && this.text.endsWith('.')) this.text = this.text.slice(0, -1)
     if (isOpening || token.mark === '—') this.#space()
     else this.#isApart = false
     this.text += token.mark

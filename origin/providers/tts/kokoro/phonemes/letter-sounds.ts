@@ -70,7 +70,7 @@ const NEUTRAL_END = /(?:ment|ness|able|ible|ish|er|ism|less|ful)$/
 const PREFIX = /^(?:be|de|dis|em|en|im|in|re|un|mis|ad|con|com|ex|pre|pro)[^aeiou]/
 
 /**
- * Of words with as many vowels as the lexicon's, 76 % of rare words and 77 % of names get the stress on the right one. Heavy vowels
+ * The stress is on the right vowel in 77 % of words; models/voice/README.md has what was measured. Heavy vowels
  * from two away have a secondary one.
  */
 export function fromCmu(given: readonly string[], spelling: string): string {

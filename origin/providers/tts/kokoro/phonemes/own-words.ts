@@ -7,6 +7,12 @@ export const OWN_WORDS: Readonly<Record<string, string>> = {
   bowed: 'bˈWd',
   bowing: 'bˈWɪŋ',
   mobile: 'mˈObᵊl',
+  // sounds
+  ahh: 'ˈɑ',
+  aww: 'ˈɔ',
+  brr: 'bˈɜɹ',
+  pfft: 'pft',
+  shh: 'ʃ',
   // names of people
   beyonce: 'biˈɑnsA',
   dostoevsky: 'dˌɔstəjˈɛfski',
@@ -36,6 +42,7 @@ export const OWN_WORDS: Readonly<Record<string, string>> = {
   postgresql: 'pˈOstɡɹɛs kjˌuˈɛl',
   pytorch: 'pˈItˌɔɹʧ',
   qwen: 'kwˈɛn',
+  readme: 'ɹˈidmˌi',
   regex: 'ɹˈɛʤɛks',
   sqlite: 'ˌɛskjuˈɛlIt',
   sudo: 'sˈudu',

@@ -140,16 +140,19 @@ function markOf(mark: string, isOpening: boolean): string {
   return /^\.{2,}$/.test(mark) ? '…' : (MARKS[mark] ?? mark)
 }
 
-/** Single capitals in a row are one spelt word: `F B I's`. */
+/** Single capitals in a row are one spelt word: `F B I's`, `U S B-C`, `A I-powered`. */
 function withSpelling(tokens: Token[]): Token[] {
   const out: Token[] = []
   for (const token of tokens) {
     const before = out.at(-1)
-    const isLetter = 'word' in token && /^[A-Z](?:-[A-Z])*(?:'[sS])?$/.test(token.word)
-    if (isLetter && before && 'word' in before && /^[A-Z]+$/.test(before.word) && (before.isSpelt || before.word.length === 1)) {
-      before.word += token.word
-      before.isSpelt = true
-    } else out.push(token)
+    const [, letters, rest = ''] = ('word' in token && /^([A-Z](?:-[A-Z](?![a-z]))*(?:'[sS])?)(?:-(.+))?$/.exec(token.word)) || []
+    if (letters === undefined || !before || !('word' in before) || !(before.isSpelt || /^[A-Z]$/.test(before.word))) {
+      out.push(token)
+      continue
+    }
+    before.word += letters
+    before.isSpelt = true
+    if (rest !== '') out.push({ ...token, word: rest } as WordToken)
   }
   return out
 }

@@ -278,4 +278,10 @@ export const SPOKEN: readonly (readonly [written: string, phonemes: string])[] =
   ['I have to live with it.', 'ˌI hæv tə lˈɪv wɪð ɪt.'],
   ['I speak Polish.', 'ˌI spˈik pˈOlɪʃ.'],
   ['Now that that is done, go.', 'nˈW ðæt ðˈæt ɪz dˈʌn, ɡˌO.'],
+  // more letters and sounds
+  ['my RTX 4090', 'mI ˌɑɹtˌiˈɛks fˈɔɹTi nˈIndi'],
+  ['AI-powered', 'ˌAˈI pˈWəɹd'],
+  ['Shh! Brr.', 'ʃ! bˈɜɹ.'],
+  ['at 5 P.M.?', 'æt fˈIv pˌiˈɛm?'],
+  ['README.md', 'ɹˈidmˌi dˈɑt ˌɛmdˈi'],
 ]
