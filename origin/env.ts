@@ -29,7 +29,8 @@ export const Variables = z.object({
       example: 'You are Anna, a friendly person on a video call.',
     }),
   TTS_PROVIDER: z.enum(['flite', 'kokoro', 'elevenlabs', 'openai']).optional().meta({
-    description: 'the voice: `flite` (embedded, needs nothing), `kokoro` (embedded, natural, wants a core of its own), `elevenlabs` or `openai`',
+    description:
+      'the voice: `flite` (embedded, needs nothing), `kokoro` (embedded, natural, wants a core of its own), `elevenlabs` or `openai`',
     shown: '`elevenlabs` where its key is set, else `flite`',
   }),
   ELEVENLABS_API_KEY: optional.meta({ description: 'the ElevenLabs voice; lips follow its character times', secret: true }),
