@@ -10,10 +10,11 @@ import { sttUnavailable } from '../providers/stt/choose.ts'
 import { STT_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
 import { AudioRing } from './audio-ring.ts'
 import { AudioSources } from './audio-sources.ts'
+import { GuardedTurnDetector } from './guarded-turn-detector.ts'
 import type { LevelReading } from './level-meter.ts'
-import { SpeechDetector } from './speech-detector.ts'
+import { type HeardRow, SpeechDetector } from './speech-detector.ts'
 import { Transcripts } from './transcripts.ts'
-import { type TurnChange, TurnDetector } from './turn-detector.ts'
+import type { TurnChange } from './turn-detector.ts'
 import type { SpeechControl } from './types.ts'
 import type { Utterance } from './utterance.ts'
 import { VAD_ROW_MS, type VadWeights } from './vad.ts'
@@ -54,7 +55,7 @@ export interface ListenerOptions {
 interface ActiveListening {
   mode: ListenMode
   speechDetector: SpeechDetector
-  turnDetector: TurnDetector
+  turnDetector: GuardedTurnDetector
   recentAudio: AudioRing
   transcriber: Transcriber
   /** Settles with all transcripts of `transcriber`. */
@@ -103,7 +104,7 @@ export class Listener {
         now: () => performance.now(),
         onLevel: (reading) => this.#publishLevel(reading),
       }),
-      turnDetector: new TurnDetector({
+      turnDetector: new GuardedTurnDetector({
         threshold,
         silenceMs: mode === 'manual' ? Number.POSITIVE_INFINITY : silenceMs,
         maxMs: MAX_UTTERANCE_MS,
@@ -163,9 +164,9 @@ export class Listener {
     if (listening.mode === 'manual') listening.utterance ??= this.#transcripts.begin(listening.transcriber, 'manual')
     listening.utterance?.push(pcm)
     if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.turnDetector.stop())
-    listening.speechDetector.push(pcm, (probability, untilMs) => {
+    listening.speechDetector.push(pcm, (row, untilMs) => {
       // an earlier row of the same audio may have ended listening
-      if (this.#active === listening) this.#detectTurn(listening, probability, untilMs)
+      if (this.#active === listening) this.#detectTurn(listening, row, untilMs)
     })
     listening.soundTimeout?.refresh()
   }
@@ -175,7 +176,7 @@ export class Listener {
     return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#active?.mode === 'vad'
   }
 
-  #detectTurn(listening: ActiveListening, probability: number, untilMs: number): void {
+  #detectTurn(listening: ActiveListening, row: HeardRow, untilMs: number): void {
     const { speech } = this.#options
     const { barge_in, barge_in_ms } = this.#settings
     const { turnDetector: detector, mode } = listening
@@ -183,7 +184,7 @@ export class Listener {
       detector.reset()
       return
     }
-    const change = detector.push(probability, untilMs, mode === 'vad' && speech.speaking ? barge_in_ms : MIN_SPEECH_MS)
+    const change = detector.push(row, untilMs, mode === 'vad' && speech.speaking ? barge_in_ms : MIN_SPEECH_MS)
     if (change?.type === 'started') this.#startTurn(listening, change.startMs)
     if (change?.type === 'stopped') this.#endTurn(listening, change)
     const talksOver = detector.inTurn && detector.speechNow && speech.speaking && mode === 'vad' && barge_in === 'vad'
