@@ -27,6 +27,8 @@ const LEARNING_FRAMES = 40
 const TRUSTED_FRAMES = 300
 /** Frames of silence, as after a pause, with which what is played is judged anew. */
 const REST_FRAMES = 40
+/** Frames in which a room falls silent. */
+const FADING_FRAMES = 20
 /** Of ln(energy) a frame: how quickly a room falls silent (0.4 s for 60 dB). */
 const ROOM_DECAY = 0.35
 /** Energy that is taken away, over what is learned: 6 dB. */
@@ -91,6 +93,11 @@ export class EchoSuppressor {
   /** The most likely delay, ms. */
   get delayMs(): number {
     return this.#likeliestLag * LAG_FRAMES * FRAME_MS
+  }
+
+  /** Nothing that was played can be heard any more. */
+  get over(): boolean {
+    return this.#quietFrames > LAGS * LAG_FRAMES + FADING_FRAMES
   }
 
   /** Enough was played that what `clean` leaves is the user's. */

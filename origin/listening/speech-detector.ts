@@ -4,6 +4,7 @@ import { concatPcm } from '../dsp/pcm.ts'
 import { STT_SAMPLE_RATE } from '../providers/stt/types.ts'
 import { EchoSuppressor } from './echo-suppressor.ts'
 import { LevelMeter, type LevelReading } from './level-meter.ts'
+import { QuietGain } from './quiet-gain.ts'
 import type { EchoReference } from './types.ts'
 import { VAD_ROW_FRAMES, VAD_ROW_MS, Vad, type VadWeights } from './vad.ts'
 
@@ -31,6 +32,9 @@ export type OnRow = (row: HeardRow, untilMs: number) => void
 export class SpeechDetector {
   readonly #delayMs: number
   readonly #vad: Vad
+  /** Hears quiet voices that the other misses, and what is left of an echo: it counts where there can be none. */
+  readonly #quietVad: Vad
+  readonly #quietGain = new QuietGain()
   /** Hears the echo too. */
   readonly #openVad: Vad
   readonly #echoSuppressor: EchoSuppressor
@@ -42,6 +46,7 @@ export class SpeechDetector {
   constructor({ weights, echoReference: played, now, onLevel }: SpeechDetectorOptions) {
     this.#delayMs = weights.delayMs
     this.#vad = new Vad(weights)
+    this.#quietVad = new Vad(weights)
     this.#openVad = new Vad(weights)
     this.#echoSuppressor = new EchoSuppressor({ played, now })
     this.#levels = new LevelMeter({ sampleRate: STT_SAMPLE_RATE, onReading: onLevel })
@@ -57,9 +62,12 @@ export class SpeechDetector {
     this.#echoSuppressor.clean(mel)
     const isUser = this.#echoSuppressor.hearsUser
     for (let i = 0; i < mel.length; i += MEL_BANDS) {
-      const probability = this.#vad.push(mel.subarray(i, i + MEL_BANDS))
+      const frame = mel.subarray(i, i + MEL_BANDS)
+      const plain = this.#vad.push(frame)
+      const quiet = this.#quietVad.push(this.#quietGain.apply(frame))
       const open = asHeard && this.#openVad.push(asHeard.subarray(i, i + MEL_BANDS))
-      if (probability === undefined) continue
+      if (plain === undefined || quiet === undefined) continue
+      const probability = this.#echoSuppressor.over ? Math.max(plain, quiet) : plain
       this.#rows += 1
       this.#levels.mark(probability)
       onRow(
