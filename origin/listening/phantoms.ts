@@ -7,8 +7,8 @@ import { letterCount, PhraseSet } from './phrase-set.ts'
 import type { SpeechEvidence } from './turn-detector.ts'
 
 /** ms of sound surely of speech in one letter, spoken fast; and what every phrase has. */
-const MS_PER_LETTER = 30
-const LEAST_MS = 160
+const MS_PER_LETTER = 40
+const LEAST_MS = 180
 /** A letter of these is a syllable or a word. */
 const SYLLABIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/gu
 /** Other texts: ms of any speech in one letter, beyond so many letters, below which nobody can have said it. */
