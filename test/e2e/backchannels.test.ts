@@ -23,7 +23,7 @@ describe('what is said over her', () => {
     await recogniser?.close()
   })
 
-  it('resumes her where it is a listener’s word, without a word lost, and ends her where it is not', async () => {
+  it('resumes her where it is a listener’s word, and ends her where it is not', async () => {
     const api = new ApiClient(system)
     const voice = await spokenQuestion()
     const { sessionId, socket } = await api.join('?audio=chunks')
