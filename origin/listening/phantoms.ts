@@ -12,7 +12,7 @@ const LEAST_MS = 180
 /** A letter of these is a syllable or a word. */
 const SYLLABIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/gu
 /** Other texts: ms of any speech in one letter, beyond so many letters, below which nobody can have said it. */
-const HASTE_MS_PER_LETTER = 8
+const HASTE_MS_PER_LETTER = 15
 const FREE_LETTERS = 10
 
 const PHRASES = new PhraseSet([
@@ -191,9 +191,19 @@ const PHRASES = new PhraseSet([
   ],
 ])
 
-/** Credits, in whatever words. */
-const CREDITS =
-  /amara\s*\.?\s*org|otter\.ai|castingwords|radio-canada|opensubtitles|^(subtitles?|captions?|captioned|transcri\w+|translated) (by|provided)|^(unter|onder)titel|^sous-titr|^subt[ií]tulos|^sottotitoli|^legendas |^napisy |^titulky |^altyaz[ıi]|^субтитры|^редактор субтитров|^字幕|字幕(提供|志愿者|由)|订阅|訂閱|^ترجمة |자막|MBC 뉴스|copyright|untertitelung/iu
+/** Credits and farewells of videos, in whatever words. */
+const CREDITS = new RegExp(
+  [
+    /amara\s*\.?\s*org|otter\.ai|castingwords|radio-canada|opensubtitles|copyright|字幕|자막|субтитр/,
+    /^(subtitles?|captions?|captioned|transcri\w+|translated) (by|provided)|^(unter|onder)titel|^sous-titr|^subt[ií]tulos|^sottotitoli/,
+    /^legendas |^napisy |^titulky |^altyaz[ıi]|^ترجمة |MBC 뉴스/,
+    /\bfor (watching|listening|viewing|tuning in)\b|\bsubscri|in the next (video|one)|fürs? zuschauen|d'avoir regardé|abonne|por ver|suscr[ií]b/,
+    /per la visione|iscriv|por assistir|inscrev|za uwagę|za oglądanie|за просмотр|подпис|izlediğiniz|ご視聴|ご清聴|チャンネル登録|시청|구독|观看|觀看|收看|订阅|訂閱/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'iu',
+)
 
 export interface PhantomContext {
   evidence: SpeechEvidence

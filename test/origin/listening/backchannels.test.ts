@@ -255,6 +255,8 @@ describe('what recognisers make of noise', () => {
     'Thank you.',
     'Thanks for watching!',
     'Subtitles by the Amara.org community',
+    'Thank you all for watching and I will see you in the next one.',
+    'Please like this video and subscribe.',
     'Untertitel im Auftrag des ZDF für funk, 2017',
     'ご視聴ありがとうございました',
   ])('is no turn: %s of a cough', async (text) => {

@@ -14,7 +14,7 @@ describe('a short answer', () => {
     answers = await shortAnswers(VOICES)
   })
 
-  // Broke: of those at -40 dBFS nine in a hundred were not heard.
+  // Broke: of those at -40 dBFS eight in a hundred were not heard.
   it.each([-20, -30, -40])('is heard at %i dBFS', (levelDb) => {
     const some = answers.filter((answer) => answer.levelDb === levelDb)
     const heard = some.filter(({ pcm }) => turnsHeard(weights, pcm) > 0)
