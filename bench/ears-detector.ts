@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { TurnDetector } from '../origin/listening/turn-detector.ts'
 import { VAD_ROW_MS, type VadWeights } from '../origin/listening/vad.ts'
 import { NOISES, type NoiseKind, noise, type Random, seeded, toPcm } from '../test/support/signals/noise.ts'
+import { turnsHeard } from '../test/support/signals/short-answers.ts'
 import { LEVEL, type TestSpeech } from '../test/support/signals/test-speech.ts'
 import { vadRows } from '../test/support/signals/vad-rows.ts'
 import { quantile } from './figures.ts'
@@ -117,11 +118,12 @@ export function benchDetector(weights: VadWeights, speech: readonly TestSpeech[]
     let begun = 0
     let barged = 0
     for (const db of [-50, -35, -20]) {
-      const rows = vadRows(weights, toPcm(noise(kind, NOISE_ONLY_S * RATE, random).map((value) => value * 10 ** (db / 20))))
+      const pcm = toPcm(noise(kind, NOISE_ONLY_S * RATE, random).map((value) => value * 10 ** (db / 20)))
+      const rows = vadRows(weights, pcm)
       fired += rows.filter((probability) => probability >= THRESHOLD).length
       total += rows.length
-      begun += turns(weights, rows, NEED.start).startedMs.length
-      barged += turns(weights, rows, NEED.barge_in).startedMs.length
+      begun += turnsHeard(weights, pcm, NEED.start)
+      barged += turnsHeard(weights, pcm, NEED.barge_in)
     }
     console.log(`| ${kind} | ${share(fired, total)} | ${begun} | ${barged} |`)
     figures[`noise_turns_${kind}`] = begun

@@ -3,7 +3,7 @@ import { concatPcm } from '../origin/dsp/pcm.ts'
 import type { VadWeights } from '../origin/listening/vad.ts'
 import { createFliteVoice } from '../origin/providers/tts/flite/index.ts'
 import { type Room, turnsIn } from '../test/support/signals/echo-room.ts'
-import { LEVEL, type TestSpeech } from '../test/support/signals/test-speech.ts'
+import { embeddedSpeech, LEVEL, type TestSpeech } from '../test/support/signals/test-speech.ts'
 import { quantile, tenths } from './figures.ts'
 
 const HER_TEXTS = [
@@ -26,14 +26,20 @@ const QUIET_DB = -9
 const TALKS_AT_MS = [3_000, 4_100, 5_200, 6_300, 7_400]
 /** Within which the user ought to have been noticed: the speech that it takes, the detector's delay, packets, and a little. */
 const SOON_MS = 350
+/** Short words over the first that she says in a session, and when they begin, ms after her. */
+const FIRST_TEXTS = ['Hello there.', 'How can I help you?', 'Would you like to hear more about it?']
+const SHORT_WORDS = ['No.', 'Stop.', 'Yes please.']
+const SHORT_AT_MS = [100, 300, 500, 700, 900]
+/** Samples of her voice in a ms. */
+const PLAYED_PER_MS = 24
 /** ms in one row of `TestSpeech.said`. */
 const SAID_ROW_MS = 20
 
 /** Her voice as it is played. */
-async function herVoice(): Promise<Int16Array> {
+async function herVoice(texts: readonly string[]): Promise<Int16Array> {
   const flite = await createFliteVoice()
   const pieces: Int16Array[] = []
-  for (const text of HER_TEXTS) {
+  for (const text of texts) {
     for await (const { pcm } of flite.speak({ text, voiceId: 'flite_slt', settings: {} }, new AbortController().signal)) pieces.push(pcm)
   }
   await flite.close()
@@ -55,7 +61,7 @@ function loudness(pcm: Int16Array): number {
 
 /** @param users utterances of one voice that is not hers, at LEVEL */
 export async function benchEcho(weights: VadWeights, users: readonly TestSpeech[]): Promise<Record<string, number>> {
-  const played = await herVoice()
+  const played = await herVoice(HER_TEXTS)
   const rooms = ECHOES_DB.flatMap((echoDb) => DELAYS_MS.map((delayMs) => ({ echoDb, delayMs })))
   const alone = rooms.flatMap((room) => CONDITIONS.map((condition) => ({ weights, played, ...room, ...condition })))
   const falseTurns = alone.map((room, seed) => turnsIn({ ...room, seed }).length)
@@ -84,8 +90,41 @@ export async function benchEcho(weights: VadWeights, users: readonly TestSpeech[
     Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}_${name}`, value]))
   return {
     echo_rooms: alone.length,
+    ...(await benchFirstSentences(weights)),
     echo_false_turns: falseTurns.reduce((total, turns) => total + turns, 0),
     ...named('talk_over', talkOver(0)),
     ...named('talk_over_quiet', talkOver(QUIET_DB)),
   }
+}
+
+/** Short words over her first sentence, while nothing is known of the room: how many are noticed while they are said or 400 ms later. */
+async function benchFirstSentences(weights: VadWeights): Promise<Record<string, number>> {
+  const first = await Promise.all(FIRST_TEXTS.map((text) => herVoice([text])))
+  const words = await embeddedSpeech(['flite_rms', 'flite_awb', 'flite_kal16'], SHORT_WORDS)
+  const figures: Record<string, number> = { first_alone_rooms: 0, first_alone_false_turns: 0 }
+  for (const echoDb of [undefined, ...ECHOES_DB]) {
+    let [said, heard] = [0, 0]
+    for (const [i, played] of first.entries()) {
+      for (const [j, { sound, said: truth }] of words.entries()) {
+        for (const atMs of SHORT_AT_MS.filter((ms) => ms < played.length / PLAYED_PER_MS - 100)) {
+          const delayMs = DELAYS_MS[(i + j) % DELAYS_MS.length] ?? 0
+          const condition = { noiseDb: -55, jitterMs: j % 2 === 0 ? 20 : 60, seed: i * words.length + j, tailMs: 1_500 }
+          const begun = turnsIn({ weights, played, echoDb, delayMs, ...condition, user: { sound, atMs } })
+          const [fromMs, untilMs] = [atMs + truth.indexOf(true) * SAID_ROW_MS, atMs + truth.lastIndexOf(true) * SAID_ROW_MS]
+          said += 1
+          if (begun.some((ms) => ms >= fromMs && ms < untilMs + 400)) heard += 1
+        }
+      }
+    }
+    figures[`first_heard_${echoDb ?? 'no'}_echo`] = heard / said
+  }
+  for (const [i, played] of first.entries()) {
+    const rooms = ECHOES_DB.flatMap((echoDb) =>
+      DELAYS_MS.flatMap((delayMs) => CONDITIONS.map((condition) => ({ echoDb, delayMs, ...condition }))),
+    )
+    figures.first_alone_rooms = (figures.first_alone_rooms ?? 0) + rooms.length
+    const turns = rooms.map((room, j) => turnsIn({ weights, played, ...room, seed: i * rooms.length + j, tailMs: 1_500 }).length)
+    figures.first_alone_false_turns = turns.reduce((sum, some) => sum + some, figures.first_alone_false_turns ?? 0)
+  }
+  return figures
 }

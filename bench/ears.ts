@@ -9,6 +9,7 @@ import { ENGLISH, embeddedSpeech, systemSpeech } from '../test/support/signals/t
 import { benchDetector } from './ears-detector.ts'
 import { benchEcho } from './ears-echo.ts'
 import { benchRequests } from './ears-requests.ts'
+import { benchShortAnswers } from './ears-short.ts'
 import { type Threshold, tell, tenths, watchIdle } from './figures.ts'
 
 const THRESHOLDS: readonly Threshold[] = [
@@ -28,7 +29,13 @@ const requests = await benchRequests(weights, rms)
 const loads = { load_average: tenths(loadavg()[0] ?? 0), idle_percent: tenths(100 * idleShare()) }
 
 console.log(`${speech.length} utterances of ${voices.size} voices: ${[...voices].join(', ')}\n`)
-const figures = { ...requests, ...loads, ...(await benchEcho(weights, rms)), ...benchDetector(weights, speech) }
+const figures = {
+  ...requests,
+  ...loads,
+  ...(await benchEcho(weights, rms)),
+  ...(await benchShortAnswers(weights)),
+  ...benchDetector(weights, speech),
+}
 console.log('')
 const rounded = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Math.round(value * 1000) / 1000]))
 tell('ears', { file }, rounded, THRESHOLDS)

@@ -222,9 +222,24 @@ export const TransportEvent = z
 export const UserSpeechStarted = z
   .object({ type: z.literal('user_speech_started'), ...common })
   .meta({ id: 'UserSpeechStarted', description: 'The detector hears the user.' })
-export const UserSpeechStopped = z
-  .object({ type: z.literal('user_speech_stopped'), ...common, duration_ms: z.number() })
-  .meta({ id: 'UserSpeechStopped', description: 'The user paused long enough: the turn is being answered.' })
+export const UserSpeechStopped = z.object({ type: z.literal('user_speech_stopped'), ...common, duration_ms: z.number() }).meta({
+  id: 'UserSpeechStopped',
+  description: 'The user paused long enough: the turn is being transcribed. `chat`, `user_speech_dropped` or `error` follows.',
+})
+export const UserSpeechDropped = z
+  .object({
+    type: z.literal('user_speech_dropped'),
+    ...common,
+    reason: z.enum(['backchannel', 'phantom', 'no_words']).meta({
+      description:
+        'backchannel: "mm-hm" and the like while the avatar spoke; phantom: the recogniser wrote words for a cough or noise; no_words: it wrote none.',
+    }),
+    content: z.string().meta({ description: 'What the recogniser wrote.' }),
+  })
+  .meta({
+    id: 'UserSpeechDropped',
+    description: 'What the user said is no turn: it is not answered, not remembered, and the avatar goes on if it was paused.',
+  })
 export const SpeechPaused = z.object({ type: z.literal('speech_paused'), ...common, played_ms: z.number() }).meta({
   id: 'SpeechPaused',
   description: 'The user seems to speak: stop what you play. Either `interrupted` or `speech_resumed` follows.',
@@ -281,6 +296,7 @@ export const ServerEvent = z.discriminatedUnion('type', [
   TransportEvent,
   UserSpeechStarted,
   UserSpeechStopped,
+  UserSpeechDropped,
   SpeechPaused,
   SpeechResumed,
   ToolCallEvent,

@@ -22,6 +22,24 @@ export const TurnDetection = z
       .max(10_000)
       .default(2_000)
       .meta({ description: 'Without words by then, the avatar goes on where it paused.' }),
+    backchannels: z.enum(['ignore', 'interrupt']).default('ignore').meta({
+      description:
+        'ignore: "mm-hm", "okay", "I see", said while the avatar speaks, neither end its turn nor are answered; interrupt: they do as all words.',
+    }),
+    backchannel_phrases: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .max(60)
+          .refine((phrase) => /[\p{L}\p{N}]/u.test(phrase), 'must hold a letter or a digit'),
+      )
+      .max(200)
+      .optional()
+      .meta({
+        description:
+          'What counts as a backchannel, instead of the built-in list of some twenty languages. Letter case, accents, punctuation and repetition do not count.',
+      }),
   })
   .meta({ id: 'TurnDetection' })
 export type TurnDetection = z.infer<typeof TurnDetection>

@@ -7,6 +7,7 @@ import { SAMPLE_RATE } from '../../shared/media.ts'
 import { createResampler, type Resampler } from '../codec/resample.ts'
 import { HISTORY, HOP, logMel, MEL_BANDS, MEL_FLOOR, MEL_SAMPLE_RATE, melEnergy, melOf } from '../dsp/log-mel.ts'
 import { concatPcm } from '../dsp/pcm.ts'
+import { EchoTrial, SPREAD } from './echo-trial.ts'
 import type { EchoReference } from './types.ts'
 
 /** ms in one frame. */
@@ -22,8 +23,12 @@ const LEARN_EVERY = 3
 const MEMORY = 0.99
 /** Frames of audible playout before the estimate is used; until then an echo may come at any delay, as loud as it was played. */
 const LEARNING_FRAMES = 40
-/** Frames around the delay that are searched: microphone packets arrive unevenly. */
-const SPREAD = 3
+/** Frames of audible playout after which the estimate is trusted; until then a user may be taken for an echo. */
+const TRUSTED_FRAMES = 300
+/** Frames of silence, as after a pause, with which what is played is judged anew. */
+const REST_FRAMES = 40
+/** Frames in which a room falls silent. */
+const FADING_FRAMES = 20
 /** Of ln(energy) a frame: how quickly a room falls silent (0.4 s for 60 dB). */
 const ROOM_DECAY = 0.35
 /** Energy that is taken away, over what is learned: 6 dB. */
@@ -48,6 +53,7 @@ export class EchoSuppressor {
   #seenUntilMs: number | undefined
   /** Energies and levels about their mean of played frames, ring of KEPT. */
   readonly #energies = new Float64Array(KEPT * MEL_BANDS)
+  readonly #nearby = new Float64Array(KEPT * MEL_BANDS)
   readonly #changes = new Float64Array(KEPT * MEL_BANDS)
   readonly #playedMean = new Float64Array(MEL_BANDS).fill(Math.log(MEL_FLOOR))
   readonly #micMean = new Float64Array(MEL_BANDS).fill(Math.log(MEL_FLOOR))
@@ -70,6 +76,11 @@ export class EchoSuppressor {
   readonly #couplings = new Float64Array(MEL_BANDS)
   readonly #tail = new Float64Array(MEL_BANDS)
   readonly #background = new Float64Array(MEL_BANDS).fill(MEL_FLOOR)
+  readonly #trial = new EchoTrial({
+    lags: LAGS,
+    nearby: this.#nearby,
+    offset: (lag, framesEarlier) => this.#ringOffset(lag * LAG_FRAMES + framesEarlier),
+  })
   /** Frames since something was played; long ago: nothing to be done. */
   #quietFrames = KEPT
 
@@ -82,6 +93,21 @@ export class EchoSuppressor {
   /** The most likely delay, ms. */
   get delayMs(): number {
     return this.#likeliestLag * LAG_FRAMES * FRAME_MS
+  }
+
+  /** Nothing that was played can be heard any more. */
+  get over(): boolean {
+    return this.#quietFrames > LAGS * LAG_FRAMES + FADING_FRAMES
+  }
+
+  /** Enough was played that what `clean` leaves is the user's. */
+  get trusted(): boolean {
+    return this.#learnedFrames >= TRUSTED_FRAMES
+  }
+
+  /** While it is not trusted: what is heard is no echo, whatever `clean` took away. */
+  get hearsUser(): boolean {
+    return !this.trusted && this.#quietFrames < KEPT && this.#trial.refuted
   }
 
   /** Frames of the microphone, row-major [frames, MEL_BANDS]; without the echo afterwards. */
@@ -116,6 +142,7 @@ export class EchoSuppressor {
 
   #storeReferenceFrame(frame: Float32Array): void {
     const at = (this.#playedFrames % KEPT) * MEL_BANDS
+    this.#nearby.fill(0, at, at + MEL_BANDS)
     let audible = false
     for (const [band, value] of frame.entries()) {
       const energy = melEnergy(value)
@@ -123,8 +150,14 @@ export class EchoSuppressor {
       audible ||= level > AUDIBLE
       this.#energies[at + band] = energy
       this.#changes[at + band] = follow(this.#playedMean, band, level)
+      for (let before = 0; before <= Math.min(SPREAD, this.#playedFrames); before++) {
+        const near = ((this.#playedFrames - before) % KEPT) * MEL_BANDS + band
+        this.#nearby[near] = Math.max(this.#nearby[near] ?? 0, energy)
+        this.#nearby[at + band] = Math.max(this.#nearby[at + band] ?? 0, this.#energies[near] ?? 0)
+      }
     }
     this.#playedFrames += 1
+    if (audible && this.#quietFrames > REST_FRAMES) this.#trial.restart()
     this.#quietFrames = audible ? 0 : this.#quietFrames + 1
   }
 
@@ -194,6 +227,7 @@ export class EchoSuppressor {
     const energies = Float64Array.from(frame, melEnergy)
     this.#learn(energies)
     const echoes = this.#quietFrames < KEPT
+    if (echoes && !this.trusted) this.#trial.push(energies)
     const knows = this.#learnedFrames >= LEARNING_FRAMES
     const lag = this.#likeliestLag
     const [from, to] = knows ? [lag * LAG_FRAMES - SPREAD, lag * LAG_FRAMES + SPREAD] : [0, (LAGS - 1) * LAG_FRAMES]

@@ -1,7 +1,7 @@
 /** Listens to the user of one session: finds turns in their audio, has them transcribed, and has the transcripts answered. */
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
-import { AvatarError, toAvatarError } from '../../shared/errors.ts'
+import { AvatarError } from '../../shared/errors.ts'
 import type { SessionConfig } from '../../shared/link.ts'
 import { SAMPLE_RATE } from '../../shared/media.ts'
 import { type ListenMode, TurnDetection } from '../../shared/turn-detection.ts'
@@ -10,13 +10,14 @@ import { sttUnavailable } from '../providers/stt/choose.ts'
 import { STT_SAMPLE_RATE, type Transcriber, type TranscriptionProvider } from '../providers/stt/types.ts'
 import { AudioRing } from './audio-ring.ts'
 import { AudioSources } from './audio-sources.ts'
-import { BargeIn } from './barge-in.ts'
+import { GuardedTurnDetector } from './guarded-turn-detector.ts'
 import type { LevelReading } from './level-meter.ts'
-import { SpeechDetector } from './speech-detector.ts'
-import { type TurnChange, TurnDetector } from './turn-detector.ts'
-import type { SpeechControl, UserSpeechTimes } from './types.ts'
-import { Utterance } from './utterance.ts'
-import type { VadWeights } from './vad.ts'
+import { type HeardRow, SpeechDetector } from './speech-detector.ts'
+import { Transcripts } from './transcripts.ts'
+import type { TurnChange } from './turn-detector.ts'
+import type { SpeechControl } from './types.ts'
+import type { Utterance } from './utterance.ts'
+import { VAD_ROW_MS, type VadWeights } from './vad.ts'
 
 /** ms that a turn of the user may last. */
 const MAX_UTTERANCE_MS = 60_000
@@ -26,8 +27,10 @@ const MIN_SPEECH_MS = 80
 const KEPT_MS = 3_400
 /** A turn also ends when no audio arrives for this many ms more than the silence that ends it: the microphone is gone. */
 const NO_AUDIO_MS = 600
-/** Turns that may wait for their transcript. */
-const MAX_AWAITING_TEXT = 4
+/** ms of silence after which what was said over the avatar is transcribed early: longer than between the sounds of a word. */
+const EARLY_PAUSE_MS = 120
+/** Of one utterance: each costs a request. */
+const MAX_EARLY = 3
 /** Samples of appended audio that are analysed without a pause for the event loop. */
 const PIECE_SAMPLES = 0.5 * SAMPLE_RATE
 const SAMPLES_PER_MS = STT_SAMPLE_RATE / 1000
@@ -52,7 +55,7 @@ export interface ListenerOptions {
 interface ActiveListening {
   mode: ListenMode
   speechDetector: SpeechDetector
-  turnDetector: TurnDetector
+  turnDetector: GuardedTurnDetector
   recentAudio: AudioRing
   transcriber: Transcriber
   /** Settles with all transcripts of `transcriber`. */
@@ -66,18 +69,16 @@ interface ActiveListening {
 export class Listener {
   readonly #options: ListenerOptions
   readonly #settings: TurnDetection
-  readonly #bargeIn: BargeIn
+  readonly #transcripts: Transcripts
   #active: ActiveListening | undefined
-  /** Turns that wait for their transcript, in order. */
-  readonly #awaitingText = new Set<Utterance>()
-  #answerOrder: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(options: ListenerOptions) {
     this.#options = options
     this.#settings = options.config.turn_detection ?? TurnDetection.parse({})
-    const { resume_ms: resumeMs } = this.#settings
-    this.#bargeIn = new BargeIn({ speech: options.speech, resumeMs, onHalfTime: () => this.#transcribeEarly() })
+    const { services, speech, events } = options
+    const spokenNow = (): Utterance | undefined => this.#active?.utterance
+    this.#transcripts = new Transcripts({ settings: this.#settings, stt: services.stt, speech, events, spokenNow })
   }
 
   get listening(): boolean {
@@ -103,7 +104,7 @@ export class Listener {
         now: () => performance.now(),
         onLevel: (reading) => this.#publishLevel(reading),
       }),
-      turnDetector: new TurnDetector({
+      turnDetector: new GuardedTurnDetector({
         threshold,
         silenceMs: mode === 'manual' ? Number.POSITIVE_INFINITY : silenceMs,
         maxMs: MAX_UTTERANCE_MS,
@@ -149,8 +150,7 @@ export class Listener {
   /** The session is over. */
   close(): void {
     this.#closed = true
-    for (const utterance of this.#awaitingText) utterance.abort()
-    this.#bargeIn.close()
+    this.#transcripts.close()
     if (!this.#active) return
     this.#active.utterance?.abort()
     this.#close(this.#active)
@@ -161,12 +161,12 @@ export class Listener {
   #process(listening: ActiveListening, pcm: Int16Array): void {
     if (pcm.length === 0) return
     listening.recentAudio.push(pcm)
-    if (listening.mode === 'manual') listening.utterance ??= this.#beginUtterance(listening)
+    if (listening.mode === 'manual') listening.utterance ??= this.#transcripts.begin(listening.transcriber, 'manual')
     listening.utterance?.push(pcm)
     if ((listening.utterance?.length ?? 0) >= MAX_UTTERANCE_MS * SAMPLES_PER_MS) this.#endTurn(listening, listening.turnDetector.stop())
-    listening.speechDetector.push(pcm, (probability, untilMs) => {
+    listening.speechDetector.push(pcm, (row, untilMs) => {
       // an earlier row of the same audio may have ended listening
-      if (this.#active === listening) this.#detectTurn(listening, probability, untilMs)
+      if (this.#active === listening) this.#detectTurn(listening, row, untilMs)
     })
     listening.soundTimeout?.refresh()
   }
@@ -176,7 +176,7 @@ export class Listener {
     return this.#options.speech.speaking && this.#settings.barge_in === 'off' && this.#active?.mode === 'vad'
   }
 
-  #detectTurn(listening: ActiveListening, probability: number, untilMs: number): void {
+  #detectTurn(listening: ActiveListening, row: HeardRow, untilMs: number): void {
     const { speech } = this.#options
     const { barge_in, barge_in_ms } = this.#settings
     const { turnDetector: detector, mode } = listening
@@ -184,31 +184,30 @@ export class Listener {
       detector.reset()
       return
     }
-    const change = detector.push(probability, untilMs, mode === 'vad' && speech.speaking ? barge_in_ms : MIN_SPEECH_MS)
+    const change = detector.push(row, untilMs, mode === 'vad' && speech.speaking ? barge_in_ms : MIN_SPEECH_MS)
     if (change?.type === 'started') this.#startTurn(listening, change.startMs)
     if (change?.type === 'stopped') this.#endTurn(listening, change)
     const talksOver = detector.inTurn && detector.speechNow && speech.speaking && mode === 'vad' && barge_in === 'vad'
-    if (talksOver) this.#bargeIn.pause()
+    if (talksOver) this.#transcripts.pauseSpeech()
+    this.#followUtterance(listening)
+  }
+
+  #followUtterance({ utterance, turnDetector, mode }: ActiveListening): void {
+    if (!utterance || !turnDetector.inTurn) return
+    utterance.evidence = turnDetector.evidence
+    // once in each pause: its rows come one after the other
+    const pauses = turnDetector.pauseMs >= EARLY_PAUSE_MS && turnDetector.pauseMs < EARLY_PAUSE_MS + VAD_ROW_MS
+    if (pauses && mode === 'vad' && utterance.earlyTexts < MAX_EARLY) this.#transcripts.decideEarly(utterance)
   }
 
   #startTurn(listening: ActiveListening, startMs: number): void {
     const { prefix_ms, silence_ms } = this.#settings
     this.#options.events.publish({ type: 'user_speech_started' })
     if (listening.mode === 'manual') return
-    const utterance = this.#beginUtterance(listening)
+    const utterance = this.#transcripts.begin(listening.transcriber, 'vad')
     utterance.push(listening.recentAudio.since(Math.round((startMs - prefix_ms) * SAMPLES_PER_MS)))
     listening.utterance = utterance
     listening.soundTimeout = setTimeout(() => this.#endTurn(listening, listening.turnDetector.stop()), silence_ms + NO_AUDIO_MS)
-  }
-
-  #beginUtterance({ transcriber }: ActiveListening): Utterance {
-    return new Utterance({
-      transcriber,
-      onPartial: (content) => {
-        this.#options.events.publish({ type: 'chat', role: 'user', content, partial: true })
-        if (this.#bargeIn.deciding) this.#bargeIn.confirm()
-      },
-    })
   }
 
   /** @param change what the detector says of the turn; undefined where it detected no speech and the turn was ended by the client or a limit */
@@ -224,63 +223,9 @@ export class Listener {
     }
     if (!utterance) return
     const endMs = vadEndMs - (change?.type === 'stopped' && listening.mode === 'vad' ? Math.max(0, soundMs - change.endMs) : 0)
-    this.#transcribe(utterance, listening, listening.mode === 'vad' ? { endMs, vadEndMs } : { endMs })
-  }
-
-  #transcribe(utterance: Utterance, listening: ActiveListening, times: UserSpeechTimes): void {
-    if (this.#awaitingText.size >= MAX_AWAITING_TEXT) {
-      utterance.abort()
-      this.#bargeIn.dismiss()
-      const message = 'Speech comes faster than it can be transcribed; this turn was left out.'
-      this.#options.events.error(new AvatarError('RATE_LIMITED', message, { waiting: this.#awaitingText.size }))
-      return
-    }
-    this.#awaitingText.add(utterance)
-    const text = this.#bargeIn.awaitText(utterance.finish())
-    // handled from now on: a transcript may fail while an earlier one is awaited
+    const text = this.#transcripts.finish(utterance, listening.mode === 'vad' ? { endMs, vadEndMs } : { endMs })
+    // a transcript may fail while an earlier one is awaited
     listening.transcripts = Promise.allSettled([listening.transcripts, text]).then(() => undefined)
-    this.#answerOrder = this.#answerOrder
-      .then(async () => this.#answer(await text, listening.mode, times))
-      .catch((thrown: unknown) => this.#transcriptionFailed(thrown))
-      .finally(() => void this.#awaitingText.delete(utterance))
-  }
-
-  #answer(words: string, mode: ListenMode, times: UserSpeechTimes): void {
-    if (this.#closed) return
-    if (words === '') {
-      this.#resumeUnlessSpeaking()
-      return
-    }
-    if (mode === 'manual' || this.#settings.barge_in === 'vad') this.#bargeIn.confirm()
-    this.#options.speech.answer(words, { ...times, sttFinalMs: performance.now() })
-  }
-
-  /** No words were said: playout resumes, unless the user still speaks. */
-  #resumeUnlessSpeaking(): void {
-    if (!this.#active?.utterance) this.#bargeIn.dismiss()
-  }
-
-  #transcriptionFailed(thrown: unknown): void {
-    this.#resumeUnlessSpeaking()
-    if (thrown instanceof DOMException && thrown.name === 'AbortError') return
-    const timedOut = thrown instanceof DOMException && thrown.name === 'TimeoutError'
-    const { name: provider } = this.#options.services.stt ?? {}
-    const tooSlow = new AvatarError('PROVIDER_FAILED', `The provider (${provider}) took too long; say it again.`, { provider })
-    this.#options.events.error(timedOut ? tooSlow : toAvatarError(thrown))
-  }
-
-  /** Playout is paused and the user still speaks: the transcript of the whole utterance would come too late to decide. */
-  #transcribeEarly(): void {
-    const utterance = this.#active?.utterance
-    if (!utterance || this.#options.services.stt?.live) return
-    this.#bargeIn.awaitText(utterance.transcribeEarly()).then(
-      (words) => {
-        const counts = this.#active?.utterance === utterance || this.#awaitingText.has(utterance)
-        if (words !== '' && counts && this.#bargeIn.deciding) this.#bargeIn.confirm()
-      },
-      // the whole utterance decides, or its failure is published
-      () => undefined,
-    )
   }
 
   #publishLevel({ levelDb: level_db, speech }: LevelReading): void {

@@ -5,6 +5,8 @@ const HYSTERESIS = 0.15
 const MIN_THRESHOLD = 0.03
 /** ms between two sounds of speech that belong together before a turn has begun. */
 const MAX_GAP_MS = 80
+/** Probability that coughs and noise reach for a moment only. */
+const SURE = 0.8
 
 export interface TurnDetectorOptions {
   /** Probability above which sound counts as speech. */
@@ -13,6 +15,13 @@ export interface TurnDetectorOptions {
   silenceMs: number
   /** ms that a turn may last. */
   maxMs: number
+}
+
+/** How much of a turn was speech, ms. */
+export interface SpeechEvidence {
+  speechMs: number
+  /** Of which the detector was sure. */
+  sureMs: number
 }
 
 /** ms of the sound's time; `startMs` and `endMs` are those of the speech itself. */
@@ -27,6 +36,7 @@ export class TurnDetector {
   #lastSpeechMs = 0
   /** ms of speech since `#startMs`. */
   #speechMs = 0
+  #sureMs = 0
   #inTurn = false
   #nowMs = 0
 
@@ -36,6 +46,16 @@ export class TurnDetector {
 
   get inTurn(): boolean {
     return this.#inTurn
+  }
+
+  /** Of the turn so far. */
+  get evidence(): SpeechEvidence {
+    return { speechMs: this.#speechMs, sureMs: this.#sureMs }
+  }
+
+  /** ms of silence since the latest speech; 0 outside of turns. */
+  get pauseMs(): number {
+    return this.#inTurn ? this.#nowMs - this.#lastSpeechMs : 0
   }
 
   /** The latest sound counted as speech. */
@@ -56,6 +76,7 @@ export class TurnDetector {
     if (probability >= limit) {
       this.#startMs ??= nowMs - sinceMs
       this.#speechMs += sinceMs
+      if (probability >= SURE) this.#sureMs += sinceMs
       this.#lastSpeechMs = nowMs
     }
     if (this.#startMs === undefined) return undefined
@@ -92,6 +113,7 @@ export class TurnDetector {
   #forget(): void {
     this.#startMs = undefined
     this.#speechMs = 0
+    this.#sureMs = 0
     this.#inTurn = false
   }
 }

@@ -26,6 +26,8 @@ export interface SpeechControl {
   readonly paused: boolean
   /** The task that sounds, is paused or is next; undefined where there is none. */
   readonly current: object | undefined
+  /** ms of speech that have not left; Infinity where that is not known. */
+  readonly remainingMs: number
   readonly echoReference: EchoReference
   /** Pauses speech at once: nothing of it leaves until it is resumed or interrupted. @returns false when there is nothing to pause */
   pauseSpeech(): boolean

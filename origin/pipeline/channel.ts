@@ -75,6 +75,11 @@ export class Channel<T> implements AsyncIterable<T> {
     this.#wakeProducer?.()
   }
 
+  /** Nothing will come beyond what waits. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** True when nothing waits and nothing will come. */
   get ended(): boolean {
     return this.#closed && this.#items.length === 0 && !this.#failed

@@ -119,6 +119,10 @@ export class Speech implements SpeechControl {
     return this.#queue.paused
   }
 
+  get remainingMs(): number {
+    return this.#queue.remainingMs
+  }
+
   get echoReference(): EchoReference {
     return this.#echoReference
   }

@@ -57,6 +57,13 @@ export class TurnQueue {
     return this.#pause !== undefined
   }
 
+  /** ms that have not left of all turns; Infinity while more of the current one is being made, or others wait. */
+  get remainingMs(): number {
+    const { current } = this
+    if (!current) return 0
+    return this.#turns.length === 1 && current.segments.closed ? current.droppedMs : Number.POSITIVE_INFINITY
+  }
+
   has(turn: Turn): boolean {
     return this.#turns.includes(turn)
   }

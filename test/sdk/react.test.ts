@@ -84,6 +84,8 @@ describe('useAvatar', () => {
     await shows('#status', 'idle')
     api.send({ type: 'chat', role: 'user', content: 'Hel', partial: true })
     api.send({ type: 'chat', role: 'user', content: 'Hello' })
+    api.send({ type: 'chat', role: 'user', content: 'Uh', partial: true })
+    api.send({ type: 'user_speech_dropped', reason: 'no_words', content: '' })
     api.send({ type: 'status', status: 'speaking', message: '' })
     api.send({ type: 'chat', role: 'agent', content: 'Hi.', task_id: 'task_000001' })
     api.send({ type: 'chat', role: 'agent', content: 'How are you?', task_id: 'task_000001' })

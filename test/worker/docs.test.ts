@@ -39,7 +39,7 @@ describe('description', () => {
       '503',
     ])
     expect(components.schemas.ClientEvent?.oneOf).toHaveLength(10)
-    expect(components.schemas.ServerEvent?.oneOf).toHaveLength(26)
+    expect(components.schemas.ServerEvent?.oneOf).toHaveLength(27)
     expect(components.schemas.FrameEvent?.properties?.type?.const).toBe('frame')
     const dangling = [...JSON.stringify(body).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].filter(
       ([, name]) => name !== undefined && components.schemas[name] === undefined,

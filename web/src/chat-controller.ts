@@ -113,6 +113,7 @@ export class ChatController {
       setTimeout(show, stage.soundDelayMs)
     })
     session.on('user_speech_stopped', () => timings.asked())
+    session.on('user_speech_dropped', () => transcript.dropPartial())
     session.on('turn_metrics', ({ metrics }) => timings.measured(metrics))
     session.on('interrupted', ({ task_id, spoken_text, generation = this.#generation + 1 }) => {
       this.#generation = generation

@@ -59,7 +59,7 @@ export class Transcript {
     // above what waits to be sent into the new session
     this.#list.insertBefore(item, this.#unconfirmed[0]?.item ?? null)
     this.#answers.clear()
-    this.#dropPartial()
+    this.dropPartial()
     this.#follow()
   }
 
@@ -71,7 +71,7 @@ export class Transcript {
    */
   userSaid(text: string, { spokenHere = false, partial = false }: { spokenHere?: boolean; partial?: boolean } = {}): void {
     if (!partial && this.#confirm(text)) return
-    if (!partial) this.#dropPartial()
+    if (!partial) this.dropPartial()
     if (partial && this.#partial) this.#partial.text.textContent = text
     else {
       const entry = this.#add('user', spokenHere ? 'You' : 'Guest', text)
@@ -106,7 +106,7 @@ export class Transcript {
   /** Nothing sounds any more. */
   silence(): void {
     for (const { spoken } of this.#answers.values()) spoken.unmark()
-    this.#dropPartial()
+    this.dropPartial()
   }
 
   /** Cuts an answer down to what was heard of it. */
@@ -121,6 +121,12 @@ export class Transcript {
     entry.item.append(note)
   }
 
+  /** What was half understood turned out to be no turn. */
+  dropPartial(): void {
+    this.#partial?.item.remove()
+    this.#partial = undefined
+  }
+
   clear(): void {
     this.#list.replaceChildren()
     this.#answers.clear()
@@ -133,11 +139,6 @@ export class Transcript {
     const at = this.#unconfirmed.findIndex(({ said }) => said === text)
     if (at >= 0) this.#unconfirmed.splice(at, 1)
     return at >= 0
-  }
-
-  #dropPartial(): void {
-    this.#partial?.item.remove()
-    this.#partial = undefined
   }
 
   #add(role: 'user' | 'agent', who: string, said: string): Entry {

@@ -48,6 +48,20 @@ describe('holding speech', () => {
     expect(one.sink.of('speech_started')).toHaveLength(1)
   })
 
+  it('knows how much is left, which falls as it leaves, paused or not', async () => {
+    const { session, run } = createRig({ tts: countingVoice })
+    session.speech.speak({ text: TEXT })
+    await run(10)
+    expect(session.speech.remainingMs).toBe(960 - 400)
+    session.speech.pauseSpeech()
+    await run(10)
+    expect(session.speech.remainingMs).toBe(960 - 400)
+    session.speech.speak({ text: TEXT })
+    expect(session.speech.remainingMs).toBe(Number.POSITIVE_INFINITY)
+    session.speech.interrupt()
+    expect(session.speech.remainingMs).toBe(0)
+  })
+
   it('takes back the tick that was prepared and has not left', async () => {
     const one = createRig({ tts: countingVoice })
     one.session.speech.speak({ text: TEXT })

@@ -68,6 +68,7 @@ export function listeningServices(stt?: TranscriptionProvider): ListeningService
 export class FakeSpeech implements SpeechControl {
   speaking = false
   paused = false
+  remainingMs = Number.POSITIVE_INFINITY
   /** What happened, in order. */
   readonly acts: string[] = []
   readonly times: (UserSpeechTimes | undefined)[] = []

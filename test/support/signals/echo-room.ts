@@ -1,8 +1,8 @@
 /** A user before loudspeakers, simulated: what is played comes back into the microphone, later, quieter, with noise, and with what the user says. */
 
 import { resample } from '../../../origin/codec/resample.ts'
+import { GuardedTurnDetector } from '../../../origin/listening/guarded-turn-detector.ts'
 import { SpeechDetector } from '../../../origin/listening/speech-detector.ts'
-import { TurnDetector } from '../../../origin/listening/turn-detector.ts'
 import type { EchoReference } from '../../../origin/listening/types.ts'
 import type { VadWeights } from '../../../origin/listening/vad.ts'
 import { noise, seeded, toPcm } from './noise.ts'
@@ -31,16 +31,31 @@ export interface Room {
   guarded?: boolean
   /** ms between which the microphone is gone: its packets never come. */
   gone?: { fromMs: number; untilMs: number }
+  /** ms that the room is heard after her last sound. @default 500 */
+  tailMs?: number
   /** Of its noise and of its packets' lateness. */
   seed?: number
 }
 
 /** When turns of the user begin, ms of the room's clock; the avatar speaks from 0 on. */
 export function turnsIn(room: Room): number[] {
-  const { weights, played, echoDb, delayMs, noiseDb, user, jitterMs = 0, needMs = 200, guarded = true, seed = 11, gone } = room
+  const {
+    weights,
+    played,
+    echoDb,
+    delayMs,
+    noiseDb,
+    user,
+    jitterMs = 0,
+    needMs = 200,
+    guarded = true,
+    seed = 11,
+    tailMs = 500,
+    gone,
+  } = room
   const random = seeded(seed)
   const heard = resample(played, PLAY_RATE, MIC_RATE)
-  const length = heard.length + MIC_RATE / 2
+  const length = heard.length + (MIC_RATE * tailMs) / 1000
   const sound = noise('pink', length, random).map((value) => value * 10 ** (noiseDb / 20))
   const add = (more: ArrayLike<number>, atMs: number, gain: number): void => {
     const from = Math.round((atMs / 1000) * MIC_RATE)
@@ -59,7 +74,7 @@ export function turnsIn(room: Room): number[] {
   const ring = new Int16Array(PLAY_RATE)
   const playedSound = { recent: () => ring, untilMs: 0 } satisfies EchoReference
   const hearing = new SpeechDetector({ weights, echoReference: playedSound, now: () => nowMs, onLevel: () => undefined })
-  const detector = new TurnDetector({ threshold: 0.5, silenceMs: 500, maxMs: 60_000 })
+  const detector = new GuardedTurnDetector({ threshold: 0.5, silenceMs: 500, maxMs: 60_000 })
   const begun: number[] = []
   const arrivals = Array.from(
     { length: Math.floor(mic.length / ((MIC_RATE * PACKET_MS) / 1000)) },
@@ -81,8 +96,8 @@ export function turnsIn(room: Room): number[] {
       const takenMs = packet * PACKET_MS
       const came = !gone || takenMs < gone.fromMs || takenMs >= gone.untilMs
       if (came) {
-        hearing.push(mic.subarray(packet * size, (packet + 1) * size), (probability, untilMs) => {
-          if (detector.push(probability, untilMs, needMs)?.type === 'started') begun.push(nowMs)
+        hearing.push(mic.subarray(packet * size, (packet + 1) * size), (row, untilMs) => {
+          if (detector.push(row, untilMs, needMs)?.type === 'started') begun.push(nowMs)
         })
       }
       packet += 1

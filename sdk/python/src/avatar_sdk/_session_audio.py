@@ -86,7 +86,7 @@ class SessionAudio(SessionConnection):
         mode: Optional[ListenMode] = None,
     ) -> None:
         """Lets the avatar hear a voice until it ends or this is cancelled. What was said is answered aloud; see the events
-        `user_speech_started`, `user_speech_stopped`, `speech_paused`, `speech_resumed` and `chat` with the role `user`.
+        `user_speech_started`, `user_speech_stopped`, `user_speech_dropped`, `speech_paused`, `speech_resumed` and `chat` with the role `user`.
 
         Args:
             source: raw samples as they come, an iterable, async or not; what comes faster than it sounds is slowed down.

@@ -125,6 +125,7 @@ __all__ = [
     "TurnMetricsEvent",
     "UserAudioAppend",
     "UserMessage",
+    "UserSpeechDropped",
     "UserSpeechStarted",
     "UserSpeechStopped",
     "VoiceId",
@@ -181,6 +182,7 @@ ServerEventType = Literal[
     "transport",
     "user_speech_started",
     "user_speech_stopped",
+    "user_speech_dropped",
     "speech_paused",
     "speech_resumed",
     "tool_call",
@@ -408,6 +410,10 @@ class TurnDetection(TypedDict, total=False):
     """Speech that pauses the avatar."""
     resume_ms: int
     """Without words by then, the avatar goes on where it paused."""
+    backchannels: Literal["ignore", "interrupt"]
+    """ignore: "mm-hm", "okay", "I see", said while the avatar speaks, neither end its turn nor are answered; interrupt: they do as all words."""
+    backchannel_phrases: List[str]
+    """What counts as a backchannel, instead of the built-in list of some twenty languages. Letter case, accents, punctuation and repetition do not count."""
 
 
 class NewSessionRequest(TypedDict, total=False):
@@ -1300,7 +1306,26 @@ class _UserSpeechStoppedRequired(TypedDict):
 
 
 class UserSpeechStopped(_UserSpeechStoppedRequired, total=False):
-    """The user paused long enough: the turn is being answered."""
+    """The user paused long enough: the turn is being transcribed. `chat`, `user_speech_dropped` or `error` follows."""
+
+    task_id: TaskId
+    generation: int
+    """Rises with every interrupt; older media is to be dropped."""
+
+
+class _UserSpeechDroppedRequired(TypedDict):
+    type: Literal["user_speech_dropped"]
+    seq: int
+    """Rises by one with every event of the session."""
+    session_id: SessionId
+    reason: Literal["backchannel", "phantom", "no_words"]
+    """backchannel: "mm-hm" and the like while the avatar spoke; phantom: the recogniser wrote words for a cough or noise; no_words: it wrote none."""
+    content: str
+    """What the recogniser wrote."""
+
+
+class UserSpeechDropped(_UserSpeechDroppedRequired, total=False):
+    """What the user said is no turn: it is not answered, not remembered, and the avatar goes on if it was paused."""
 
     task_id: TaskId
     generation: int
@@ -1429,6 +1454,7 @@ ServerEvent = Union[
     TransportEvent,
     UserSpeechStarted,
     UserSpeechStopped,
+    UserSpeechDropped,
     SpeechPaused,
     SpeechResumed,
     ToolCallEvent,

@@ -21,3 +21,9 @@ export function withChat(messages: readonly Message[], { role, content, partial 
   }
   return [...messages, { role, content, partial, task_id }].slice(-MAX_MESSAGES)
 }
+
+/** The list without what was half understood and turned out to be no turn. */
+export function withoutPartial(messages: readonly Message[]): readonly Message[] {
+  const at = messages.findLastIndex(({ role }) => role === 'user')
+  return messages[at]?.partial ? messages.toSpliced(at, 1) : messages
+}

@@ -18,7 +18,7 @@ import {
   type View,
   type ViewOptions,
 } from '../index.ts'
-import { type Message, withChat } from './messages.ts'
+import { type Message, withChat, withoutPartial } from './messages.ts'
 
 export type AvatarStatus = 'connecting' | 'idle' | 'listening' | 'thinking' | 'speaking' | 'reconnecting' | 'ended'
 
@@ -114,6 +114,10 @@ export function useAvatar(options: UseAvatarOptions): AvatarHandle {
       opened.on(
         'chat',
         mine((event) => setMessages((before) => withChat(before, event))),
+      )
+      opened.on(
+        'user_speech_dropped',
+        mine(() => setMessages(withoutPartial)),
       )
       opened.on(
         'error',
