@@ -23,9 +23,12 @@ export function brokenImports(root: string): string[] {
 }
 
 function ruleFor(file: string): Rule | undefined {
-  return RULES.filter((rule) => (rule.in.endsWith('/') ? file.startsWith(rule.in) : file === rule.in)).sort(
-    (one, other) => other.in.length - one.in.length,
-  )[0]
+  return RULES.filter((rule) => isAbout(rule, file)).sort((one, other) => other.in.length - one.in.length)[0]
+}
+
+function isAbout({ in: place, alone }: Rule, file: string): boolean {
+  if (!place.endsWith('/')) return file === place
+  return alone ? `${dirname(file)}/` === place : file.startsWith(place)
 }
 
 function brokenByFile(rule: Rule, { file, target, typeOnly }: Import): string | undefined {

@@ -3,6 +3,8 @@
 export interface Rule {
   /** Files that the rule is about: a folder with its slash, or one file. The longest that fits counts. */
   in: string
+  /** About the folder's own files: each folder below it needs a rule of its own. */
+  alone?: true
   /** Folders or files of ours that they may import, besides their own folder and the folders below it. */
   may: readonly string[]
   /** Packages that they may import. */
@@ -51,7 +53,8 @@ export const RULES: readonly Rule[] = [
     ],
     packages: /^(hono|@hono\/zod-openapi|zod)(\/.*)?$/,
   },
-  { in: 'worker/', may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod)(\/.*)?$/ },
+  { in: 'worker/docs/', may: [], packages: NONE },
+  { in: 'worker/', alone: true, may: ['shared/'], packages: /^(hono|@hono\/zod-openapi|zod)(\/.*)?$/ },
 
   { in: 'origin/pipeline/', may: [], packages: NODE },
   { in: 'origin/text/', may: ['origin/pipeline/'], packages: NONE },
@@ -112,7 +115,7 @@ export const RULES: readonly Rule[] = [
   { in: 'origin/metrics/', may: [...GROUND, ...folders('origin', 'codec render rtc media turn session')], packages: NODE },
   { in: 'origin/edge/', may: [...GROUND, ...folders('origin', 'chat media session metrics net')], packages: /^(node:.*|ws)$/ },
   { in: 'origin/avatar-tools/', may: [...GROUND, ...folders('origin', 'codec dsp render lipsync onnx workers')], packages: NODE },
-  { in: 'origin/', may: ['shared/', 'origin/'], packages: /^(node:.*|pino|pino-pretty|zod)$/ },
+  { in: 'origin/', alone: true, may: ['shared/', 'origin/'], packages: /^(node:.*|pino|pino-pretty|zod)$/ },
 
   { in: 'sdk/typescript/src/core/', may: ['shared/'], packages: NONE },
   { in: 'sdk/typescript/src/browser/', may: ['shared/', 'sdk/typescript/src/core/'], packages: NONE },

@@ -3,7 +3,7 @@ import type { AudioDecoder } from '../codec/audio.ts'
 import type { ListeningServices } from '../listening/listener.ts'
 import type { RtcServices } from '../media/peer-output.ts'
 import type { Renderer } from '../render/types.ts'
-import type { SpeechServices } from './speech.ts'
+import type { SpeechServices } from './speech-options.ts'
 
 export interface SessionServices extends SpeechServices {
   listening: ListeningServices

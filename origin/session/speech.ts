@@ -1,62 +1,26 @@
 /** What a session's avatar says: queues tasks and replies, pauses and stops them, and sends what is due of them at each tick. */
 import { performance } from 'node:perf_hooks'
-import type { InterruptResponse, SpeakRequest, SpeakResponse, VoiceSettings } from '../../shared/api.ts'
+import type { InterruptResponse, SpeakResponse, VoiceSettings } from '../../shared/api.ts'
 import type { ChatChunk, ChatResponse, TaskMode } from '../../shared/chat.ts'
 import { type AvatarError, toAvatarError } from '../../shared/errors.ts'
 import { VISEMES } from '../../shared/face.ts'
-import type { SessionConfig } from '../../shared/link.ts'
 import type { TurnLedger } from '../../shared/stats.ts'
-import { type ChatTask, ReplyRunner, type ReplyServices } from '../chat/reply-runner.ts'
+import { type ChatTask, ReplyRunner } from '../chat/reply-runner.ts'
 import { toMs } from '../dsp/pcm.ts'
-import type { SessionEvents } from '../events/session-events.ts'
-import type { Animator } from '../face/animator.ts'
 import { EchoReferenceRing } from '../listening/echo-reference.ts'
 import type { EchoReference, SpeechControl, UserSpeechTimes } from '../listening/types.ts'
-import type { Logger } from '../log.ts'
-import type { SocketOutput } from '../media/socket-output.ts'
-import type { WebrtcOutput } from '../media/webrtc-output.ts'
 import { pickVoice } from '../providers/tts/pick-voice.ts'
-import type { SpeechProvider } from '../providers/tts/types.ts'
 import { spokenOf } from '../text/markup.ts'
 import { answerOf } from '../text/model-control.ts'
-import type { SpeechPipeline } from '../turn/speech-pipeline.ts'
 import type { Turn, TurnEnd } from '../turn/turn.ts'
-import type { TurnRecorder } from '../turn/turn-metrics.ts'
 import { TurnQueue } from '../turn/turn-queue.ts'
 import { FaceScripts } from './face-scripts.ts'
-import type { SessionLifetime } from './session-lifetime.ts'
 import { SpeechDelivery } from './speech-delivery.ts'
+import type { SpeakTask, SpeechOptions } from './speech-options.ts'
 import type { SpokenTick } from './tick.ts'
 
 /** A mouth whose `sil` weight is above this is at rest. */
 const AT_REST_ABOVE = 0.9
-
-/** A text to speak; its session is this one. */
-export type SpeakTask = Omit<SpeakRequest, 'mode' | 'session_id'> & Partial<Pick<SpeakRequest, 'mode' | 'session_id'>>
-
-/** What speech uses of the process. */
-export interface SpeechServices extends ReplyServices {
-  tts: SpeechProvider
-  /** Speaks with `tts`. */
-  pipeline: SpeechPipeline
-  turnRecorder: TurnRecorder
-}
-
-export interface SpeechOptions {
-  config: SessionConfig
-  services: SpeechServices
-  /** The avatar's head can be turned. */
-  canNod: boolean
-  events: SessionEvents
-  lifetime: SessionLifetime
-  animator: Pick<Animator, 'emotion' | 'act'>
-  sockets: SocketOutput
-  /** Undefined where this process has no WebRTC. */
-  webrtc: Pick<WebrtcOutput, 'cutOff'> | undefined
-  log: Logger
-  /** The current task, or whether it sounds or is paused, has changed; called once for each change. */
-  onChange: () => void
-}
 
 interface SayOptions {
   voiceId: string

@@ -24,6 +24,11 @@ const VIOLATIONS: [string, Record<string, string>, string[]][] = [
     ['plugins/one.ts: no rule in scripts/import-rules.ts is about this folder; add one'],
   ],
   [
+    'a folder of the origin without a rule',
+    { 'origin/beep/one.ts': 'export const one = 1' },
+    ['origin/beep/one.ts: no rule in scripts/import-rules.ts is about this folder; add one'],
+  ],
+  [
     'an import upwards',
     { 'origin/codec/a.ts': "import { b } from '../session/b.ts'", 'origin/session/b.ts': 'export const b = 1' },
     ['origin/codec/a.ts: origin/codec/ may not import origin/session/b.ts'],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ClientEvent, ServerEvent } from '../../shared/events.ts'
 import { callEdge, fetchEdge } from './support/edge.ts'
 
 interface Document {
@@ -38,8 +39,8 @@ describe('description', () => {
       '500',
       '503',
     ])
-    expect(components.schemas.ClientEvent?.oneOf).toHaveLength(10)
-    expect(components.schemas.ServerEvent?.oneOf).toHaveLength(27)
+    expect(components.schemas.ClientEvent?.oneOf).toHaveLength(ClientEvent.options.length)
+    expect(components.schemas.ServerEvent?.oneOf).toHaveLength(ServerEvent.options.length)
     expect(components.schemas.FrameEvent?.properties?.type?.const).toBe('frame')
     const dangling = [...JSON.stringify(body).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].filter(
       ([, name]) => name !== undefined && components.schemas[name] === undefined,

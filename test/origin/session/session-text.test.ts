@@ -58,7 +58,12 @@ describe('a reply with control text', () => {
     const rig = rigWith(cut('<think>\nOkay, brief.\n</think>\n\nHello **there**!<|im_end|>'))
     const { choices } = await ask(rig)
     await finished(rig)
-    expect(choices[0]?.message).toEqual({ role: 'assistant', content: 'Hello **there**!', reasoning_content: 'Okay, brief.' })
+    expect(choices[0]?.message).toEqual({
+      role: 'assistant',
+      content: 'Hello **there**!',
+      reasoning_content: 'Okay, brief.',
+      refusal: null,
+    })
     expect(rig.asked).toEqual(['Hello there!'])
   })
 
@@ -66,7 +71,7 @@ describe('a reply with control text', () => {
     const rig = rigWith([{ type: 'thought', text: 'Brief.' }, 'Hello!'])
     const { choices } = await ask(rig)
     await finished(rig)
-    expect(choices[0]?.message).toEqual({ role: 'assistant', content: 'Hello!', reasoning_content: 'Brief.' })
+    expect(choices[0]?.message).toEqual({ role: 'assistant', content: 'Hello!', reasoning_content: 'Brief.', refusal: null })
     expect(rig.asked).toEqual(['Hello!'])
   })
 
