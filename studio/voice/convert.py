@@ -127,7 +127,9 @@ def main() -> None:
     rows = [np.fromfile(given.voices / f"{name}.bin", np.float32).reshape(510, 256)[:ROWS] for name in VOICES]
     (given.out / "voices.f16").write_bytes(np.stack(rows).astype("<f2").tobytes())
     vocab = json.loads(given.vocab.read_text())["vocab"]
-    (given.out / "voices.json").write_text(json.dumps({"voices": VOICES, "rows": ROWS, "symbols": vocab}, ensure_ascii=False, indent=1) + "\n")
+    (given.out / "voices.json").write_text(
+        json.dumps({"voices": VOICES, "rows": ROWS, "symbols": vocab}, ensure_ascii=False, indent=1) + "\n"
+    )
     for file in ("kokoro.onnx", "voices.f16", "voices.json"):
         data = (given.out / file).read_bytes()
         print(f"{file} {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")

@@ -52,7 +52,10 @@ const FALLBACKS = [
 ]
 
 function answer(messages: readonly ChatMessage[]): string {
-  const said = textOf(messages.findLast((message) => message.role === 'user')?.content).trim()
+  // messages that were never answered come before the newest, in one
+  const said = textOf(messages.findLast((message) => message.role === 'user')?.content)
+    .trim()
+    .replace(/^.*\n\n/s, '')
   const turn = messages.filter((message) => message.role === 'user').length
   const replies = RULES.find(({ pattern }) => pattern.test(said))?.replies ?? FALLBACKS
   const reply = replies[turn % replies.length] ?? ''
