@@ -2,7 +2,7 @@
 import { type ChatMessage, type ToolCall, textOf } from '../../shared/chat.ts'
 import { AvatarError } from '../../shared/errors.ts'
 import type { ContextLimit } from './fitting-reply.ts'
-import { promptChars } from './prompt.ts'
+import { mediaOf, promptChars } from './prompt.ts'
 
 /** Messages of history that are kept, and characters of their text; the oldest go first. */
 const MAX_HISTORY = 60
@@ -17,6 +17,8 @@ type Fresh = Exclude<ChatMessage, { role: 'system' | 'developer' }>
 /** The messages of one request, and the avatar's reply. */
 export class Exchange {
   #asked: readonly Fresh[]
+  /** Characters of pictures, sounds and files. */
+  #mediaChars: number
   /**
    * While it is spoken, all of it: a request made now is answered after it. Once the turn has ended, the spoken part.
    */
@@ -25,15 +27,16 @@ export class Exchange {
 
   constructor(asked: readonly Fresh[]) {
     this.#asked = asked
+    this.#mediaChars = asked.flatMap(mediaOf).reduce<number>((sum, part) => sum + JSON.stringify(part).length, 0)
   }
 
-  /** Characters of pictures, sounds and files. */
   get mediaChars(): number {
-    return this.#asked.flatMap(mediaOf).reduce<number>((sum, part) => sum + JSON.stringify(part).length, 0)
+    return this.#mediaChars
   }
 
   /** Puts a note in the place of pictures, sounds and files. */
   dropMedia(): void {
+    this.#mediaChars = 0
     this.#asked = this.#asked.map((message) => {
       if (message.role !== 'user' || mediaOf(message).length === 0) return message
       return { ...message, content: `${textOf(message.content)}\n${NO_LONGER_KEPT}`.trim() }
@@ -105,10 +108,6 @@ export class Conversation {
   forget(exchange: Exchange): void {
     this.#history = this.#history.filter((other) => other !== exchange)
   }
-}
-
-function mediaOf({ content }: Fresh): unknown[] {
-  return typeof content === 'string' ? [] : (content ?? []).filter(({ type }) => type !== 'text' && type !== 'refusal')
 }
 
 /** The newest thing that the user said. */

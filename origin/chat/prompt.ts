@@ -66,11 +66,12 @@ export function promptChars(messages: readonly ChatMessage[]): number {
 function charsOf(message: ChatMessage): number {
   const calls = message.role === 'assistant' ? (message.tool_calls ?? []) : []
   const args = calls.reduce((sum, { function: { name, arguments: text } }) => sum + name.length + text.length, 0)
-  return OVERHEAD_CHARS + textOf(message.content).length + args + mediaIn(message) * MEDIA_CHARS
+  return OVERHEAD_CHARS + textOf(message.content).length + args + mediaOf(message).length * MEDIA_CHARS
 }
 
-function mediaIn({ content }: ChatMessage): number {
-  return typeof content === 'string' ? 0 : (content ?? []).filter(({ type }) => type !== 'text' && type !== 'refusal').length
+/** Pictures, sounds and files of a message. */
+export function mediaOf({ content }: ChatMessage): unknown[] {
+  return typeof content === 'string' ? [] : (content ?? []).filter(({ type }) => type !== 'text' && type !== 'refusal')
 }
 
 /** The same in UTF-8. */

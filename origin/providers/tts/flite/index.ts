@@ -1,10 +1,9 @@
 /** The embedded TTS: CMU Flite in a worker thread. No key, no network; English; gives phones with their times. */
 import type { VoiceSettings } from '../../../../shared/api.ts'
-import { AvatarError } from '../../../../shared/errors.ts'
 import { log } from '../../../log.ts'
 import { type JobWorker, threadWorker } from '../../../workers/job-worker.ts'
-import { JobError, WorkerClient } from '../../../workers/worker-client.ts'
-import { englishShortcoming } from '../english.ts'
+import { WorkerClient } from '../../../workers/worker-client.ts'
+import { englishShortcoming, listed, speedOf, voiceFailure } from '../embedded.ts'
 import type { Pronouncer, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
 import { estimateSpeechS } from './estimate.ts'
 import { FlitePronouncer } from './pronounce.ts'
@@ -25,13 +24,7 @@ export interface FliteVoiceOptions {
 
 class FliteSpeech implements SpeechProvider {
   readonly name = 'flite'
-  readonly voices = VOICES.map(({ voice_id, name, provider, language, default: isDefault }) => ({
-    voice_id,
-    name,
-    provider,
-    language,
-    default: isDefault,
-  }))
+  readonly voices = listed(VOICES)
   readonly defaultVoiceId = VOICES[0].voice_id
   readonly #jobs: WorkerClient<SynthesisJob, Synthesis>
 
@@ -48,12 +41,12 @@ class FliteSpeech implements SpeechProvider {
 
   async *speak({ text, voiceId, settings }: SpeechRequest, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
     const { engineName, gainDb } = voiceById(voiceId)
-    const job = { text: speakableText(text), engineName, gainDb, stretch: stretchOf(settings) }
+    const job = { text: speakableText(text), engineName, gainDb, stretch: 1 / speedOf(settings) }
     let synthesis: Synthesis
     try {
       synthesis = await this.#jobs.run(job, { signal })
     } catch (thrown) {
-      throw thrown instanceof JobError ? providerFailure(thrown) : thrown
+      throw voiceFailure(thrown, 'flite')
     }
     signal.throwIfAborted()
     yield synthesis
@@ -64,24 +57,12 @@ class FliteSpeech implements SpeechProvider {
   }
 
   estimateDurationS(text: string, voiceId: string, settings: VoiceSettings): number {
-    return estimateSpeechS(text) * voiceById(voiceId).pace * stretchOf(settings)
+    return (estimateSpeechS(text) * voiceById(voiceId).pace) / speedOf(settings)
   }
 
   close(): Promise<void> {
     return this.#jobs.close()
   }
-}
-
-function stretchOf({ speed = 1 }: VoiceSettings): number {
-  return 1 / Math.min(2, Math.max(0.5, speed))
-}
-
-function providerFailure(error: JobError): AvatarError {
-  const message =
-    error.kind === 'busy'
-      ? 'The embedded voice has too much to say at once; try again in a moment.'
-      : 'The embedded voice could not speak this; try again, or with another text.'
-  return new AvatarError('PROVIDER_FAILED', message, { provider: 'flite', reason: error.kind }, { cause: error })
 }
 
 /** The embedded voice, warm: its first clause is as quick as any. @throws AvatarError `PROVIDER_FAILED` when it cannot run here */
@@ -104,7 +85,7 @@ export async function createPronouncer({ spawn = startThread }: FliteVoiceOption
     await pronouncer.warmUp()
   } catch (thrown) {
     await pronouncer.close()
-    throw thrown instanceof JobError ? providerFailure(thrown) : thrown
+    throw voiceFailure(thrown, 'flite')
   }
   return pronouncer
 }

@@ -1,12 +1,11 @@
 /** The embedded neural voice: Kokoro-82M in a process of its own. No key, no network; English; every phoneme's time is the network's own. */
 import { fileURLToPath } from 'node:url'
 import type { VoiceSettings } from '../../../../shared/api.ts'
-import { AvatarError } from '../../../../shared/errors.ts'
 import { SAMPLE_RATE } from '../../../../shared/media.ts'
 import { log } from '../../../log.ts'
 import { type JobWorker, processWorker } from '../../../workers/job-worker.ts'
-import { JobError, WorkerClient } from '../../../workers/worker-client.ts'
-import { englishShortcoming } from '../english.ts'
+import { WorkerClient } from '../../../workers/worker-client.ts'
+import { englishShortcoming, listed, speedOf, voiceFailure } from '../embedded.ts'
 import { estimateSpeechS } from '../flite/estimate.ts'
 import type { Phone, Pronouncer, SpeechPiece, SpeechProvider, SpeechRequest } from '../types.ts'
 import { FRAME_SAMPLES, MAX_SYMBOLS, type Spoken, VOICE_FOLDER, type VoiceJob } from './network.ts'
@@ -45,13 +44,7 @@ type Phonemizers = Readonly<Record<'us' | 'uk', Phonemizer>>
 
 class KokoroSpeech implements SpeechProvider {
   readonly name = 'kokoro'
-  readonly voices = VOICES.map(({ voice_id, name, provider, language, default: isDefault }) => ({
-    voice_id,
-    name,
-    provider,
-    language,
-    default: isDefault,
-  }))
+  readonly voices = listed(VOICES)
   readonly defaultVoiceId = VOICES[0].voice_id
   readonly #pronouncer: Pronouncer
   readonly #phonemizers: Phonemizers
@@ -101,13 +94,9 @@ class KokoroSpeech implements SpeechProvider {
     try {
       return await this.#jobs.run(job, { signal })
     } catch (thrown) {
-      throw thrown instanceof JobError ? providerFailure(thrown) : thrown
+      throw voiceFailure(thrown, 'kokoro')
     }
   }
-}
-
-function speedOf({ speed = 1 }: VoiceSettings): number {
-  return Math.min(2, Math.max(0.5, speed))
 }
 
 /** Parts that one run of the network can say, cut between words. */
@@ -196,14 +185,6 @@ function joined(parts: readonly Said[]): Said {
     at += pcm.length
   }
   return all
-}
-
-function providerFailure(error: JobError): AvatarError {
-  const message =
-    error.kind === 'busy'
-      ? 'The embedded voice has too much to say at once; try again in a moment.'
-      : 'The embedded voice could not speak this; try again, or with another text.'
-  return new AvatarError('PROVIDER_FAILED', message, { provider: 'kokoro', reason: error.kind }, { cause: error })
 }
 
 /** The embedded neural voice, warm. It closes the pronouncer with itself. @throws Error when it cannot run here */
